@@ -1,0 +1,122 @@
+//! What was asked for, resolved: what `cli` makes of the words, and every verb takes.
+
+use std::path::PathBuf;
+
+use crate::xecfile::model::{OnError, Width};
+
+/// One call of xec.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// What to do.
+    pub verb: Verb,
+    /// `-f`: the file, else the nearest `Xecfile.kdl` upward.
+    pub file: Option<PathBuf>,
+    /// `-C`: where to go first.
+    pub dir: Option<PathBuf>,
+    /// The tasks asked for, in order.
+    pub tasks: Vec<String>,
+    /// `-j`; `None` is the number of CPUs.
+    pub jobs: Option<Width>,
+    /// `-p`: the tasks asked for side by side instead of in order.
+    pub parallel: bool,
+    /// `-k`, `--on-error`: the default policy of this run.
+    pub on_error: Option<OnError>,
+    /// `-y`: every question is answered with yes.
+    pub yes: bool,
+    /// How a run is shown.
+    pub show: Show,
+}
+
+/// The verbs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Verb {
+    /// Run the tasks.
+    #[default]
+    Run,
+    /// `-n`: say what would run.
+    DryRun,
+    /// `-l`: the tasks of the file.
+    List,
+    /// `--check`: all problems of the file.
+    Check,
+    /// `--graph`: the plan as a picture.
+    Graph(GraphFormat),
+}
+
+/// The formats of `--graph`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid.
+    Mermaid,
+    /// JSON, versioned.
+    Json,
+}
+
+/// How a run is shown.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Show {
+    /// `-o`.
+    pub mode: OutputMode,
+    /// `-q`: nothing of xec's own but failures.
+    pub quiet: bool,
+    /// `-v`: more of xec's own.
+    pub verbose: bool,
+    /// `--color`.
+    pub color: Color,
+    /// `--json`: what is looked at, for machines.
+    pub json: bool,
+    /// `--events`: everything that happens, as JSON lines.
+    pub events: Option<EventsTo>,
+}
+
+/// `-o`: how the output of tasks is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OutputMode {
+    /// `Prefixed` on a terminal where more than one task can run at once, else `Live`.
+    #[default]
+    Auto,
+    /// Whole lines as they come.
+    Live,
+    /// Whole lines as they come, with the name of the instance before each.
+    Prefixed,
+    /// All of a step's output in one piece when it has ended.
+    Grouped,
+    /// As `Grouped`, and only of steps that failed.
+    Failed,
+    /// Nothing of the tasks' output but in the summary of what failed.
+    Quiet,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` says no or `FORCE_COLOR` says yes.
+    #[default]
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// Where `--events=json` goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EventsTo {
+    /// Standard output, which then carries nothing else.
+    Stdout,
+    /// A file, written anew.
+    Path(PathBuf),
+    /// A descriptor that xec was started with.
+    Fd(i32),
+}
+
+/// How xec ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// Of this signal, so that a shell loop around xec stops.
+    Signal(i32),
+}

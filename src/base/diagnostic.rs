@@ -1,0 +1,131 @@
+//! Every problem that xec can find in what a user wrote: a code, a sentence, places, a way out.
+//! Knows nothing of how it will look; `report::problems` does.
+
+use crate::base::source::Span;
+
+/// Whether a problem stops the run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// Nothing runs.
+    Error,
+    /// Said, and the run goes on.
+    Warning,
+}
+
+/// A place with a few words on why it is shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is to see there; may be empty.
+    pub text: String,
+}
+
+/// One problem, whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// What kind it is.
+    pub code: Code,
+    /// Whether it stops the run.
+    pub severity: Severity,
+    /// One sentence, without a full stop, lower case first.
+    pub message: String,
+    /// The places, the first one being where the user should look.
+    pub labels: Vec<Label>,
+    /// The way out, ready to be typed where that is possible.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// An error without a place yet.
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, message: message.into(), labels: Vec::new(), help: None }
+    }
+
+    /// A warning without a place yet.
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// Adds a place.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Sets the way out.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// What kind of problem it is; the text is what `--explain` takes.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The name as users see it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// One paragraph on what it means and what to do.
+            pub fn explain(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc, "\n"),+),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// There is no Xecfile here or in a parent directory, or the file named cannot be read.
+    FileUnreadable = "file-unreadable",
+    /// The file is larger than 1 MiB, which no Xecfile needs; generated parts belong into a script.
+    FileTooLarge = "file-too-large",
+    /// The file is not UTF-8, or holds a NUL byte or another character that KDL forbids.
+    FileNotText = "file-not-text",
+    /// Blocks are nested more deeply than anything readable, or a comment `/-` hides another one with a block in it.
+    TooDeep = "too-deep",
+    /// The text is not KDL 2.
+    Syntax = "syntax",
+    /// No task of that name exists.
+    UnknownTask = "unknown-task",
+    /// No node of that name is allowed here.
+    UnknownNode = "unknown-node",
+    /// No setting or property of that name is allowed here.
+    UnknownSetting = "unknown-setting",
+    /// The value is not one of those that the setting takes.
+    BadValue = "bad-value",
+    /// A value is missing.
+    MissingValue = "missing-value",
+    /// There are more values than the node takes.
+    ExtraValue = "extra-value",
+    /// The same thing is said twice, and only one could count.
+    Duplicate = "duplicate",
+    /// A name holds a character that names cannot hold, or is reserved.
+    BadName = "bad-name",
+    /// A block is empty that would have to mean something.
+    EmptyBlock = "empty-block",
+    /// KDL types such as `(u8)1` mean nothing here.
+    TypeAnnotation = "type-annotation",
+    /// `${…}` is not closed, holds no name, or an unknown filter.
+    BadTemplate = "bad-template",
+    /// `${…}` names a value that is not in scope.
+    UnknownValue = "unknown-value",
+    /// Tasks wait for each other in a circle.
+    Cycle = "cycle",
+    /// The plan would be larger than a million vertices.
+    PlanTooLarge = "plan-too-large",
+    /// The word is part of the language, and of a later version of xec than this one.
+    NotYet = "not-yet",
+    /// The command line asks for something that cannot be.
+    Usage = "usage",
+}

@@ -1,0 +1,295 @@
+//! What happened, told by the side that runs to the side that shows. Neither sees the other: an event holds
+//! all that is to be shown, and nothing of how.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::command::{Outcome, Usage};
+
+/// One attempt of one step. Never reused within a run, so that what comes late can be told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct JobId(pub u64);
+
+/// What travels to the report, in order. Output is bounded by the bytes that `hold` stands for; events are not.
+#[derive(Debug)]
+pub enum Message {
+    /// Something happened, at this time since the run began (the clock stands still under Ctrl-Z).
+    Event(Duration, Event),
+    /// A task wrote something.
+    Output(Output),
+}
+
+/// A piece of what a task wrote, cut anywhere. The budget it takes comes back when it is dropped.
+#[derive(Debug)]
+pub struct Output {
+    /// Who wrote it. Its [`Event::StepStarted`] came before, its [`Event::StepFinished`] comes after.
+    pub job: JobId,
+    /// On which stream.
+    pub stream: Stream,
+    /// What, as it was written.
+    pub bytes: Vec<u8>,
+    /// The share of the budget it holds.
+    pub hold: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+/// Which stream.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Stream {
+    /// The standard output, or both where they share a pipe.
+    Stdout,
+    /// The standard error.
+    Stderr,
+}
+
+/// A task's instance, as it is shown: `build`, `test[py=3.12]`, `deploy@web1`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskLabel {
+    /// The task.
+    pub task: Arc<str>,
+    /// The instance; the same as `task` where there is only one.
+    pub instance: Arc<str>,
+    /// Where the task is declared.
+    pub site: Site,
+}
+
+/// A step, as it is shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StepLabel {
+    /// Whose step it is.
+    pub owner: Arc<TaskLabel>,
+    /// Its text, on one line or several, as in the file.
+    pub text: Arc<str>,
+    /// Where it stands.
+    pub site: Site,
+    /// Whether a failure of it counts.
+    pub optional: bool,
+}
+
+/// A place for people: `Xecfile.kdl:12`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Site {
+    /// The file, as a user would write it.
+    pub file: Arc<str>,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+impl std::fmt::Display for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// How long a step waited from the moment its task was wanted, by what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// For other steps and tasks.
+    pub dependency: Duration,
+    /// For one of the `-j` slots.
+    pub slot: Duration,
+    /// For a limit: the `jobs` of a group, or a `limit`.
+    pub limit: Duration,
+}
+
+/// How something ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It did what it should.
+    Ok,
+    /// A command failed, or something in it did.
+    Failed(Failure),
+    /// Its time was up.
+    TimedOut(Duration),
+    /// It was ended, or kept from starting, from outside.
+    Cancelled(Reason),
+    /// It was not begun.
+    Skipped(SkipReason),
+}
+
+/// What failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// A command, in this way.
+    Command(Outcome),
+    /// So many of what is in it.
+    Inside(u32),
+    /// It kept more than it was allowed to: the cap in bytes.
+    CaptureTooLarge(usize),
+}
+
+/// Why something was not begun.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SkipReason {
+    /// What it needs did not succeed: that instance.
+    Dependency(Arc<str>),
+    /// An earlier step of the same task did not succeed.
+    Earlier,
+    /// The run was ending.
+    Cancelled(Reason),
+}
+
+/// Why something is cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reason {
+    /// Something beside it failed, and the policy is fail-fast (or drain, for what had not begun).
+    Failed,
+    /// The time of a group or task around it was up.
+    Timeout,
+    /// Nobody needs it any more.
+    Unneeded,
+    /// Another branch was enough (`any`, `race`).
+    Decided,
+    /// xec was sent this signal.
+    Signal(i32),
+    /// What xec writes to is closed or full.
+    OutputClosed,
+    /// The process layer is gone.
+    Lost,
+}
+
+/// How hard something is being ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Level {
+    /// A signal, then the grace.
+    Soft,
+    /// SIGKILL, now.
+    Kill,
+}
+
+/// A failure that counts toward the exit code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Culprit {
+    /// Whose step it was.
+    pub owner: Arc<TaskLabel>,
+    /// The step; `None` for a task or group whose own time was up.
+    pub step: Option<Arc<StepLabel>>,
+    /// The attempt that failed.
+    pub job: Option<JobId>,
+    /// How.
+    pub verdict: Verdict,
+    /// The exit code it stands for.
+    pub code: i32,
+}
+
+/// How many tasks ended how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Did what they should.
+    pub ok: u32,
+    /// Failed or timed out.
+    pub failed: u32,
+    /// Were ended from outside after they had begun.
+    pub cancelled: u32,
+    /// Were not begun.
+    pub skipped: u32,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The first of all.
+    RunStarted {
+        /// Names this run.
+        run: Arc<str>,
+        /// What was asked for.
+        requested: Vec<Arc<str>>,
+        /// How many steps may run at once; `None` is no limit.
+        jobs: Option<u32>,
+        /// How many tasks and steps the plan holds.
+        tasks: u32,
+        /// How many commands the plan holds.
+        steps: u32,
+    },
+    /// A task's body begins.
+    TaskStarted {
+        /// Which.
+        task: Arc<TaskLabel>,
+    },
+    /// A command was started, or could not be (its [`Event::StepFinished`] follows at once).
+    StepStarted {
+        /// The attempt.
+        job: JobId,
+        /// What.
+        step: Arc<StepLabel>,
+        /// Counted from 1.
+        attempt: u32,
+        /// What it waited for until now.
+        waits: Waits,
+        /// The process, where it is a local one.
+        pid: Option<u32>,
+    },
+    /// The process ended and something still holds its output open; xec waits no longer.
+    StepLeaked {
+        /// Whose output.
+        job: JobId,
+        /// Who holds it: `name (pid)`.
+        holders: Vec<String>,
+    },
+    /// A process was stopped by a signal (SIGTTIN: it wants the terminal), and not by us.
+    StepStopped {
+        /// Which.
+        job: JobId,
+        /// The signal.
+        signal: i32,
+    },
+    /// A command ended; all its output came before.
+    StepFinished {
+        /// The attempt.
+        job: JobId,
+        /// What.
+        step: Arc<StepLabel>,
+        /// How.
+        verdict: Verdict,
+        /// From start to end.
+        duration: Duration,
+        /// What it used.
+        usage: Option<Usage>,
+    },
+    /// A task ended.
+    TaskFinished {
+        /// Which.
+        task: Arc<TaskLabel>,
+        /// How.
+        verdict: Verdict,
+        /// From its first command to its end.
+        duration: Duration,
+    },
+    /// Something is being ended.
+    Cancelling {
+        /// What: an instance, or the run.
+        what: Arc<str>,
+        /// Why.
+        reason: Reason,
+        /// How hard.
+        level: Level,
+    },
+    /// There is no room for so many processes at once: from now on at most so many.
+    Scarce {
+        /// The new width.
+        jobs: u32,
+        /// What the system said.
+        why: String,
+    },
+    /// Ctrl-Z: everything stands still from here to [`Event::Resumed`].
+    Suspended,
+    /// `fg`.
+    Resumed,
+    /// Processes were still there at the end and were ended.
+    Swept {
+        /// `name (pid)`.
+        processes: Vec<String>,
+    },
+    /// The last of all.
+    RunFinished {
+        /// What failed and counts, in the order it failed.
+        culprits: Vec<Culprit>,
+        /// Tasks by how they ended.
+        counts: Counts,
+        /// The signal that ended the run.
+        signal: Option<i32>,
+        /// The exit code to come.
+        code: i32,
+        /// The whole of it.
+        duration: Duration,
+    },
+}

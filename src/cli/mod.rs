@@ -1,0 +1,1 @@
+//! Floor 7: what was typed. Knows nothing of graphs.

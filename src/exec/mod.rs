@@ -1,0 +1,68 @@
+//! Floor 3: how a command is run, and ended, at some place. Knows nothing of the graph, of tasks, or of
+//! who watches.
+//!
+//! A [`Target`] is such a place. What it promises is in the types: a [`Running`] ends by itself or by
+//! [`Signal`], it says [`Finished`] exactly once, and all its output has been handed over by then.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, Usage};
+use crate::base::event::JobId;
+
+pub mod output;
+
+/// A future that lives on the one thread of a run.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A place where commands run.
+pub trait Target {
+    /// Starts one command. The future ends when it is known whether the program runs.
+    fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>>;
+}
+
+/// What a job brings along.
+pub struct JobCx {
+    /// The attempt this is for.
+    pub job: JobId,
+    /// Where its output goes.
+    pub output: output::OutputTx,
+}
+
+/// A command that was started.
+pub struct Running {
+    /// The process, where there is one here.
+    pub pid: Option<u32>,
+    /// Sends signals to all of it; never blocks, and does nothing once it has ended.
+    pub control: Box<dyn Fn(Signal)>,
+    /// Ends when the command has ended and its output has been handed over. Dropping it ends nothing.
+    pub done: LocalFuture<'static, Finished>,
+}
+
+/// What can be done to a running command: always to the whole of it, children and all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Signal {
+    /// Ask it to end, with this signal.
+    End(i32),
+    /// End it.
+    Kill,
+    /// Ctrl-Z.
+    Stop,
+    /// `fg`.
+    Continue,
+}
+
+/// How a command ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finished {
+    /// How.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it left for others.
+    pub captures: Captures,
+    /// Set where a capture grew over its cap, which ended the command.
+    pub capture_overflow: Option<usize>,
+    /// Processes that held its output open after its end, `name (pid)`.
+    pub leaked: Vec<String>,
+}

@@ -1,0 +1,2 @@
+//! The `xec` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Floor 5: from events to eyes and machines. Knows nothing of who runs, or how.

@@ -1,0 +1,4 @@
+//! Floor 1: from bytes to a typed file in which every word has been understood, or a list of all problems.
+//! Knows nothing of running.
+
+pub mod model;
