@@ -22,3 +22,22 @@ pub enum Part {
         default: Option<Arc<str>>,
     },
 }
+
+impl Template {
+    /// Text without holes.
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self { parts: Arc::new([Part::Text(text.into())]) }
+    }
+}
+
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in &*self.parts {
+            match part {
+                Part::Text(text) => f.write_str(text)?,
+                Part::Hole { name, .. } => write!(f, "${{{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
