@@ -11,6 +11,7 @@ use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, Usage};
 use crate::base::event::JobId;
 
 pub mod output;
+pub mod signals;
 
 /// A future that lives on the one thread of a run.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

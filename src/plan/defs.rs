@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::event::{Site, TaskLabel};
 use crate::base::source::{SourceId, SourceMap, Span, Spanned};
-use crate::base::value::Template;
+use crate::base::value::{Part, Template};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{EnvEntry, OnError, Reference, Settings, Step, StepKind, Width, Xecfile};
@@ -171,7 +171,7 @@ impl Defs {
         let base = Ambient {
             cwd: None,
             env: file.env.as_slice().into(),
-            shell: ["sh", "-eu", "-c"].map(Template::text).into(),
+            shell: ["sh", "-eu", "-c"].map(Template::plain).into(),
             on_error,
             grace: DEFAULT_GRACE,
             interactive: false,
@@ -259,7 +259,7 @@ impl Lower<'_> {
                 ambient.shell.clone(),
             )),
             StepKind::Exec(words) => {
-                let shown: Vec<String> = words.iter().map(|word| word.value.to_string()).collect();
+                let shown: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
                 let work = Work::Exec(words.as_slice().into());
                 NodeKind::Leaf(self.command(step, &ambient, work, shown.join(" ").into(), Arc::from([])))
             }
@@ -289,4 +289,13 @@ impl Lower<'_> {
         });
         id
     }
+}
+
+/// A word as a user reads it, holes and all.
+fn shown(word: &Template) -> String {
+    let piece = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole { name, .. } => format!("${{{name}}}"),
+    };
+    word.parts.iter().map(piece).collect()
 }

@@ -8,6 +8,10 @@
 //!
 //! All run state is in the scheduler, which the dispatcher alone owns; jobs and timers are messages to it.
 
+pub mod clock;
+pub mod command;
+pub mod dispatch;
+pub mod job;
 pub mod limits;
 pub mod phase;
 pub mod scheduler;
