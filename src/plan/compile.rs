@@ -68,6 +68,12 @@ pub fn compile(file: &Xecfile, request: &Request) -> Result<Plan, Vec<Problem>> 
     Ok(builder.freeze())
 }
 
+/// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all.
+pub fn check(file: &Xecfile, request: &Request) -> Vec<Problem> {
+    let tasks: Vec<String> = file.tasks.iter().map(|task| task.name.value.to_string()).collect();
+    compile(file, &Request { tasks, parallel: true, ..request.clone() }).err().unwrap_or_default()
+}
+
 /// How the children of an open scope hang together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {

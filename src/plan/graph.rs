@@ -317,6 +317,32 @@ impl Plan {
         None
     }
 
+    /// The instances in the order in which they would begin if one thing were done at a time: by what waits for
+    /// what, then as found (Kahn's algorithm, with a heap for the ties).
+    pub fn order(&self) -> Vec<InstanceId> {
+        let waits = |edge: &&Edge| edge.kind != EdgeKind::Demand;
+        let mut pending: Vec<usize> =
+            (0..self.vertices.len() as u32).map(|at| self.predecessors.of(VertexId(at)).iter().filter(waits).count()).collect();
+        let free = |at: &u32| pending[*at as usize] == 0;
+        let mut open: std::collections::BinaryHeap<_> =
+            (0..self.vertices.len() as u32).filter(free).map(std::cmp::Reverse).collect();
+        let mut order = Vec::with_capacity(self.instances.len());
+        while let Some(std::cmp::Reverse(at)) = open.pop() {
+            if let Vertex::Enter(scope) = self.vertices[at as usize] {
+                if let ScopeKind::Instance(instance) = self.scope(scope).kind {
+                    order.push(instance);
+                }
+            }
+            for edge in self.successors.of(VertexId(at)).iter().filter(waits) {
+                pending[edge.other.index()] -= 1;
+                if pending[edge.other.index()] == 0 {
+                    open.push(std::cmp::Reverse(edge.other.0));
+                }
+            }
+        }
+        order
+    }
+
     /// How a leaf is shown.
     pub fn step_label(&self, id: LeafId) -> StepLabel {
         let leaf = self.leaf(id);
