@@ -1,1 +1,3 @@
-fn main() {}
+//! What users see, by the public interface.
+
+mod problems;
