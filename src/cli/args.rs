@@ -83,7 +83,7 @@ fn command() -> Command {
             Takes::Value => arg.action(ArgAction::Set),
             Takes::Perhaps => arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value(""),
         };
-        letter.map_or(arg.clone(), |letter| arg.short(letter))
+        arg.short(*letter)
     });
     let flag = |name: &'static str, letter| Arg::new(name).long(name).short(letter).action(ArgAction::SetTrue);
     let words = |name: &'static str| {
