@@ -62,6 +62,20 @@ impl Out {
         Ok(())
     }
 
+    /// A line, with the prefix again wherever a carriage return goes back to before it.
+    fn put_anew(&mut self, prefix: &str, line: &[u8]) -> io::Result<()> {
+        let mut left = line;
+        while let Some(at) = memchr(b'\r', left) {
+            let (before, after) = left.split_at(at + 1);
+            self.put(before)?;
+            if !after.is_empty() && after != b"\n" {
+                self.put(prefix.as_bytes())?;
+            }
+            left = after;
+        }
+        self.put(left)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             write_both(&mut self.sink.to, &self.buffer, &[])?;
@@ -170,27 +184,21 @@ impl Console {
             return Ok(());
         }
         let out = self.turn(stream, Writer::Job(job))?;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let (line, after) = left.split_at(memchr(b'\n', left).map_or(left.len(), |at| at + 1));
+            left = after;
             if !out.open {
                 out.reset()?;
                 out.put(prefix.as_bytes())?;
             }
             out.open = !line.ends_with(b"\n");
-            if !out.sink.terminal {
+            if out.sink.terminal {
+                out.inked |= memchr(0x1b, line).is_some();
+                out.put_anew(prefix, line)?;
+            } else {
                 out.put(line)?;
-                continue;
             }
-            out.inked |= memchr(0x1b, line).is_some();
-            let mut rest = line;
-            while let Some(at) = memchr(b'\r', rest) {
-                let (begun_anew, after) = rest.split_at(at + 1);
-                out.put(begun_anew)?;
-                if !after.is_empty() && after != b"\n" {
-                    out.put(prefix.as_bytes())?;
-                }
-                rest = after;
-            }
-            out.put(rest)?;
         }
         Ok(())
     }
