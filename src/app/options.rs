@@ -164,3 +164,22 @@ pub enum Exit {
     /// Of this signal, so that a shell loop around xec stops.
     Signal(i32),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_reaches_the_report() -> io::Result<()> {
+        let wishes = Show::default().wishes(true)?;
+        assert!(wishes.mode.is_none() && wishes.color.is_none() && wishes.several && wishes.events.is_none());
+        let show = Show { mode: OutputMode::Failed, color: Color::Never, quiet: true, ..Show::default() };
+        let wishes = show.wishes(false)?;
+        assert_eq!((wishes.mode, wishes.color, wishes.quiet), (Some(Mode::Failed), Some(false), true));
+        let show = Show { events: Some(EventsTo::Stdout), ..Show::default() };
+        assert!(matches!(show.wishes(false)?.events, Some(Events::Stdout)));
+        let nowhere = EventsTo::Path("/nowhere/at/all".into());
+        assert!(Show { events: Some(nowhere), ..Show::default() }.wishes(false).is_err());
+        Ok(())
+    }
+}

@@ -214,6 +214,30 @@ fn names_and_texts_cannot_drive_the_terminal() {
     assert!(!stage.out.text().contains(['\x1b', '\x07']), "{:?}", stage.out.text());
 }
 
+#[test]
+fn the_thread_shows_all_and_ends_with_the_channel() {
+    let (out, err, events) = (Shared::default(), Shared::default(), Shared::default());
+    let setup = Setup {
+        out: out.sink(false, false),
+        err: err.sink(false, false),
+        mode: Mode::Live,
+        quiet: true,
+        verbose: false,
+        events: Some(Box::new(events.clone())),
+    };
+    let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
+    let thread = spawn(setup, rx, Box::new(|error| panic!("{error}"))).unwrap();
+    tx.send(Message::Event(Duration::ZERO, started(1, "a"))).unwrap();
+    for n in 0..1000 {
+        tx.send(output(1, Stream::Stdout, format!("{n}\n"))).unwrap();
+    }
+    tx.send(Message::Event(Duration::ZERO, finished(1, "a", Verdict::Ok))).unwrap();
+    drop(tx);
+    thread.join().unwrap().unwrap();
+    assert_eq!(out.text(), (0..1000).map(|n| format!("{n}\n")).collect::<String>());
+    assert_eq!((err.text().as_str(), events.text().lines().count()), ("", 1002));
+}
+
 /// Fails from some byte on.
 struct Full(usize);
 
