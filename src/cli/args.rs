@@ -1,5 +1,5 @@
 //! From words and the environment to [`Options`]. Pure: reads nothing, prints nothing, and is run at every start,
-//! so it asks of clap only to cut the words apart; [`super::values`] knows what they mean, the same for a word on
+//! so it asks of clap only to cut the words apart; `values` knows what they mean, the same for a word on
 //! the command line as for a variable of the environment.
 
 use std::ffi::{OsStr, OsString};

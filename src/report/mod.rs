@@ -1,6 +1,6 @@
 //! Floor 5: from events to eyes and machines. Knows nothing of who runs, or how.
 //!
-//! A thread of its own takes [`Message`]s, shows them to people ([`screen`]) and writes them for machines
+//! A thread of its own takes [`Message`]s, shows them to people (`screen`) and writes them for machines
 //! ([`json`]). It may block on a slow reader without holding up the one who runs; what is on its way to it is
 //! bounded by the budget that each [`crate::base::event::Output`] holds until it was shown.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
