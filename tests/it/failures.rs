@@ -103,10 +103,9 @@ fn fail_fast_ends_the_siblings() {
 fn drain_lets_them_end_and_starts_nothing() {
     let case = case(&siblings("drain")).fifo("meet").fifo("gate");
     let events = case.path().join("events");
-    let live = case.fifo("events").args(["t", "-j2", &format!("--events=json:{}", events.display())]).spawn();
-    let (mut gate, mut events) = (live.fifo("gate"), live.fifo("events"));
-    await_failure(&mut events);
-    gate.say("go on");
+    let mut live = case.fifo("events").args(["t", "-j2", &format!("--events=json:{}", events.display())]).spawn();
+    await_failure(live.fifo("events"));
+    live.fifo("gate").say("go on");
     let ran = live.end().code(9).nothing_left();
     assert_eq!(ran.read("log"), "failing\nwent-on\n");
 }
@@ -115,10 +114,9 @@ fn drain_lets_them_end_and_starts_nothing() {
 fn continue_runs_all_that_can_be_reached() {
     let case = case(&siblings("continue")).fifo("meet").fifo("gate");
     let events = case.path().join("events");
-    let live = case.fifo("events").args(["t", "-j2", &format!("--events=json:{}", events.display())]).spawn();
-    let (mut gate, mut events) = (live.fifo("gate"), live.fifo("events"));
-    await_failure(&mut events);
-    gate.say("go on");
+    let mut live = case.fifo("events").args(["t", "-j2", &format!("--events=json:{}", events.display())]).spawn();
+    await_failure(live.fifo("events"));
+    live.fifo("gate").say("go on");
     let ran = live.end().code(9).nothing_left();
     let mut lines: Vec<String> = ran.read("log").lines().map(str::to_owned).collect();
     lines.sort();

@@ -155,7 +155,7 @@ fn spoiler() -> crate::harness::pty::Terminal {
 #[test]
 fn modes_are_restored_after_success_and_failure() {
     for code in [0, 3] {
-        let terminal = spoiler();
+        let mut terminal = spoiler();
         let watch = terminal.watch();
         terminal.live.fifo("gate").say(&code.to_string());
         let (ran, _) = terminal.end();

@@ -1,5 +1,6 @@
 //! Named pipes as meeting points: a task writes a line, the test awaits it; or the other way round.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -14,6 +15,14 @@ use crate::harness::DEADLINE;
 pub struct Fifo {
     file: File,
     seen: Vec<u8>,
+}
+
+/// The named pipes of a case.
+pub struct Fifos {
+    /// What the tasks say: `$TELL`.
+    pub tell: Fifo,
+    /// Those that the case asked for.
+    pub named: HashMap<String, Fifo>,
 }
 
 impl Fifo {

@@ -1,5 +1,6 @@
 //! A process that is running: to be signalled, listened to, and awaited.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
@@ -12,13 +13,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::harness::fifo::{Fifo, readable};
+use crate::harness::fifo::{Fifo, Fifos, readable};
 use crate::harness::{DEADLINE, End, Ran, proc};
 
 /// A running call of xec. Dropped before its end, it takes all its processes with it.
 pub struct Live {
     /// What the tasks say.
     pub tell: Fifo,
+    fifos: HashMap<String, Fifo>,
     dir: Option<TempDir>,
     child: Child,
     raw_stdout: Option<ChildStdout>,
@@ -28,12 +30,12 @@ pub struct Live {
 
 impl Live {
     /// Takes over a child that was just started.
-    pub fn new(dir: TempDir, mut child: Child, tell: Fifo, raw: bool) -> Self {
+    pub fn new(dir: TempDir, mut child: Child, fifos: Fifos, raw: bool) -> Self {
         let stdout = child.stdout.take();
         let (raw_stdout, stdout) = if raw { (stdout, None) } else { (None, stdout) };
         let stdout = stdout.map(collect);
         let stderr = child.stderr.take().map(collect);
-        Self { tell, dir: Some(dir), child, raw_stdout, stdout, stderr }
+        Self { tell: fifos.tell, fifos: fifos.named, dir: Some(dir), child, raw_stdout, stdout, stderr }
     }
 
     /// The process id of what was started.
@@ -46,9 +48,9 @@ impl Live {
         self.dir.as_ref().expect("there until the end").path()
     }
 
-    /// Opens a fifo of the case.
-    pub fn fifo(&self, name: &str) -> Fifo {
-        Fifo::open(&self.path().join(name))
+    /// A fifo that the case asked for.
+    pub fn fifo(&mut self, name: &str) -> &mut Fifo {
+        self.fifos.get_mut(name).expect("a fifo of the case")
     }
 
     /// The pipe that [`crate::harness::Case::stdout_raw`] left to the test.

@@ -23,9 +23,10 @@ pub mod fifo;
 pub mod live;
 pub mod proc;
 pub mod pty;
+mod selftest;
 pub mod text;
 
-use crate::harness::fifo::Fifo;
+use crate::harness::fifo::{Fifo, Fifos};
 use crate::harness::live::Live;
 
 /// How long anything may take before a test gives up; generous, since the machine may be busy.
@@ -40,6 +41,7 @@ pub struct Case {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    fifos: Vec<String>,
     limits: Vec<(Resource, u64)>,
     user: Option<u32>,
     stdout: Out,
@@ -68,6 +70,7 @@ impl Case {
             program: XEC.into(),
             args: Vec::new(),
             env: Vec::new(),
+            fifos: Vec::new(),
             limits: Vec::new(),
             user: None,
             stdout: Out::Collect,
@@ -93,9 +96,11 @@ impl Case {
         self
     }
 
-    /// Adds a named pipe that the test and the tasks can meet at.
-    pub fn fifo(self, name: &str) -> Self {
+    /// Adds a named pipe that the test and the tasks can meet at. The test holds it open for both from before
+    /// the start to the end, so that nobody waits for the other side to open it, and no line is lost.
+    pub fn fifo(mut self, name: &str) -> Self {
         mkfifo(&self.dir.path().join(name), Mode::from_bits_truncate(0o666)).expect("a fifo");
+        self.fifos.push(name.to_owned());
         self
     }
 
@@ -162,14 +167,19 @@ impl Case {
 
     /// Starts, with `$TELL` open for what the tasks say.
     pub fn spawn(self) -> Live {
-        let tell = Fifo::open(&self.tell());
+        let fifos = self.open_fifos();
         let mut command = self.command();
         command.stdin(Stdio::null());
         command.stdout(stdio(&self.stdout)).stderr(stdio(&self.stderr));
         command.process_group(0);
         let child = command.spawn().expect("start the binary");
         let raw = matches!(self.stdout, Out::Raw);
-        Live::new(self.dir, child, tell, raw)
+        Live::new(self.dir, child, fifos, raw)
+    }
+
+    fn open_fifos(&self) -> Fifos {
+        let named = self.fifos.iter().map(|name| (name.clone(), Fifo::open(&self.dir.path().join(name)))).collect();
+        Fifos { tell: Fifo::open(&self.tell()), named }
     }
 
     /// The command with environment, directory, limits and user; standard streams are the caller's.

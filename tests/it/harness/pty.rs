@@ -7,12 +7,14 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::Instant;
 
-use nix::pty::openpty;
+use nix::fcntl::{OFlag, open};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::stat::Mode;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use crate::harness::fifo::{Fifo, readable};
+use crate::harness::fifo::readable;
 use crate::harness::live::Live;
-use crate::harness::{Case, DEADLINE, XEC};
+use crate::harness::{Case, DEADLINE};
 
 /// The shell that [`Case::on_terminal_with_jobs`] runs xec from. It says what became of its job each time it
 /// gets the terminal back, and brings it to the foreground again when it is told so.
@@ -39,6 +41,17 @@ pub struct Terminal {
     seen: Vec<u8>,
 }
 
+/// Opens both ends of a new terminal, neither of them inherited: a child that held the master open would
+/// never see its window closed.
+fn terminal() -> nix::Result<(File, OwnedFd)> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let slave = open(ptsname_r(&master)?.as_str(), flags, Mode::empty())?;
+    Ok((File::from(OwnedFd::from(master)), slave))
+}
+
 /// Both ends of a terminal, kept open to see what it was left as.
 pub struct Watch {
     slave: OwnedFd,
@@ -56,10 +69,10 @@ impl Watch {
 impl Case {
     /// Starts xec as the leader of a session with a terminal of its own, as a terminal window does.
     pub fn on_terminal(self) -> Terminal {
-        let pty = openpty(None, None).expect("a terminal");
-        let tell = Fifo::open(&self.tell());
+        let (master, slave) = terminal().expect("a terminal");
+        let fifos = self.open_fifos();
         let mut command = self.command();
-        let end = || -> Stdio { pty.slave.try_clone().expect("one more descriptor").into() };
+        let end = || -> Stdio { slave.try_clone().expect("one more descriptor").into() };
         command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
         // SAFETY: between fork and exec only two system calls are made; descriptor 0 is the terminal.
         unsafe {
@@ -72,15 +85,16 @@ impl Case {
             });
         }
         let child = command.spawn().expect("start the binary");
-        let live = Live::new(self.dir, child, tell, false);
-        Terminal { live, master: Some(File::from(pty.master)), slave: pty.slave, seen: Vec::new() }
+        let live = Live::new(self.dir, child, fifos, false);
+        Terminal { live, master: Some(master), slave, seen: Vec::new() }
     }
 
     /// Starts xec from a shell with job control, which is what Ctrl-Z needs. `$TELL` gets a line `stopped N`
     /// or `ended N` whenever the shell has the terminal back; a line to the fifo `go` is `fg`.
     pub fn on_terminal_with_jobs(mut self) -> Terminal {
+        let program = std::mem::take(&mut self.program);
         let words = std::mem::take(&mut self.args);
-        let case = self.fifo("go").program("bash").args(["-c", JOB_CONTROL, "bash", XEC]).args(words);
+        let case = self.fifo("go").program("bash").args(["-c", JOB_CONTROL, "bash"]).args([program]).args(words);
         case.on_terminal()
     }
 }
