@@ -125,9 +125,13 @@ fn events_are_lines_of_json_from_the_first_to_the_last() {
     for text in [from_file, from_stdout] {
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        // Two tasks of one step each: the run, the tasks and the steps all start and end.
-        assert!(lines.len() >= 10, "{text}");
-        assert!(lines.iter().all(serde_json::Value::is_object), "{text}");
+        let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a kind")).collect();
+        assert_eq!((kinds.first(), kinds.last()), (Some(&"run-started"), Some(&"run-finished")), "{text}");
+        // Two tasks of one step each, and everything that begins ends once.
+        let count = |kind: &str| kinds.iter().filter(|other| **other == kind).count();
+        let counts = ["task-started", "step-started", "step-finished", "task-finished"].map(count);
+        assert_eq!(counts, [2; 4], "{text}");
+        assert!(lines.iter().all(|line| line["v"] == 1), "{text}");
         assert!(text.contains("gen") && text.contains("build"), "{text}");
     }
 }
