@@ -30,7 +30,8 @@ fn a_chain_of_twenty_thousand_tasks() {
 fn a_chain_can_be_checked_drawn_and_shown() {
     let file = chain(20_000);
     for args in [["--check"].as_slice(), &["-n", "t19999"], &["--graph=json", "t19999"]] {
-        Case::new().xecfile(&file).args(args).run().ok();
+        let ran = Case::new().xecfile(&file).args(args).run().ok();
+        assert!(args == ["--check"] || ran.out().contains("t19900"), "{args:?}");
     }
 }
 
@@ -58,5 +59,6 @@ fn a_cycle_through_all_of_a_long_chain_is_found() {
 #[test]
 fn a_thousand_processes_one_after_the_other() {
     let file = format!("task t {{\n{}}}\n", "exec \"true\"\n".repeat(1_000));
-    Case::new().xecfile(file).args(["t"]).run().ok().nothing_left();
+    let ran = Case::new().xecfile(file).args(["t", "--events=json:events.jsonl"]).run().ok().nothing_left();
+    assert_eq!(ran.read("events.jsonl").matches("\"step-finished\"").count(), 1_000);
 }
