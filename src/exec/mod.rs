@@ -10,7 +10,9 @@ use std::pin::Pin;
 use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, Usage};
 use crate::base::event::JobId;
 
+pub mod broker;
 pub mod output;
+mod tree;
 
 /// A future that lives on the one thread of a run.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
