@@ -120,7 +120,9 @@ pub(crate) fn pipe_holders(inodes: &[u64]) -> Vec<String> {
 
 fn holds(fds: &Path, links: &[String]) -> bool {
     let entries = fs::read_dir(fds).into_iter().flatten().flatten();
-    entries.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|to| links.iter().any(|link| to.as_os_str() == link.as_str()))
+    entries
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .any(|to| links.iter().any(|link| to.as_os_str() == link.as_str()))
 }
 
 #[cfg(test)]
@@ -140,7 +142,8 @@ mod tests {
     #[test]
     fn finds_a_child_and_what_it_holds() {
         use std::os::unix::fs::MetadataExt;
-        let mut child = std::process::Command::new("sleep").arg("60").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("60").stdout(std::process::Stdio::piped()).spawn().unwrap();
         let pid = child.id() as i32;
         let table = Table::read();
         assert!(table.below(std::process::id() as i32).iter().any(|process| process.pid == pid));

@@ -144,7 +144,9 @@ impl Width {
         match self {
             Width::Count(0) => None,
             Width::Count(count) => Some(count),
-            Width::Percent(share) => Some((u64::from(cpus) * u64::from(share)).div_ceil(100).clamp(1, u64::from(u32::MAX)) as u32),
+            Width::Percent(share) => {
+                Some((u64::from(cpus) * u64::from(share)).div_ceil(100).clamp(1, u64::from(u32::MAX)) as u32)
+            }
             Width::CpusLess(less) => Some(cpus.saturating_sub(less).max(1)),
         }
     }

@@ -76,8 +76,7 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration) {
-        let entry =
-            Job { pid, grace, ending: false, killed: None, stopped: false, strays: Vec::new(), exit: None };
+        let entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays: Vec::new(), exit: None };
         self.jobs.insert(job, entry);
         self.leaders.insert(pid, job);
     }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::exec::Signal;
 use crate::exec::broker::proto::{Inbox, Report, Request, SpawnParts, set_job};
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys;
+use crate::exec::fd;
 
 /// Xec's end of the broker. Every copy speaks to the same one.
 #[derive(Clone, Debug)]
@@ -140,7 +141,7 @@ pub(super) struct Peer {
 pub(super) fn connect(peer: Peer) -> io::Result<Link> {
     let (commands, orders) = mpsc::unbounded_channel();
     let (lose, lost) = watch::channel(false);
-    let socket = AsyncFd::with_interest(Socket(Arc::clone(&peer.socket)), Interest::READABLE | Interest::WRITABLE)?;
+    let socket = fd::watch(Arc::clone(&peer.socket), Interest::READABLE | Interest::WRITABLE)?;
     let wire = Wire {
         peer,
         commands: commands.downgrade(),
@@ -154,14 +155,6 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
     };
     tokio::spawn(wire.run(socket, orders, lose));
     Ok(Link { commands, lost })
-}
-
-struct Socket(Arc<OwnedFd>);
-
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
 }
 
 struct Running {
@@ -192,7 +185,12 @@ struct Wire {
 }
 
 impl Wire {
-    async fn run(mut self, socket: AsyncFd<Socket>, mut orders: UnboundedReceiver<Command>, lose: watch::Sender<bool>) {
+    async fn run(
+        mut self,
+        socket: AsyncFd<Arc<OwnedFd>>,
+        mut orders: UnboundedReceiver<Command>,
+        lose: watch::Sender<bool>,
+    ) {
         let mut open = true;
         loop {
             let alive = tokio::select! {
@@ -204,7 +202,7 @@ impl Wire {
                             self.take(order);
                         }
                         // Most often there is room, so this is tried before anything waits for it.
-                        self.send(socket.get_ref().0.as_fd()).map_or_else(|error| error.kind() == ErrorKind::WouldBlock, |()| true)
+                        self.send(socket.as_fd()).map_or_else(|error| error.kind() == ErrorKind::WouldBlock, |()| true)
                     }
                     None => {
                         open = false; // Nobody will ask again; what runs is still reported.
@@ -212,10 +210,10 @@ impl Wire {
                     }
                 },
                 ready = socket.readable() => ready.is_ok_and(|mut ready| {
-                    ready.try_io(|socket| self.receive(socket.get_ref().0.as_fd())).unwrap_or(Ok(())).is_ok()
+                    ready.try_io(|socket| self.receive(socket.as_fd())).unwrap_or(Ok(())).is_ok()
                 }),
                 ready = socket.writable(), if !self.outbox.is_empty() => ready.is_ok_and(|mut ready| {
-                    ready.try_io(|socket| self.send(socket.get_ref().0.as_fd())).unwrap_or(Ok(())).is_ok()
+                    ready.try_io(|socket| self.send(socket.as_fd())).unwrap_or(Ok(())).is_ok()
                 }),
             };
             if !alive {

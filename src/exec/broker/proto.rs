@@ -46,21 +46,41 @@ pub(super) struct Spawn<'a> {
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Request<'a> {
     Spawn(Spawn<'a>),
-    Signal { job: u64, signal: Signal },
+    Signal {
+        job: u64,
+        signal: Signal,
+    },
     /// End everything that is left, `now` or with grace.
-    Sweep { now: bool },
+    Sweep {
+        now: bool,
+    },
 }
 
 /// What the broker reports.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Report {
-    Spawned { job: u64, pid: i32 },
-    Failed { job: u64, errno: i32 },
-    Stopped { job: u64, signal: i32 },
+    Spawned {
+        job: u64,
+        pid: i32,
+    },
+    Failed {
+        job: u64,
+        errno: i32,
+    },
+    Stopped {
+        job: u64,
+        signal: i32,
+    },
     /// With the status as wait4 gives it.
-    Exited { job: u64, status: i32, usage: Usage },
+    Exited {
+        job: u64,
+        status: i32,
+        usage: Usage,
+    },
     /// Everything has ended; these were there when the sweep began.
-    Swept { names: Vec<String> },
+    Swept {
+        names: Vec<String>,
+    },
 }
 
 /// A frame in the making.

@@ -60,7 +60,14 @@ impl Spawner {
         // in the frame or in `self`.
         let error = unsafe {
             let attributes = &raw const *self.attributes;
-            libc::posix_spawn(&raw mut pid, program.as_ptr(), &raw const actions.0, attributes, argv.as_ptr(), env.as_ptr())
+            libc::posix_spawn(
+                &raw mut pid,
+                program.as_ptr(),
+                &raw const actions.0,
+                attributes,
+                argv.as_ptr(),
+                env.as_ptr(),
+            )
         };
         if error == 0 { Ok(pid) } else { Err(error) }
     }

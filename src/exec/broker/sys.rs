@@ -91,7 +91,9 @@ pub(super) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(u
             if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
                 let data = libc::CMSG_DATA(header).cast::<RawFd>();
                 let size = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-                fds.extend((0..size / size_of::<RawFd>()).map(|at| OwnedFd::from_raw_fd(data.add(at).read_unaligned())));
+                fds.extend(
+                    (0..size / size_of::<RawFd>()).map(|at| OwnedFd::from_raw_fd(data.add(at).read_unaligned())),
+                );
             }
             header = libc::CMSG_NXTHDR(&raw const message, header);
         }
@@ -128,11 +130,8 @@ pub(super) fn wait_any() -> io::Result<Option<Waited>> {
     let time = |value: libc::timeval| Duration::new(value.tv_sec as u64, value.tv_usec as u32 * 1000);
     // Linux counts in KiB, the others in bytes.
     let unit = if cfg!(target_os = "linux") { 1024 } else { 1 };
-    let usage = Usage {
-        user: time(used.ru_utime),
-        system: time(used.ru_stime),
-        peak_memory: used.ru_maxrss as u64 * unit,
-    };
+    let usage =
+        Usage { user: time(used.ru_utime), system: time(used.ru_stime), peak_memory: used.ru_maxrss as u64 * unit };
     Ok((pid > 0).then_some(Waited { pid, status, usage }))
 }
 
@@ -140,7 +139,9 @@ pub(super) fn wait_any() -> io::Result<Option<Waited>> {
 pub(super) fn wait_for(pid: i32) {
     let mut status = 0;
     // SAFETY: the pointer is to a live value.
-    while check(unsafe { libc::waitpid(pid, &raw mut status, 0) }).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
+    while check(unsafe { libc::waitpid(pid, &raw mut status, 0) })
+        .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    {}
 }
 
 /// Whether this process has children.
@@ -226,7 +227,12 @@ pub(super) fn default_sigchld() {
 }
 
 /// Waits for the socket, a child or the time. `Ok(None)`: a child or the time; else what the socket is ready for.
-pub(super) fn wait_ready(socket: Option<BorrowedFd<'_>>, write: bool, limit: Option<Duration>, signals: &Signals) -> Ready {
+pub(super) fn wait_ready(
+    socket: Option<BorrowedFd<'_>>,
+    write: bool,
+    limit: Option<Duration>,
+    signals: &Signals,
+) -> Ready {
     let events = if write { libc::POLLIN | libc::POLLOUT } else { libc::POLLIN };
     let mut entry = libc::pollfd { fd: socket.map_or(-1, |fd| fd.as_raw_fd()), events, revents: 0 };
     let limit = limit.map(|time| libc::timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ });
