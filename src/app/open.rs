@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use crate::app::Answer;
-use crate::app::options::{Color, Options};
+use crate::app::options::Options;
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
 use crate::plan::{Plan, Request, compile};
@@ -67,22 +67,13 @@ pub(super) fn show(options: &Options, found: &[Problem], sources: &SourceMap) ->
     if found.is_empty() {
         return String::new();
     }
-    let color = style::wanted(choice(options.show.color), std::io::stderr().is_terminal(), &|name| std::env::var_os(name));
+    let color = style::wanted(options.show.color.asked(), std::io::stderr().is_terminal(), &|name| std::env::var_os(name));
     let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
     problems::render(found, sources, color, width)
-}
-
-/// `--color`, as the report understands it.
-pub(super) fn choice(color: Color) -> Option<bool> {
-    match color {
-        Color::Auto => None,
-        Color::Always => Some(true),
-        Color::Never => Some(false),
-    }
 }
 
 /// How text on stdout is painted.
 pub(super) fn stdout_style(options: &Options) -> style::Style {
     let terminal = std::io::stdout().is_terminal();
-    style::Style { color: style::wanted(choice(options.show.color), terminal, &|name| std::env::var_os(name)) }
+    style::Style { on: style::wanted(options.show.color.asked(), terminal, &|name| std::env::var_os(name)) }
 }

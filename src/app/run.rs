@@ -5,23 +5,22 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::Answer;
-use crate::app::open::{Opened, choice, refuse};
-use crate::app::options::{EventsTo, Exit, Options, OutputMode};
+use crate::app::open::{Opened, refuse};
+use crate::app::options::{Exit, Options};
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
 use crate::exec::output::OutputTx;
 use crate::exec::signals;
 use crate::plan::{LimitId, Plan};
-use crate::report::setup::{Events, Wishes};
-use crate::report::{self, Mode, Setup};
+use crate::report::{self, Setup};
 use crate::run::command::{self, Surroundings};
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
 
@@ -32,7 +31,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     };
     let setup = match setup(options, &plan) {
         Ok(setup) => setup,
-        Err(why) => return Answer::refused(format!("xec: {why}\n")),
+        Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
     let around = Rc::new(surroundings());
     let found = command::check(&plan, &around);
@@ -40,7 +39,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return refuse(options, &found, &opened.file.sources);
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(&runtime, options, plan, around, setup, &broker)),
+        Some(broker) => runtime().and_then(|runtime| go(&runtime, plan, around, setup, &broker)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -58,35 +57,9 @@ fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
     move |why| format!("cannot {what}: {why}")
 }
 
-fn setup(options: &Options, plan: &Plan) -> Result<Setup, String> {
-    let mode = match options.show.mode {
-        OutputMode::Auto => None,
-        OutputMode::Live => Some(Mode::Live),
-        OutputMode::Prefixed => Some(Mode::Prefixed),
-        OutputMode::Grouped => Some(Mode::Grouped),
-        OutputMode::Failed => Some(Mode::Failed),
-        OutputMode::Quiet => Some(Mode::Quiet),
-    };
-    let events = match &options.show.events {
-        None => None,
-        Some(EventsTo::Stdout) => Some(Events::Stdout),
-        Some(EventsTo::Path(path)) => {
-            Some(Events::file(path).map_err(|why| format!("cannot write events to {}: {why}", path.display()))?)
-        }
-        Some(EventsTo::Fd(number)) => {
-            Some(Events::descriptor(*number).map_err(|why| format!("cannot write events to descriptor {number}: {why}"))?)
-        }
-    };
-    let slots = plan.limits[LimitId::SLOTS.index()];
-    let wishes = Wishes {
-        mode,
-        color: choice(options.show.color),
-        several: plan.leaves.len() > 1 && slots != Some(1),
-        quiet: options.show.quiet,
-        verbose: options.show.verbose,
-        events,
-    };
-    Setup::standard(wishes, &|name| std::env::var_os(name)).map_err(cannot("write output"))
+fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
+    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()] != Some(1);
+    Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
 fn surroundings() -> Surroundings {
@@ -100,7 +73,6 @@ fn surroundings() -> Surroundings {
 
 fn go(
     runtime: &Runtime,
-    options: &Options,
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     setup: Setup,
@@ -119,23 +91,23 @@ fn go(
     )
     .map_err(cannot("start the report"))?;
     let output = OutputTx::new(tx);
-    begin(options, &plan, &around, &output);
+    begin(&plan, &around, &output);
     let local = tokio::task::LocalSet::new();
     let ending = local.block_on(runtime, async {
         let link = broker.link().map_err(cannot("reach the process layer"))?;
         listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
         let ending = drive(plan, around, &link, output.clone(), &mut orders).await;
-        sweep(&link, &output, &mut orders).await;
+        sweep(&link, &output, ending.at, &mut orders).await;
         Ok::<Ending, String>(ending)
     })?;
-    let _ = output.tx.send(Message::Event(ending.after, ending.finished));
+    let _ = output.tx.send(Message::Event(ending.at, ending.finished));
     // The report ends when nobody can tell it anything any more.
     drop(local);
     drop(output);
     Ok(close(report, ending.code, ending.signal))
 }
 
-fn begin(options: &Options, plan: &Plan, around: &Surroundings, output: &OutputTx) {
+fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
     let event = Event::RunStarted {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(instance, _)| plan.instance(*instance).label.instance.clone()).collect(),
@@ -143,8 +115,7 @@ fn begin(options: &Options, plan: &Plan, around: &Surroundings, output: &OutputT
         tasks: plan.instances.len() as u32,
         steps: plan.leaves.len() as u32,
     };
-    let _ = options;
-    let _ = output.tx.send(Message::Event(std::time::Duration::ZERO, event));
+    let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }
 
 async fn drive(
@@ -172,7 +143,7 @@ async fn drive(
 }
 
 /// Ends what finished steps left behind; a further signal hastens that.
-async fn sweep(link: &Link, output: &OutputTx, orders: &mut UnboundedReceiver<Order>) {
+async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
     let mut sweep = std::pin::pin!(link.sweep());
     let processes = loop {
         tokio::select! {
@@ -181,7 +152,7 @@ async fn sweep(link: &Link, output: &OutputTx, orders: &mut UnboundedReceiver<Or
         }
     };
     if !processes.is_empty() {
-        let _ = output.tx.send(Message::Event(std::time::Duration::ZERO, Event::Swept { processes }));
+        let _ = output.tx.send(Message::Event(at, Event::Swept { processes }));
     }
 }
 

@@ -115,3 +115,12 @@ mod tests {
         assert!(Events::descriptor(1_000_000).is_err());
     }
 }
+
+/// Whether standard output and standard error lead to the same place, so that the order between the two counts.
+pub fn share_a_place() -> bool {
+    let place = |stat: nix::sys::stat::FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+    match (nix::sys::stat::fstat(io::stdout()), nix::sys::stat::fstat(io::stderr())) {
+        (Ok(out), Ok(err)) => place(out) == place(err),
+        _ => false,
+    }
+}

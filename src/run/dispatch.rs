@@ -53,6 +53,8 @@ pub struct Ending {
     pub code: i32,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// When.
+    pub at: Duration,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -183,7 +185,7 @@ impl Loop {
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
-                        self.ending = Some(Ending { code, signal, finished: event });
+                        self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
                     }
                     event => self.tell(event),
                 },

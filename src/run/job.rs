@@ -54,10 +54,18 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
         Err(why) => Err(NotStarted::Failed(why.clone())),
     };
     let end = match started {
-        Ok(Running { pid, control, done }) => {
+        Ok(Running { pid, control, mut done, mut stops }) => {
             tell(pid);
             guard.started(control);
-            let Finished { outcome, usage, captures, capture_overflow, leaked } = done.await;
+            let finished = loop {
+                tokio::select! {
+                    finished = &mut done => break finished,
+                    Some(signal) = stops.recv() => {
+                        let _ = report.send(Message::Event(clock.now(), Event::StepStopped { job: job.id, signal }));
+                    }
+                }
+            };
+            let Finished { outcome, usage, captures, capture_overflow, leaked } = finished;
             JobEnd { outcome, usage, captures, capture_overflow, leaked }
         }
         Err(why) => {
