@@ -33,7 +33,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Ok(setup) => setup,
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
-    let around = Rc::new(surroundings());
+    let around = Rc::new(surroundings(&opened));
     let found = command::check(&plan, &around);
     if !found.is_empty() {
         return refuse(options, &found, &opened.file.sources);
@@ -62,10 +62,11 @@ fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
-fn surroundings() -> Surroundings {
+fn surroundings(opened: &Opened) -> Surroundings {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Surroundings {
         env: std::env::vars_os().collect(),
+        root: opened.file.root.clone(),
         run: format!("{:x}-{:x}", since.as_millis(), std::process::id()).into(),
         merge: report::setup::share_a_place(),
     }

@@ -20,6 +20,8 @@ use crate::plan::ids::LeafId;
 pub struct Surroundings {
     /// The environment that xec was started with.
     pub env: HashMap<OsString, OsString>,
+    /// The directory of the file: `XEC_ROOT`, and what every `cwd` is against.
+    pub root: PathBuf,
     /// Names this run.
     pub run: Arc<str>,
     /// Whether stderr shares the pipe of stdout, since both lead to the same place and their order matters.
@@ -40,7 +42,7 @@ pub fn spec(plan: &Plan, leaf: LeafId, attempt: u32, around: &Surroundings) -> R
     let label = &plan.instance(plan.leaf(leaf).instance).label;
     let Filled { program, env, cwd } = fill(command, around)?;
     let attempt = attempt.to_string();
-    let root = plan.defs.root.as_os_str();
+    let root = around.root.as_os_str();
     let own: [(&str, &OsStr); 6] = [
         ("XEC", OsStr::new("1")),
         ("XEC_TASK", OsStr::new(&*label.task)),
@@ -57,7 +59,7 @@ pub fn spec(plan: &Plan, leaf: LeafId, attempt: u32, around: &Surroundings) -> R
     };
     Ok(CommandSpec {
         program,
-        cwd: plan.defs.root.join(cwd),
+        cwd,
         env: env.into_iter().map(|(name, value)| (name, Some(value))).chain(own).collect(),
         stdin,
         stdout,
@@ -92,8 +94,8 @@ fn fill(command: &Command, around: &Surroundings) -> Result<Filled, Box<Problem>
         }
     };
     let cwd = match &command.cwd {
-        Some(cwd) => PathBuf::from(expand(cwd, &env, around)?),
-        None => PathBuf::new(),
+        Some(cwd) => around.root.join(expand(cwd, &env, around)?),
+        None => around.root.clone(),
     };
     Ok(Filled { program, env, cwd })
 }
