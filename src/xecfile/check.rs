@@ -86,7 +86,10 @@ impl Check<'_, '_> {
             return;
         }
         let problem = Problem::error(Code::UnknownTask, format!("there is no task `{name}`")).at(*span, "");
-        let help = did_you_mean(name, self.tasks.iter().map(|task| &*task.name.value));
+        let names = || self.tasks.iter().map(|task| &*task.name.value);
+        let few = (1..=8).contains(&self.tasks.len());
+        let help = did_you_mean(name, names())
+            .or_else(|| few.then(|| format!("the tasks are {}", names().collect::<Vec<_>>().join(", "))));
         self.reader.report(match help {
             Some(help) => problem.help(help),
             None => problem,

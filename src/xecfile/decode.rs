@@ -164,10 +164,10 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
         None => {
             let place_name = place.describe();
             let problem = match schema::elsewhere(name) {
-                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand in {place_name}"))
-                    .help(format!("it stands in {elsewhere}")),
+                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand {place_name}"))
+                    .help(format!("it stands {elsewhere}")),
                 None => {
-                    let problem = Problem::error(code, format!("there is no {what} `{name}` in {place_name}"));
+                    let problem = Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
                     match did_you_mean(name, schema::names_at(place, cursor.property)) {
                         Some(help) => problem.help(help),
                         None => problem,

@@ -10,6 +10,8 @@ mod chars;
 mod hide;
 mod scan;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::ops::Range;
@@ -208,7 +210,10 @@ impl Guard<'_> {
                 self.scan.advance(1);
                 let problem = Problem::error(Code::Syntax, "a node has no `=`");
                 let text = self.scan.text[name..at].trim_end();
-                let help = format!("as a node, it is written `{text} …`; `{text}=…` is a property, on the line of its node");
+                let value = self.scan.rest().trim_start_matches([' ', '\t']);
+                let value = value.split([' ', '\t', '\r', '\n', ';', '}']).next().filter(|value| value.len() < 60);
+                let value = value.filter(|value| !value.is_empty()).unwrap_or("…");
+                let help = format!("write `{text} {value}`; with `=` it is a property, on the line of its node");
                 self.scan.tell(problem.at(self.scan.span(at..at + 1), "").help(help));
                 self.scan.broken.push(at..at + 1);
                 self.scan.blank(at..at + 1);
@@ -246,9 +251,11 @@ impl Guard<'_> {
     }
 
     fn value(&mut self) -> Result<(), Stop> {
+        let told = self.scan.broken.len();
         let token = self.scan.token()?;
+        let fine = self.scan.broken.len() == told;
         let node = self.frame().node.as_ref();
-        if !token.key && node.is_none_or(|node| matches!(node.phase, Phase::NoName)) {
+        if !token.key && fine && node.is_none_or(|node| matches!(node.phase, Phase::NoName)) {
             let text = &self.scan.text[token.range.clone()];
             let problem = Problem::error(Code::BareWord, format!("`{text}` is not the name of a node"));
             let help = format!("a node begins with a word; as one, it is written {}", quote(text));

@@ -1,3 +1,4 @@
 //! What users see, by the public interface.
 
+mod mutations;
 mod problems;
