@@ -98,7 +98,8 @@ impl Texts {
             let at: Vec<u32> = wanted.iter().map(|(_, byte)| *byte).collect();
             let (text, places) = showable(&source.text, &at);
             let name = escaped(&source.path.to_string_lossy(), false).into_owned();
-            let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
+            let lines =
+                std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
             (wanted[0].0, Text { name, text, lines, places })
         });
         Self { sources: by_source.collect() }
@@ -144,7 +145,8 @@ impl SourceCode for Text {
         let Some(inner) = self.text.get(start..end) else { return Err(MietteError::OutOfBounds) };
         let line = self.lines.partition_point(|begin| *begin <= start) - 1;
         let last = start + inner.strip_suffix('\n').unwrap_or(inner).len();
-        let until = memchr::memchr(b'\n', &self.text.as_bytes()[last..]).map_or(self.text.len(), |length| last + length);
+        let until =
+            memchr::memchr(b'\n', &self.text.as_bytes()[last..]).map_or(self.text.len(), |length| last + length);
         // Without context, only where it begins is asked for.
         let (from, to, column) = match context {
             0 => (start, end, self.text[self.lines[line]..start].chars().count()),
@@ -212,7 +214,8 @@ fn push_escaped(c: char, before_newline: bool, out: &mut String) {
 
 /// What could drive a terminal, or make a line look like another one.
 fn is_dangerous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text of xec's own, which may quote the file.
@@ -318,7 +321,8 @@ impl Diagnostic for View<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
+        (!self.labels.is_empty())
+            .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {

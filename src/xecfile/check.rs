@@ -109,13 +109,17 @@ impl Check<'_, '_> {
             }
             let hole = format!("${{{name}");
             let place = match self.reader.slice(span).find(&hole) {
-                Some(at) => Span { start: span.start + at as u32 + 2, end: span.start + (at + hole.len()) as u32, ..span },
+                Some(at) => {
+                    Span { start: span.start + at as u32 + 2, end: span.start + (at + hole.len()) as u32, ..span }
+                }
                 None => span,
             };
             let problem = Problem::error(Code::UnknownValue, format!("there is no value `{name}`"));
             let help = match name.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9')) {
                 true => format!("an environment variable is written `${{env.{name}}}`"),
-                false => "this version of xec knows environment variables, as `${env.NAME}`, and no other values".to_owned(),
+                false => {
+                    "this version of xec knows environment variables, as `${env.NAME}`, and no other values".to_owned()
+                }
             };
             self.reader.report(problem.at(place, "").help(help));
         }
@@ -136,12 +140,15 @@ impl Check<'_, '_> {
             }
             let hole = format!("${{{inner}}}");
             let place = match self.reader.slice(step).find(&hole) {
-                Some(found) => Span { start: step.start + found as u32, end: step.start + (found + hole.len()) as u32, ..step },
+                Some(found) => {
+                    Span { start: step.start + found as u32, end: step.start + (found + hole.len()) as u32, ..step }
+                }
                 None => step,
             };
             let help = match variable {
                 Some(name) => format!("the text of `run` is the shell's alone: write `${name}`"),
-                None => "the text of `run` is the shell's alone: give the value to `env`, or to the words of `exec`".to_owned(),
+                None => "the text of `run` is the shell's alone: give the value to `env`, or to the words of `exec`"
+                    .to_owned(),
             };
             let problem = Problem::warning(Code::BadTemplate, format!("no shell can read `{hole}`"));
             self.reader.report(problem.at(place, "").help(help));

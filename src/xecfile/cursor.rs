@@ -155,7 +155,15 @@ impl<'a> Cursor<'a> {
             }
             let head = Span { end: value.span.end, ..at };
             let args = vec![value];
-            props.push(Cursor { name: key.value(), name_span: at, head, property: true, args, props: Vec::new(), block: None });
+            props.push(Cursor {
+                name: key.value(),
+                name_span: at,
+                head,
+                property: true,
+                args,
+                props: Vec::new(),
+                block: None,
+            });
         }
         let block = node.children().map(|children| children.nodes());
         Self { name: node.name().value(), name_span, head, property: false, args, props, block }

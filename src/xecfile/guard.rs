@@ -42,7 +42,8 @@ pub(crate) struct Guarded {
 
 /// Reads all of `text`.
 pub(crate) fn guard(source: SourceId, text: &str) -> Guarded {
-    let mut guard = Guard { scan: Scan::new(source, text), frames: vec![Frame::default()], nodes: Vec::new(), suspect: None };
+    let mut guard =
+        Guard { scan: Scan::new(source, text), frames: vec![Frame::default()], nodes: Vec::new(), suspect: None };
     guard.forbidden_characters();
     let whole = guard.run().is_ok();
     let nodes = guard.nodes;
@@ -195,6 +196,7 @@ impl Guard<'_> {
     fn equals(&mut self) {
         let at = self.scan.at;
         let doubled = self.scan.starts("==");
+        let glued = self.scan.text[..at].ends_with(|c| !chars::is_space(c));
         let Some(node) = &mut self.frame().node else {
             let token = self.scan.bad_word(at);
             self.begin(token.range);
@@ -222,6 +224,7 @@ impl Guard<'_> {
             phase => {
                 let start = match phase {
                     Phase::Key(range) | Phase::Value(range) if range.end == at => range.start,
+                    Phase::Name if glued => node.start,
                     _ => at,
                 };
                 let token = self.scan.bad_word(start);
@@ -255,7 +258,7 @@ impl Guard<'_> {
         let token = self.scan.token()?;
         let fine = self.scan.broken.len() == told;
         let node = self.frame().node.as_ref();
-        if !token.key && fine && node.is_none_or(|node| matches!(node.phase, Phase::NoName)) {
+        if !token.key && fine && node.is_none_or(|node| matches!(node.phase, Phase::NoName | Phase::Block)) {
             let text = &self.scan.text[token.range.clone()];
             let problem = Problem::error(Code::BareWord, format!("`{text}` is not the name of a node"));
             let help = format!("a node begins with a word; as one, it is written {}", quote(text));
@@ -298,12 +301,14 @@ impl Guard<'_> {
         let word = &self.scan.text[range.clone()];
         let problem = Problem::error(Code::Syntax, format!("`{word}` follows a block in its line"));
         let problem = problem.at(self.scan.span(range.clone()), "").help("put `;` or a line break after the `}`");
-        self.scan.tell(problem);
-        let separate = self.frames.len() == 1 || self.scan.terminate(at);
-        self.end_node(at, false);
-        if separate && self.scan.at > at {
+        let token = self.scan.at > at;
+        if token && (self.frames.len() == 1 || self.scan.terminate(at)) {
+            // A comment `/-` ends with its node, and so hides nothing of this.
+            self.end_node(at, false);
+            self.scan.tell(problem);
             self.begin(range);
         } else {
+            self.scan.tell(problem);
             self.scan.advance(range.end - self.scan.at);
             self.scan.blank(range.clone());
             self.scan.broken.push(range);

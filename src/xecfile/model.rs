@@ -144,7 +144,9 @@ impl Width {
         match self {
             Width::Count(0) => None,
             Width::Count(count) => Some(count),
-            Width::Percent(share) => Some((u64::from(cpus) * u64::from(share)).div_ceil(100).clamp(1, u64::from(u32::MAX)) as u32),
+            Width::Percent(share) => {
+                Some((u64::from(cpus) * u64::from(share)).div_ceil(100).clamp(1, u64::from(u32::MAX)) as u32)
+            }
             Width::CpusLess(less) => Some(cpus.saturating_sub(less).max(1)),
         }
     }
@@ -206,7 +208,8 @@ mod tests {
 
     #[test]
     fn widths_on_a_machine() {
-        let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"].map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
+        let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"]
+            .map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
         assert_eq!(resolved, [Ok(Some(3)), Ok(None), Ok(Some(3)), Ok(Some(1)), Ok(Some(4)), Ok(Some(1))]);
     }
 }

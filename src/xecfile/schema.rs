@@ -57,7 +57,8 @@ impl Places {
 
     /// For people: ``in a task, in a step``.
     pub fn describe(self) -> String {
-        let names: Vec<&str> = Self::NAMES.iter().filter(|(place, _)| self.has(*place)).map(|(_, name)| *name).collect();
+        let names: Vec<&str> =
+            Self::NAMES.iter().filter(|(place, _)| self.has(*place)).map(|(_, name)| *name).collect();
         names.join(", ")
     }
 }
@@ -206,7 +207,9 @@ pub fn names_at(place: Places, properties: bool) -> impl Iterator<Item = &'stati
 
 /// Whether a word can be written as a property of the node it belongs to.
 pub fn is_property(row: &Row) -> bool {
-    row.args.max != Some(0) && row.args.min <= 1 && (row.is_setting() || matches!(row.name, "desc" | "alias" | "private"))
+    row.args.max != Some(0)
+        && row.args.min <= 1
+        && (row.is_setting() || matches!(row.name, "desc" | "alias" | "private"))
 }
 
 /// One line of a table in the reference: name, arguments, default, meaning.
