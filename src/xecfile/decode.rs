@@ -55,7 +55,8 @@ struct Top {
 
 /// The document lives only as long as this: what is kept of it is copied.
 fn read_chunk(reader: &mut Reader<'_>, document: &KdlDocument, top: &mut Top) {
-    let mut inner = Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
+    let mut inner =
+        Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
     inner.base = reader.base;
     for node in document.nodes() {
         read_top(&mut inner, node, top);
@@ -139,7 +140,8 @@ fn min_version(reader: &mut Reader<'_>, value: &crate::xecfile::cursor::Value<'_
         (Some(_), _) => {}
         (None, _) => {
             let message = format!("`{}` is not a version", value.text);
-            reader.report(Problem::error(Code::BadValue, message).at(value.span, "").help("like this: xec min=\"0.1\""));
+            reader
+                .report(Problem::error(Code::BadValue, message).at(value.span, "").help("like this: xec min=\"0.1\""));
         }
     }
 }
@@ -164,10 +166,10 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
         None => {
             let place_name = place.describe();
             let problem = match schema::elsewhere(name) {
-                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand in {place_name}"))
-                    .help(format!("it stands in {elsewhere}")),
+                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand {place_name}"))
+                    .help(format!("it stands {elsewhere}")),
                 None => {
-                    let problem = Problem::error(code, format!("there is no {what} `{name}` in {place_name}"));
+                    let problem = Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
                     match did_you_mean(name, schema::names_at(place, cursor.property)) {
                         Some(help) => problem.help(help),
                         None => problem,
@@ -219,7 +221,9 @@ impl Once {
             return true;
         };
         let problem = Problem::error(Code::Duplicate, format!("`{name}` is there twice"));
-        reader.report(problem.at(cursor.name_span, "the second one").at(*first, "the first one").help("remove one of them"));
+        reader.report(
+            problem.at(cursor.name_span, "the second one").at(*first, "the first one").help("remove one of them"),
+        );
         false
     }
 }

@@ -73,7 +73,8 @@ fn find(here: &Path) -> Option<(PathBuf, PathBuf)> {
 
 fn not_found(here: &Path) -> Problem {
     let problem = Problem::error(Code::FileUnreadable, format!("no {FILE_NAME} in {} or above it", here.display()));
-    let misnamed = ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
+    let misnamed =
+        ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
     problem.help(match misnamed {
         Some(name) => format!("there is a file `{name}`: rename it, or use -f {name}"),
         None => "name a file with -f, or a directory with -C".to_owned(),
