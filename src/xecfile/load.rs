@@ -146,6 +146,10 @@ fn read_text(sources: SourceMap, source: SourceId, root: PathBuf, text: &str) ->
     }
     let mut problems = reader.problems.into_vec();
     problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
+    if problems.is_empty() && decoded.tasks.is_empty() {
+        let help = "write one: task hello { run \"echo hello\" }";
+        problems.push(Problem::error(Code::NoTasks, "the file holds no task").at(place(source, 0, 0), "").help(help));
+    }
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     let decode::Decoded { defaults, env, tasks } = decoded;
     let file = Xecfile { sources: sources.clone(), root, defaults, env, tasks };
