@@ -5,6 +5,8 @@ mod settings;
 mod step;
 mod syntax;
 mod task;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::ops::Range;
@@ -108,7 +110,7 @@ fn xec<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, once: &mu
     for node in cursor.take_block().unwrap_or_default() {
         children.push(Cursor::new(reader, node));
     }
-    let mut found = false;
+    let found = !children.is_empty();
     for mut child in children {
         if child.name != "min" {
             let message = format!("`xec` has no setting `{}`", child.name);
@@ -116,7 +118,6 @@ fn xec<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, once: &mu
             reader.report(Problem::error(Code::UnknownSetting, message).at(child.name_span, "").help(help));
             continue;
         }
-        found = true;
         for value in child.take_args() {
             min_version(reader, &value);
         }
