@@ -10,7 +10,20 @@ use std::pin::Pin;
 use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, Usage};
 use crate::base::event::JobId;
 
+mod attend;
+pub mod broker;
+pub mod fake;
+mod fd;
+mod find;
+pub mod local;
+mod markers;
 pub mod output;
+mod pump;
+pub mod signals;
+pub mod terminal;
+mod tree;
+mod words;
+mod wrapper;
 
 /// A future that lives on the one thread of a run.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -35,8 +48,11 @@ pub struct Running {
     pub pid: Option<u32>,
     /// Sends signals to all of it; never blocks, and does nothing once it has ended.
     pub control: Box<dyn Fn(Signal)>,
-    /// Ends when the command has ended and its output has been handed over. Dropping it ends nothing.
+    /// Ends when the command has ended and its output has been handed over. Dropping it ends nothing. No output
+    /// is handed over before this is polled (or dropped), so that the start can be told first.
     pub done: LocalFuture<'static, Finished>,
+    /// The signals that stopped it (SIGTTIN: it wants the terminal), but for [`Signal::Stop`].
+    pub stops: tokio::sync::mpsc::UnboundedReceiver<i32>,
 }
 
 /// What can be done to a running command: always to the whole of it, children and all.

@@ -2,16 +2,109 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::base::event::Message;
+use crate::base::event::{JobId, Message, Output, Stream};
+
+/// The bytes that may be on their way from all jobs of a run at once.
+pub const BUDGET: usize = 8 * 1024 * 1024;
+/// What one message costs beside its bytes, so that many small ones are bounded too.
+pub(crate) const OVERHEAD: usize = 128;
+/// What is waited for where there is not enough of the budget for more.
+const LEAST: usize = 4096;
 
 /// The way of output to the report, shared by all jobs of a run.
 #[derive(Clone, Debug)]
 pub struct OutputTx {
     /// To the report; never blocks, which is why the budget below bounds it.
     pub tx: UnboundedSender<Message>,
-    /// The bytes that may be on their way at once.
+    /// The bytes that may be on their way at once; at least 8 KiB in all.
     pub budget: Arc<Semaphore>,
+}
+
+impl OutputTx {
+    /// With the budget of a run.
+    pub fn new(tx: UnboundedSender<Message>) -> Self {
+        Self::with_budget(tx, BUDGET)
+    }
+
+    /// With a budget of so many bytes, or 8 KiB where that is less.
+    pub fn with_budget(tx: UnboundedSender<Message>, bytes: usize) -> Self {
+        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))) }
+    }
+
+    /// With its other end: for tests.
+    pub fn pair() -> (Self, UnboundedReceiver<Message>) {
+        let (tx, rx) = unbounded_channel();
+        (Self::new(tx), rx)
+    }
+
+    /// Waits for a share of the budget: for `want` bytes, or less where there is less, but some. Nobody who
+    /// drops this has lost anything.
+    pub(crate) async fn room(&self, want: usize) -> Room {
+        let whole = want + OVERHEAD;
+        if let Ok(permit) = Arc::clone(&self.budget).try_acquire_many_owned(whole as u32) {
+            return Room { bytes: want, permit: Some(permit) };
+        }
+        // A closed budget bounds nothing any more: the run is over.
+        let permit = Arc::clone(&self.budget).acquire_many_owned(LEAST as u32).await;
+        let Ok(mut permit) = permit else { return Room { bytes: want, permit: None } };
+        let more = whole.saturating_sub(LEAST).min(self.budget.available_permits());
+        if let Ok(rest) = Arc::clone(&self.budget).try_acquire_many_owned(more as u32) {
+            permit.merge(rest);
+        }
+        Room { bytes: want.min(permit.num_permits() - OVERHEAD), permit: Some(permit) }
+    }
+
+    /// Hands over a piece, which takes no more of its room than it needs.
+    pub(crate) fn send(&self, job: JobId, stream: Stream, bytes: Vec<u8>, room: Room) {
+        let hold = room.permit.map(|mut permit| {
+            let spare = permit.num_permits().saturating_sub(bytes.len() + OVERHEAD);
+            drop(permit.split(spare));
+            permit
+        });
+        let _ = self.tx.send(Message::Output(Output { job, stream, bytes, hold })); // Without a report nobody reads it.
+    }
+}
+
+/// Room for a piece of output.
+pub(crate) struct Room {
+    pub(crate) bytes: usize,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// For what is kept and not reported.
+    pub(crate) fn free(bytes: usize) -> Self {
+        Self { bytes, permit: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_holds_what_it_weighs_until_it_is_dropped() {
+        let (output, mut messages) = OutputTx::pair();
+        let room = output.room(8192).await;
+        assert_eq!(room.bytes, 8192);
+        output.send(JobId(1), Stream::Stdout, b"hello".to_vec(), room);
+        assert_eq!(output.budget.available_permits(), BUDGET - 5 - OVERHEAD);
+        drop(messages.recv().await);
+        assert_eq!(output.budget.available_permits(), BUDGET);
+    }
+
+    #[tokio::test]
+    async fn who_finds_little_takes_little_and_waits_for_some() {
+        let (tx, _messages) = unbounded_channel();
+        let output = OutputTx::with_budget(tx, 10_000);
+        let first = output.room(256 * 1024).await;
+        assert_eq!(first.bytes, 10_000 - OVERHEAD);
+        let mut second = std::pin::pin!(output.room(100));
+        assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(second.as_mut().poll(cx).is_pending())).await);
+        drop(first);
+        assert_eq!(second.await.bytes, 100);
+    }
 }

@@ -11,6 +11,7 @@ mod environment;
 mod failures;
 mod harness;
 mod output;
+mod problems;
 mod processes;
 mod scale;
 mod scarcity;

@@ -1,0 +1,115 @@
+//! What there is to do for a running command until it has ended: move its output, wait for its exit, and not
+//! wait for ever for whoever else holds its pipes. Knows nothing of how it was started.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::base::command::{Captures, Outcome, Usage};
+use crate::exec::broker::link::Exit;
+use crate::exec::markers::Markers;
+use crate::exec::pump::{Destination, Pump};
+use crate::exec::tree::pipe_holders;
+use crate::exec::{Finished, LocalFuture};
+
+/// How long a pipe may stay open after the command has ended.
+const LEAK_BOUND: Duration = Duration::from_millis(100);
+
+/// A running command.
+pub(crate) struct Attendant {
+    pub(crate) exit: oneshot::Receiver<Exit>,
+    pub(crate) stdout: Option<Pump>,
+    pub(crate) stderr: Option<Pump>,
+    /// What else goes on while it runs, such as feeding it.
+    pub(crate) side: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// What is done as soon as it has ended.
+    pub(crate) after: Option<Box<dyn FnOnce() + Send>>,
+    /// How it ended, from what the link and the stream say.
+    pub(crate) judge: fn(Exit, Option<&Markers>) -> (Outcome, Option<Usage>),
+}
+
+impl Attendant {
+    /// Attends to it, whoever may drop the answer. Nothing of its output is handed over before the answer is
+    /// asked for (or dropped), so that whoever started it can first say so.
+    pub(crate) fn begin(self) -> LocalFuture<'static, Finished> {
+        let (asked, gate) = oneshot::channel::<()>();
+        let (answer, finished) = oneshot::channel();
+        tokio::spawn(async move {
+            let _ = gate.await; // Its sender is only ever dropped.
+            let _ = answer.send(self.attend().await); // Nobody needs to hear it.
+        });
+        Box::pin(async move {
+            drop(asked);
+            finished.await.unwrap_or_else(|_| Finished {
+                outcome: Outcome::Unknown("xec stopped attending to it".to_owned()),
+                usage: None,
+                captures: Captures::default(),
+                capture_overflow: None,
+                leaked: Vec::new(),
+            })
+        })
+    }
+
+    async fn attend(mut self) -> Finished {
+        let exit = self.until_exit().await;
+        let leaked = self.after_exit().await;
+        let (outcome, usage) = (self.judge)(exit, self.stderr.as_ref().and_then(Pump::markers));
+        let mut finished = Finished { outcome, usage, captures: Captures::default(), capture_overflow: None, leaked };
+        if let Some(Destination::Capture(capture)) = self.stdout.map(Pump::into_destination) {
+            match capture.finish() {
+                Ok(bytes) => finished.captures.stdout = Some(bytes.into()),
+                Err(cap) => finished.capture_overflow = Some(cap),
+            }
+        }
+        finished
+    }
+
+    async fn until_exit(&mut self) -> Exit {
+        let mut pumps = std::pin::pin!(run_both(&mut self.stdout, &mut self.stderr));
+        let (mut pumping, mut side) = (true, self.side.take());
+        let exit = loop {
+            tokio::select! {
+                biased;
+                () = &mut pumps, if pumping => pumping = false,
+                exit = &mut self.exit => break exit.unwrap_or(Exit::Lost),
+                () = async { if let Some(side) = &mut side { side.await } }, if side.is_some() => side = None,
+            }
+        };
+        if let Some(after) = self.after.take() {
+            after();
+        }
+        if pumping {
+            // The side goes on too: a link may still have to be told to end.
+            tokio::select! {
+                biased;
+                () = pumps => {}
+                () = tokio::time::sleep(LEAK_BOUND) => {}
+            }
+        }
+        exit
+    }
+
+    /// What the command has written is moved however slow the reader is; only the wait for more is bounded.
+    async fn after_exit(&mut self) -> Vec<String> {
+        let mut open = Vec::new();
+        for pump in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
+            if !pump.ended() {
+                pump.drain().await;
+            }
+            open.extend(pump.open_inode());
+        }
+        if open.is_empty() { Vec::new() } else { pipe_holders(&open) }
+    }
+}
+
+async fn run_both(stdout: &mut Option<Pump>, stderr: &mut Option<Pump>) {
+    let run = |pump| async move {
+        let pump: &mut Option<Pump> = pump;
+        if let Some(pump) = pump {
+            pump.run().await;
+        }
+    };
+    tokio::join!(run(stdout), run(stderr));
+}

@@ -1,0 +1,168 @@
+//! The jobs of the broker: which processes they are, how a signal reaches all of them, and when one that was
+//! asked to end has ended. Knows no sockets.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use libc::{SIGCONT, SIGKILL, SIGSTOP};
+
+use crate::base::command::Usage;
+use crate::exec::Signal;
+use crate::exec::broker::sys::kill;
+use crate::exec::tree::{Process, Table};
+
+/// How long the rest of a killed job is waited for once its leader has ended.
+const AFTER_KILL: Duration = Duration::from_millis(500);
+
+/// One process that was asked for, and all that came of it.
+struct Job {
+    /// Its leader, and the number of its group.
+    pid: i32,
+    grace: Duration,
+    /// It was asked to end: then it has ended only with all of its group.
+    ending: bool,
+    killed: Option<Instant>,
+    /// We stopped it; else a stop is news.
+    stopped: bool,
+    /// What left the group and was seen below the leader when a signal was sent.
+    strays: Vec<Process>,
+    /// How its leader ended.
+    exit: Option<(i32, Usage)>,
+}
+
+impl Job {
+    /// The processes outside of the group that belong to it.
+    fn gather(&mut self, table: &Table) {
+        let roots: Vec<i32> = std::iter::once(self.pid).chain(self.strays.iter().map(|stray| stray.pid)).collect();
+        self.strays.retain(|stray| table.holds(stray));
+        for root in roots {
+            for process in table.below(root) {
+                if process.group != self.pid && !process.zombie && !self.strays.contains(process) {
+                    self.strays.push(process.clone());
+                }
+            }
+        }
+    }
+
+    fn send(&self, signal: i32) {
+        // While the leader is not reaped its number is taken; after that, only the group keeps it so.
+        kill(-self.pid, signal);
+        for stray in &self.strays {
+            kill(stray.pid, signal);
+        }
+    }
+
+    /// Whether nothing is left of a job whose leader has ended.
+    fn gone(&self) -> bool {
+        !kill(-self.pid, 0) && !self.strays.iter().any(Process::lives)
+    }
+}
+
+/// How a job ended.
+pub(super) struct Ended {
+    pub(super) job: u64,
+    pub(super) status: i32,
+    pub(super) usage: Usage,
+}
+
+/// All jobs that have not been reported as ended.
+#[derive(Default)]
+pub(super) struct Jobs {
+    jobs: HashMap<u64, Job>,
+    leaders: HashMap<i32, u64>,
+    /// How many wait for the rest of their group.
+    held: usize,
+}
+
+impl Jobs {
+    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration) {
+        let entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays: Vec::new(), exit: None };
+        self.jobs.insert(job, entry);
+        self.leaders.insert(pid, job);
+    }
+
+    /// Sends a signal to all of a job; `table` is read once for as many as come together.
+    pub(super) fn signal(&mut self, job: u64, signal: Signal, table: &mut Option<Table>) {
+        let Some(job) = self.jobs.get_mut(&job) else { return };
+        job.gather(table.get_or_insert_with(Table::read));
+        match signal {
+            Signal::End(number) => {
+                job.ending = true;
+                job.send(number);
+                if job.stopped {
+                    job.send(SIGCONT);
+                }
+            }
+            Signal::Kill => {
+                job.ending = true;
+                job.killed.get_or_insert_with(Instant::now);
+                job.send(SIGKILL);
+            }
+            // Not SIGTSTP: it could be caught, and it does nothing to a stray whose group is an orphan.
+            Signal::Stop => {
+                job.stopped = true;
+                job.send(SIGSTOP);
+            }
+            Signal::Continue => {
+                job.stopped = false;
+                job.send(SIGCONT);
+            }
+        }
+    }
+
+    /// The leader of a job stopped; its job, if that is news.
+    pub(super) fn stopped(&mut self, pid: i32) -> Option<u64> {
+        let id = *self.leaders.get(&pid)?;
+        let job = self.jobs.get_mut(&id)?;
+        (!std::mem::replace(&mut job.stopped, true)).then_some(id)
+    }
+
+    /// The leader of a job goes on.
+    pub(super) fn continued(&mut self, pid: i32) {
+        if let Some(job) = self.leaders.get(&pid).and_then(|id| self.jobs.get_mut(id)) {
+            job.stopped = false;
+        }
+    }
+
+    /// A child has ended; the job that has ended with it.
+    pub(super) fn ended(&mut self, pid: i32, status: i32, usage: Usage) -> Option<Ended> {
+        let id = self.leaders.remove(&pid)?;
+        let job = self.jobs.get_mut(&id)?;
+        if job.ending && !job.gone() {
+            job.exit = Some((status, usage));
+            self.held += 1;
+            return None;
+        }
+        self.jobs.remove(&id);
+        Some(Ended { job: id, status, usage })
+    }
+
+    /// The jobs that have ended with the last of their group, since this was last asked.
+    pub(super) fn released(&mut self) -> Vec<Ended> {
+        if self.held == 0 {
+            return Vec::new();
+        }
+        let mut ended = Vec::new();
+        self.jobs.retain(|id, job| {
+            let Some((status, usage)) = job.exit else { return true };
+            let over = job.killed.is_some_and(|at| at.elapsed() >= AFTER_KILL);
+            let held = !over && !job.gone();
+            if !held {
+                ended.push(Ended { job: *id, status, usage });
+            }
+            held
+        });
+        self.held -= ended.len();
+        ended
+    }
+
+    /// Whether some have lost their leader and wait for the rest of their group.
+    pub(super) fn any_held(&self) -> bool {
+        self.held > 0
+    }
+
+    /// The groups, with how long each may take to end.
+    pub(super) fn graces(&self) -> HashMap<i32, Duration> {
+        self.jobs.values().map(|job| (job.pid, job.grace)).collect()
+    }
+}

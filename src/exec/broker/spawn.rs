@@ -1,0 +1,181 @@
+//! `posix_spawn`, with what stays the same from one process to the next made once. Knows nothing of jobs.
+#![allow(unsafe_code)] // posix_spawn and its parts exist as C only; a fork of our own would cost more with every megabyte.
+
+use std::ffi::{CStr, CString, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::ptr;
+
+use libc::{c_char, c_int};
+
+use crate::exec::broker::proto::{Spawn, Stdio};
+
+/// What runs a file that the kernel cannot run.
+const SHELL: &CStr = c"/bin/sh";
+
+/// Starts processes, each in a group of its own, with no signal blocked or ignored.
+pub(super) struct Spawner {
+    attributes: Box<libc::posix_spawnattr_t>,
+    environment: Vec<CString>,
+    null: File,
+    /// Where we are: a process that is to run here needs no chdir.
+    cwd: Vec<u8>,
+}
+
+impl Spawner {
+    pub(super) fn new(cwd: OsString) -> io::Result<Self> {
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        let mut environment: Vec<CString> = std::env::vars_os()
+            .filter_map(|(key, value)| {
+                let mut entry = key.into_vec();
+                entry.push(b'=');
+                entry.extend(value.into_vec());
+                CString::new(entry).ok()
+            })
+            .collect();
+        environment.sort_by(|a, b| name(a).cmp(name(b)));
+        Ok(Self { attributes: attributes()?, environment, null, cwd: cwd.into_vec() })
+    }
+
+    /// Starts one; the error is the kernel's.
+    pub(super) fn spawn(&self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<i32, i32> {
+        let actions = self.actions(spawn, fds)?;
+        let changed = self.environment(&spawn.env);
+        let argv: Vec<*mut c_char> = pointers(spawn.argv.iter().copied());
+        match self.call(spawn.program, &actions, &argv, &changed) {
+            Err(libc::ENOEXEC) => {
+                let words = [SHELL, spawn.program].into_iter().chain(spawn.argv.iter().skip(1).copied());
+                self.call(SHELL, &actions, &pointers(words), &changed)
+            }
+            answer => answer,
+        }
+    }
+
+    fn call(&self, program: &CStr, actions: &Actions, argv: &[*mut c_char], env: &[*mut c_char]) -> Result<i32, i32> {
+        let mut pid = 0;
+        // SAFETY: every pointer is to a live value; both lists end with a null pointer, and their strings live
+        // in the frame or in `self`.
+        let error = unsafe {
+            let attributes = &raw const *self.attributes;
+            libc::posix_spawn(
+                &raw mut pid,
+                program.as_ptr(),
+                &raw const actions.0,
+                attributes,
+                argv.as_ptr(),
+                env.as_ptr(),
+            )
+        };
+        if error == 0 { Ok(pid) } else { Err(error) }
+    }
+
+    fn actions(&self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<Actions, i32> {
+        let mut actions = Actions::new()?;
+        if !spawn.cwd.is_empty() && spawn.cwd.to_bytes() != self.cwd {
+            actions.chdir(spawn.cwd)?;
+        }
+        let mut passed = fds.iter();
+        for (target, stdio) in (0..).zip(spawn.stdio) {
+            match stdio {
+                Stdio::Inherit => {}
+                Stdio::Null => actions.dup(self.null.as_raw_fd(), target)?,
+                Stdio::Passed => actions.dup(passed.next().ok_or(libc::EMFILE)?.as_raw_fd(), target)?,
+                Stdio::SameAsStdout => actions.dup(1, target)?,
+            }
+        }
+        Ok(actions)
+    }
+
+    /// Ours with the changes: two sorted lists, merged.
+    fn environment(&self, changes: &[&CStr]) -> Vec<*mut c_char> {
+        let mut changes: Vec<&CStr> = changes.to_vec();
+        changes.sort_by(|a, b| name(a).cmp(name(b))); // Stable: of two with one name, the later stays later.
+        let mut merged: Vec<&CStr> = Vec::with_capacity(self.environment.len() + changes.len());
+        let mut ours = self.environment.iter().map(CString::as_c_str).peekable();
+        for (at, change) in changes.iter().enumerate() {
+            if changes.get(at + 1).is_some_and(|next| name(next) == name(change)) {
+                continue;
+            }
+            while let Some(entry) = ours.next_if(|entry| name(entry) < name(change)) {
+                merged.push(entry);
+            }
+            while ours.next_if(|entry| name(entry) == name(change)).is_some() {}
+            if name(change).len() < change.count_bytes() {
+                merged.push(change);
+            }
+        }
+        merged.extend(ours);
+        pointers(merged.into_iter())
+    }
+}
+
+fn pointers<'a>(words: impl Iterator<Item = &'a CStr>) -> Vec<*mut c_char> {
+    words.map(|word| word.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+}
+
+/// The name in `NAME=value`, or all of it.
+fn name(entry: &CStr) -> &[u8] {
+    let bytes = entry.to_bytes();
+    &bytes[..memchr::memchr(b'=', bytes).unwrap_or(bytes.len())]
+}
+
+fn ok(error: c_int) -> Result<(), i32> {
+    if error == 0 { Ok(()) } else { Err(error) }
+}
+
+fn attributes() -> io::Result<Box<libc::posix_spawnattr_t>> {
+    let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+    // SAFETY: init makes the attributes valid before anything else touches them. They live as long as the
+    // broker does, so they are never destroyed.
+    unsafe {
+        let mut attributes: Box<MaybeUninit<libc::posix_spawnattr_t>> = Box::new(MaybeUninit::uninit());
+        let (mut none, mut all) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigfillset(all.as_mut_ptr());
+        let parts = [
+            libc::posix_spawnattr_init(attributes.as_mut_ptr()),
+            libc::posix_spawnattr_setpgroup(attributes.as_mut_ptr(), 0),
+            libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), none.as_ptr()),
+            libc::posix_spawnattr_setsigdefault(attributes.as_mut_ptr(), all.as_ptr()),
+            libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), flags as _),
+        ];
+        match parts.into_iter().find(|error| *error != 0) {
+            Some(error) => Err(io::Error::from_raw_os_error(error)),
+            None => Ok(attributes.assume_init()),
+        }
+    }
+}
+
+/// What the child does before it is the program.
+struct Actions(libc::posix_spawn_file_actions_t);
+
+impl Actions {
+    fn new() -> Result<Self, i32> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: valid once init has said so. glibc keeps no pointer to the value itself, so it may move.
+        unsafe {
+            ok(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
+            Ok(Self(actions.assume_init()))
+        }
+    }
+
+    fn dup(&mut self, from: c_int, to: c_int) -> Result<(), i32> {
+        // SAFETY: `self.0` is valid; the numbers are checked by the child.
+        ok(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) })
+    }
+
+    fn chdir(&mut self, to: &CStr) -> Result<(), i32> {
+        // SAFETY: `self.0` is valid; the path is copied.
+        ok(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.0, to.as_ptr()) })
+    }
+}
+
+impl Drop for Actions {
+    fn drop(&mut self) {
+        // SAFETY: valid, and not used again.
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+    }
+}

@@ -1,0 +1,92 @@
+//! Ending all that is below a process: asked first, killed when its time is up. Knows no jobs but by their
+//! groups; who waits for the dead is the caller.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use libc::{SIGCONT, SIGKILL, SIGTERM};
+
+use crate::exec::broker::sys::kill;
+use crate::exec::tree::{Process, Table};
+
+/// What a process gets that belongs to no running job.
+const ORPHAN_GRACE: Duration = Duration::from_secs(1);
+/// What nobody's grace exceeds once xec is gone.
+const LONGEST_GRACE: Duration = Duration::from_secs(30);
+/// How long until we look again for processes that came after the last look.
+const LOOK: Duration = Duration::from_millis(100);
+/// The same once there is something to kill.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// One sweep.
+pub(super) struct Sweeper {
+    root: i32,
+    begun: Option<Instant>,
+    /// Without any grace.
+    pub(super) now: bool,
+    asked: HashSet<i32>,
+    /// Groups that hold others than what we started.
+    foreign: [i32; 2],
+    /// Children that were there before us, and what is below them.
+    pub(super) spared: HashSet<i32>,
+    /// What was there at the first look: `name (pid)`.
+    pub(super) names: Vec<String>,
+}
+
+impl Sweeper {
+    /// A sweep of all that is below `root`. `foreign`: the groups of xec and of the broker.
+    pub(super) fn new(root: i32, foreign: [i32; 2], now: bool) -> Self {
+        Self { root, begun: None, now, asked: HashSet::new(), foreign, spared: HashSet::new(), names: Vec::new() }
+    }
+
+    /// Looks once and sends what is due. `jobs`: the groups of running jobs, with their grace. The answer is
+    /// when to look again at the latest, or `None` if there was nothing.
+    pub(super) fn step(&mut self, jobs: &HashMap<i32, Duration>) -> Option<Duration> {
+        let first = self.begun.is_none();
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let table = Table::read();
+        let mut next = None;
+        let mut due = LOOK;
+        let mut sends = Vec::new();
+        for child in table.children(self.root).filter(|child| !self.spared.contains(&child.pid)) {
+            let below = table.below(child.pid);
+            for process in std::iter::once(child).chain(below).filter(|process| !process.zombie) {
+                if first {
+                    self.names.push(process.label());
+                }
+                let grace = jobs.get(&child.pid).or_else(|| jobs.get(&process.group)).copied();
+                let grace = if self.now { Duration::ZERO } else { grace.unwrap_or(ORPHAN_GRACE).min(LONGEST_GRACE) };
+                let left = grace.saturating_sub(begun.elapsed());
+                due = due.min(left.max(LOOK_AGAIN));
+                next = Some(due);
+                sends.push((process, left.is_zero()));
+            }
+        }
+        sends.into_iter().for_each(|(process, is_due)| self.send(process, is_due));
+        next.or_else(|| groups_alone(jobs, self.now))
+    }
+
+    fn send(&mut self, process: &Process, due: bool) {
+        if due {
+            // The group too, for what forks faster than we look.
+            if !self.foreign.contains(&process.group) {
+                kill(-process.group, SIGKILL);
+            }
+            kill(process.pid, SIGKILL);
+        } else if self.asked.insert(process.pid) {
+            kill(process.pid, SIGTERM);
+            kill(process.pid, SIGCONT);
+        }
+    }
+}
+
+/// Where there is no `/proc`: the groups of what still runs are all that is known.
+fn groups_alone(jobs: &HashMap<i32, Duration>, now: bool) -> Option<Duration> {
+    if cfg!(target_os = "linux") {
+        return None;
+    }
+    let signal = if now { SIGKILL } else { SIGTERM };
+    let alive = jobs.keys().filter(|group| kill(-**group, signal)).count();
+    jobs.keys().for_each(|group| drop(kill(-group, SIGCONT)));
+    (alive > 0).then_some(LOOK)
+}

@@ -1,0 +1,262 @@
+//! Commands on this machine. Knows nothing of hosts, and starts nothing itself: the broker does.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot::Receiver;
+
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin, Usage};
+use crate::base::event::Stream;
+use crate::exec::attend::Attendant;
+use crate::exec::broker::Link;
+use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
+use crate::exec::broker::proto::{SpawnParts, Stdio};
+use crate::exec::fd::{Feeder, Pipe};
+use crate::exec::find::{find, no_room, refusal};
+use crate::exec::markers::Markers;
+use crate::exec::pump::{Capture, Destination, Pump};
+use crate::exec::terminal::Terminal;
+use crate::exec::words::{plain_words, words};
+use crate::exec::{JobCx, LocalFuture, Running, Signal, Target};
+
+/// This machine.
+pub struct LocalTarget {
+    link: Link,
+    /// Where xec was started, and with it the broker.
+    home: PathBuf,
+    path: Option<OsString>,
+    /// Whether the environment holds functions that a shell would find before any program.
+    functions: bool,
+}
+
+impl LocalTarget {
+    /// Commands that this broker starts. xec's directory and environment must be those that it had when the
+    /// broker was forked.
+    pub fn new(link: Link) -> Self {
+        Self {
+            link,
+            home: std::env::current_dir().unwrap_or_default(),
+            path: std::env::var_os("PATH"),
+            functions: std::env::vars_os().any(|(name, _)| is_function(&name)),
+        }
+    }
+
+    async fn launch(&self, spec: CommandSpec, cx: JobCx) -> Result<Running, NotStarted> {
+        let path = spec.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_deref());
+        let path = path.unwrap_or(self.path.as_deref());
+        // Without a PATH every shell has an idea of its own of where to look.
+        let shell = self.functions || path.is_none() || spec.env.iter().any(|(name, _)| is_function(name));
+        let plain = if shell { None } else { plain_words(&spec.program) };
+        let argv = plain.unwrap_or_else(|| words(&spec.program));
+        let Some(first) = argv.first() else {
+            return Err(NotStarted::Missing("there is no program to execute".to_owned()));
+        };
+        let program = find(first, path, &spec.cwd)?;
+        let env = environment(&spec, &self.home)?;
+        let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
+        let parts = SpawnParts {
+            grace: spec.grace,
+            stdio: streams.stdio,
+            program: whole(&program)?,
+            cwd: whole(spec.cwd.as_os_str())?,
+            argv: &argv.iter().map(|word| whole(word)).collect::<Result<Vec<_>, _>>()?,
+            env: &env,
+        };
+        let process = match self.link.spawn(&parts, std::mem::take(&mut streams.theirs)).await {
+            Ok(process) => process,
+            Err(SpawnError::Errno(errno)) => return Err(refusal(errno, first, Path::new(&program), &spec.cwd)),
+            Err(SpawnError::Lost) => return Err(NotStarted::Failed("the process broker is gone".to_owned())),
+        };
+        Ok(if spec.stdin == Stdin::Terminal { on_terminal(process, streams) } else { beside(process, streams) })
+    }
+}
+
+impl Target for LocalTarget {
+    fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>> {
+        Box::pin(self.launch(spec, cx))
+    }
+}
+
+fn is_function(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b"BASH_FUNC_")
+}
+
+/// What can be handed to a process.
+fn whole(word: &OsStr) -> Result<&[u8], NotStarted> {
+    if word.as_bytes().contains(&0) {
+        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
+    }
+    Ok(word.as_bytes())
+}
+
+type Change<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn environment<'a>(spec: &'a CommandSpec, home: &Path) -> Result<Vec<Change<'a>>, NotStarted> {
+    let mut env = Vec::with_capacity(spec.env.len() + 1);
+    if spec.cwd != home {
+        // As a shell's `cd` would; the command's own `env` comes after it.
+        env.push((b"PWD".as_slice(), Some(whole(spec.cwd.as_os_str())?)));
+    }
+    for (name, value) in &spec.env {
+        let bytes = whole(name)?;
+        if bytes.is_empty() || bytes.contains(&b'=') {
+            let name = name.to_string_lossy();
+            return Err(NotStarted::Failed(format!("`{name}` cannot be the name of an environment variable")));
+        }
+        env.push((bytes, value.as_deref().map(whole).transpose()?));
+    }
+    Ok(env)
+}
+
+/// The three streams of a command that is about to start.
+struct Streams {
+    stdio: [Stdio; 3],
+    /// The ends for the process, in order.
+    theirs: Vec<OwnedFd>,
+    stdin: Option<Feeder<Arc<[u8]>>>,
+    stdout: Option<Pump>,
+    stderr: Option<Pump>,
+    /// Set once there is a process to end when a capture grows too large.
+    control: Arc<OnceLock<Control>>,
+}
+
+impl Streams {
+    fn open(spec: &CommandSpec, cx: JobCx) -> std::io::Result<Self> {
+        let mut streams = Self {
+            stdio: [Stdio::Null, Stdio::Inherit, Stdio::Inherit],
+            theirs: Vec::with_capacity(3),
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            control: Arc::default(),
+        };
+        match &spec.stdin {
+            Stdin::Null => {}
+            Stdin::Terminal => streams.stdio[0] = Stdio::Inherit,
+            Stdin::Bytes(bytes) => {
+                let pipe = Pipe::to_write()?;
+                streams.theirs.push(pipe.theirs);
+                streams.stdio[0] = Stdio::Passed;
+                streams.stdin = Some(Feeder::new(pipe.ours, Arc::clone(bytes))?);
+            }
+        }
+        let report = |stream| Destination::Report { output: cx.output.clone(), job: cx.job, stream };
+        let to = match spec.stdout {
+            Sink::Inherit => None,
+            Sink::Report | Sink::WithStdout => Some(report(Stream::Stdout)),
+            Sink::Capture(cap) => Some(Destination::Capture(streams.capture(cap))),
+        };
+        streams.stdout = to.map(|to| streams.pipe(1, to)).transpose()?;
+        match spec.stderr {
+            Sink::Inherit => {}
+            Sink::WithStdout => streams.stdio[2] = Stdio::SameAsStdout,
+            Sink::Report | Sink::Capture(_) => streams.stderr = Some(streams.pipe(2, report(Stream::Stderr))?),
+        }
+        Ok(streams)
+    }
+
+    fn capture(&self, cap: usize) -> Capture {
+        let control = Arc::clone(&self.control);
+        Capture::new(
+            cap,
+            Box::new(move || {
+                if let Some(control) = control.get() {
+                    control.send(Signal::Kill);
+                }
+            }),
+        )
+    }
+
+    fn pipe(&mut self, target: usize, to: Destination) -> std::io::Result<Pump> {
+        let pipe = Pipe::to_read()?;
+        self.theirs.push(pipe.theirs);
+        self.stdio[target] = Stdio::Passed;
+        Pump::new(pipe.ours, to)
+    }
+
+    fn attend(self, control: &Control, exit: Receiver<Exit>) -> Attendant {
+        let _ = self.control.set(control.clone()); // Nobody has set it before.
+        let feed = |mut feeder: Feeder<Arc<[u8]>>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move { feeder.feed().await })
+        };
+        Attendant { exit, stdout: self.stdout, stderr: self.stderr, side: self.stdin.map(feed), after: None, judge }
+    }
+}
+
+/// A command like most: away from the terminal.
+fn beside(process: Process, streams: Streams) -> Running {
+    let Process { pid, control, exit, stops } = process;
+    let attendant = streams.attend(&control, exit);
+    Running {
+        pid: Some(pid as u32),
+        control: Box::new(move |signal| control.send(signal)),
+        done: attendant.begin(),
+        stops,
+    }
+}
+
+/// A command that has the terminal for itself while it runs, where there is one to give.
+fn on_terminal(process: Process, streams: Streams) -> Running {
+    let Some(terminal) = Terminal::find().map(Arc::new) else { return beside(process, streams) };
+    let Process { pid, control, exit, stops } = process;
+    terminal.give(pid);
+    // It may have asked for the terminal before it had it, and been stopped for that.
+    control.send(Signal::Continue);
+    let mut attendant = streams.attend(&control, exit);
+    let (told, listener) = unbounded_channel();
+    // Its stdin is the terminal, so there is nothing to feed.
+    attendant.side = Some(Box::pin(watch_stops(Arc::clone(&terminal), pid, control.clone(), stops, told)));
+    attendant.after = Some(Box::new({
+        let terminal = Arc::clone(&terminal);
+        move || terminal.restore()
+    }));
+    let control = move |signal| match signal {
+        Signal::Stop => {
+            control.send(signal);
+            terminal.borrow_back();
+        }
+        Signal::Continue => {
+            terminal.give(pid);
+            control.send(signal);
+        }
+        Signal::End(_) | Signal::Kill => control.send(signal),
+    };
+    Running { pid: Some(pid as u32), control: Box::new(control), done: attendant.begin(), stops: listener }
+}
+
+/// How often a command that has the terminal is helped when it was stopped for want of it.
+const HELP: usize = 3;
+
+async fn watch_stops(
+    terminal: Arc<Terminal>,
+    pid: i32,
+    control: Control,
+    mut stops: UnboundedReceiver<i32>,
+    told: UnboundedSender<i32>,
+) {
+    let mut helped = 0;
+    while let Some(signal) = stops.recv().await {
+        if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && helped < HELP && terminal.give(pid) {
+            helped += 1;
+            control.send(Signal::Continue);
+        } else {
+            terminal.borrow_back();
+            let _ = told.send(signal); // Nobody needs to listen.
+        }
+    }
+}
+
+fn judge(exit: Exit, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
+    match exit {
+        Exit::Lost => (Outcome::Unknown("the process broker was lost".to_owned()), None),
+        Exit::Status(status, usage) if libc::WIFSIGNALED(status) => {
+            (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
+        }
+        Exit::Status(status, usage) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
+    }
+}

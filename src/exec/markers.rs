@@ -1,0 +1,116 @@
+//! What the wrapper on a host says in the stream of a command's stderr, and how it is taken out again. Pure.
+
+use memchr::memmem;
+
+/// The longest line that can be one: `xec-NONCE start 4194304`.
+const LONGEST: usize = 80;
+
+/// Finds and removes the lines that begin with `xec-NONCE `, wherever they begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Markers {
+    prefix: Vec<u8>,
+    /// What may be the beginning of one.
+    held: Vec<u8>,
+    /// The wrapper waits for the script.
+    pub(crate) ready: bool,
+    /// The command is about to run, in this process group of the host.
+    pub(crate) start: Option<i32>,
+    /// The command has ended with this code.
+    pub(crate) exit: Option<i32>,
+}
+
+impl Markers {
+    pub(crate) fn new(nonce: &str) -> Self {
+        let prefix = format!("xec-{nonce} ").into_bytes();
+        Self { prefix, held: Vec::new(), ready: false, start: None, exit: None }
+    }
+
+    /// The bytes without markers. What may yet become one is kept back.
+    pub(crate) fn strip(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut text = std::mem::take(&mut self.held);
+        text.extend_from_slice(bytes);
+        let mut clean = Vec::with_capacity(text.len());
+        let mut rest = &text[..];
+        while let Some(at) = memmem::find(rest, &self.prefix) {
+            let line = &rest[at + self.prefix.len()..];
+            let end = memchr::memchr(b'\n', &line[..line.len().min(LONGEST)]);
+            clean.extend_from_slice(&rest[..at]);
+            match end {
+                Some(end) if self.note(&line[..end]) => rest = &line[end + 1..],
+                None if line.len() < LONGEST => {
+                    self.held = rest[at..].to_vec();
+                    return clean;
+                }
+                _ => {
+                    clean.extend_from_slice(&self.prefix);
+                    rest = line;
+                }
+            }
+        }
+        let tail =
+            (1..self.prefix.len().min(rest.len() + 1)).rev().find(|length| rest.ends_with(&self.prefix[..*length]));
+        let keep = rest.len() - tail.unwrap_or(0);
+        clean.extend_from_slice(&rest[..keep]);
+        self.held = rest[keep..].to_vec();
+        clean
+    }
+
+    /// What was kept back, once nothing follows it.
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Whether it is one of the three.
+    fn note(&mut self, line: &[u8]) -> bool {
+        let Ok(line) = std::str::from_utf8(line) else { return false };
+        match line.split_once(' ') {
+            None if line == "ready" => self.ready = true,
+            Some(("start", group)) => self.start = group.parse().ok(),
+            Some(("exit", code)) => self.exit = code.parse().ok(),
+            _ => return false,
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STREAM: &[u8] =
+        b"motd xec-xec-abc ready\nxec-abc start 42\nout\nxec-ab xec-abc nonsense\nlast xec-abc exit 143\nxec-ab";
+
+    #[test]
+    fn markers_go_and_all_else_stays() {
+        let mut markers = Markers::new("abc");
+        let mut clean = markers.strip(STREAM);
+        clean.extend(markers.finish());
+        assert_eq!(clean, b"motd xec-out\nxec-ab xec-abc nonsense\nlast xec-ab");
+        assert_eq!((markers.ready, markers.start, markers.exit), (true, Some(42), Some(143)));
+    }
+
+    #[test]
+    fn a_line_that_never_ends_is_no_marker() {
+        let mut markers = Markers::new("abc");
+        let line = [b"xec-abc ".as_slice(), &[b'y'; 500]].concat();
+        assert_eq!(markers.strip(&line), line);
+    }
+
+    proptest! {
+        #[test]
+        fn wherever_the_stream_is_cut(cuts in proptest::collection::vec(0..STREAM.len(), 0..8)) {
+            let mut cuts = cuts;
+            cuts.push(STREAM.len());
+            cuts.sort_unstable();
+            let (mut markers, mut clean, mut from) = (Markers::new("abc"), Vec::new(), 0);
+            for to in cuts {
+                clean.extend(markers.strip(&STREAM[from..to]));
+                from = to;
+            }
+            clean.extend(markers.finish());
+            prop_assert_eq!(clean, b"motd xec-out\nxec-ab xec-abc nonsense\nlast xec-ab".to_vec());
+            prop_assert_eq!((markers.ready, markers.start, markers.exit), (true, Some(42), Some(143)));
+        }
+    }
+}

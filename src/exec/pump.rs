@@ -1,0 +1,200 @@
+//! One pipe of a command, emptied: into the report or into a capture. Knows nothing of processes.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::base::event::{JobId, Stream};
+use crate::exec::fd::{self, SMALL_READ};
+use crate::exec::markers::Markers;
+use crate::exec::output::{OutputTx, Room};
+
+/// What a pipe is made to hold, and read at once, when its writer is fast.
+const BIG_READ: usize = 256 * 1024;
+
+/// Where what is read goes.
+pub(crate) enum Destination {
+    /// To the report.
+    Report { output: OutputTx, job: JobId, stream: Stream },
+    /// Into memory, up to a cap.
+    Capture(Capture),
+    /// Kept until it is known whether it is a command's at all; see [`Pump::release`].
+    Held(Vec<u8>),
+}
+
+/// What is kept of a stream.
+pub(crate) struct Capture {
+    kept: Vec<u8>,
+    cap: usize,
+    /// Called once, when there is more than the cap.
+    overflow: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Capture {
+    pub(crate) fn new(cap: usize, overflow: Box<dyn FnOnce() + Send + Sync>) -> Self {
+        Self { kept: Vec::new(), cap, overflow: Some(overflow) }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if self.overflow.is_some() && bytes.len() <= self.cap - self.kept.len() {
+            self.kept.extend_from_slice(bytes);
+        } else if let Some(overflow) = self.overflow.take() {
+            self.kept = Vec::new();
+            overflow();
+        }
+    }
+
+    /// What was kept, or the cap that it grew over.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, usize> {
+        if self.overflow.is_some() { Ok(self.kept) } else { Err(self.cap) }
+    }
+}
+
+/// One pipe that is read until its end.
+pub(crate) struct Pump {
+    pipe: AsyncFd<OwnedFd>,
+    destination: Destination,
+    /// What a remote shell says in between.
+    markers: Option<Markers>,
+    /// How much is read at once.
+    chunk: usize,
+    ended: bool,
+}
+
+impl Pump {
+    pub(crate) fn new(pipe: OwnedFd, destination: Destination) -> io::Result<Self> {
+        let pipe = fd::watch(pipe, Interest::READABLE)?;
+        Ok(Self { pipe, destination, markers: None, chunk: SMALL_READ, ended: false })
+    }
+
+    /// Takes what is said to us out of the stream.
+    pub(crate) fn with_markers(mut self, markers: Markers) -> Self {
+        self.markers = Some(markers);
+        self
+    }
+
+    pub(crate) fn markers(&self) -> Option<&Markers> {
+        self.markers.as_ref()
+    }
+
+    /// Whether everything has been read.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What was read so far of a stream that is held.
+    pub(crate) fn held(&self) -> &[u8] {
+        if let Destination::Held(held) = &self.destination { held } else { &[] }
+    }
+
+    /// Sends what was held, and from now on everything, there.
+    pub(crate) fn release(&mut self, output: OutputTx, job: JobId, stream: Stream) {
+        let report = Destination::Report { output, job, stream };
+        if let Destination::Held(held) = std::mem::replace(&mut self.destination, report)
+            && let (false, Destination::Report { output, .. }) = (held.is_empty(), &self.destination)
+        {
+            let room = Room::free(held.len());
+            output.send(job, stream, held, room);
+        }
+    }
+
+    pub(crate) fn into_destination(self) -> Destination {
+        self.destination
+    }
+
+    /// The number of the pipe, where it has not ended.
+    pub(crate) fn open_inode(&self) -> Option<u64> {
+        (!self.ended).then(|| fd::inode(self.pipe.as_fd())).flatten()
+    }
+
+    /// Moves everything until the end. What is dropped half-way can be taken up again.
+    pub(crate) async fn run(&mut self) {
+        while !self.ended {
+            self.step().await;
+        }
+    }
+
+    /// Moves until somebody has been heard on this stream.
+    pub(crate) async fn run_until(&mut self, heard: impl Fn(&Markers) -> bool) {
+        while !self.ended && !self.markers.as_ref().is_some_and(&heard) {
+            self.step().await;
+        }
+    }
+
+    /// Moves what is in the pipe now, however long the report takes for that; but no more than a pipe can hold,
+    /// since whoever still writes may never stop.
+    pub(crate) async fn drain(&mut self) {
+        let mut left = fd::pipe_size(self.pipe.as_fd());
+        while !self.ended && left > 0 {
+            let room = self.room().await;
+            match fd::read(self.pipe.as_fd(), room.bytes) {
+                Ok(bytes) => {
+                    left = left.saturating_sub(bytes.len());
+                    self.deliver(bytes, room);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.ended = true,
+            }
+        }
+    }
+
+    async fn room(&self) -> Room {
+        match &self.destination {
+            Destination::Report { output, .. } => output.room(self.chunk).await,
+            Destination::Capture(_) | Destination::Held(_) => Room::free(self.chunk),
+        }
+    }
+
+    async fn step(&mut self) {
+        let Ok(mut ready) = self.pipe.readable().await else {
+            self.ended = true;
+            return;
+        };
+        // Only now: a silent command holds nothing.
+        let room = self.room().await;
+        match fd::read(self.pipe.as_fd(), room.bytes) {
+            Ok(bytes) => {
+                if !bytes.is_empty() && bytes.len() < room.bytes {
+                    ready.clear_ready(); // Empty now; the end, if it was seen, stays seen.
+                }
+                drop(ready);
+                self.deliver(bytes, room);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+            Err(_) => {
+                drop(ready);
+                self.ended = true;
+            }
+        }
+    }
+
+    fn deliver(&mut self, mut bytes: Vec<u8>, room: Room) {
+        self.adapt(bytes.len());
+        self.ended = bytes.is_empty();
+        if let Some(markers) = &mut self.markers {
+            bytes = if self.ended { markers.finish() } else { markers.strip(&bytes) };
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        match &mut self.destination {
+            Destination::Report { output, job, stream } => output.send(*job, *stream, bytes, room),
+            Destination::Capture(capture) => capture.add(&bytes),
+            Destination::Held(held) => held.extend(bytes),
+        }
+    }
+
+    /// Reads more at once where there is more, and less again where there is not.
+    fn adapt(&mut self, count: usize) {
+        if count == self.chunk && self.chunk < BIG_READ {
+            self.chunk = (self.chunk * 4).min(BIG_READ);
+            if self.chunk > 64 * 1024 {
+                fd::grow_pipe(self.pipe.as_fd(), BIG_READ);
+            }
+        } else if count < self.chunk / 8 {
+            self.chunk = SMALL_READ;
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What runs on a host around every command: a constant text for its login shell, and the script that it is
+//! sent. Pure; knows nothing of how the two get there.
+//!
+//! The wrapper says `ready`, reads one line (the script in base64), and runs it in a session of its own. All
+//! else that comes is a lease: a line names a signal for the process group, and the end of it means that xec
+//! or the link is gone, whereupon the group is ended: SIGTERM, the grace, SIGKILL. Three markers on stderr
+//! (`ready`, `start`, `exit`), each with the nonce of the run, tell xec what is known; see
+//! [`crate::exec::markers`]. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use crate::base::command::{CommandSpec, NotStarted, Stdin};
+use crate::exec::words;
+
+/// The exit code of a script that could not enter its directory.
+pub(crate) const NO_DIRECTORY: i32 = 253;
+/// The exit code of a wrapper that did not get a whole script, or cannot read it.
+pub(crate) const NO_SCRIPT: i32 = 254;
+/// A line up to here is read by the shell itself, byte by byte; a longer one by `head`.
+const SHORT_LINE: usize = 16 * 1024;
+
+// Both are between single quotes of a login shell which may be tcsh or fish: so no newline, and none of ' ! \.
+// What is exported from here would reach the command: so all names begin with xec_.
+
+/// Reads the script and becomes the command. It is the leader of the group, which it says on descriptor 3.
+const INNER: &str =
+    r#"xec_s=$(base64 -d) && [ -n "$xec_s" ] || exit 254; exec </dev/null; echo $$ >&3; exec 3>&-; eval "$xec_s""#;
+
+/// Descriptors: 4 and 6 are the stdout and stderr of the command, 5 is the lease. The left side of the pipe is
+/// the command, in the foreground, since a shell makes what is in its background ignore SIGINT; the right side
+/// holds the lease for as long as the left side lives.
+const OUTER: &str = concat!(
+    r#"exec 4>&1 5<&0 6>&2 </dev/null >/dev/null 2>&1; "#,
+    r#"command -v setsid || setsid() { perl -e "setpgrp; exec @ARGV" "$@"; }; "#,
+    r#"xec_end() { kill -TERM -$xec_p || return; kill -CONT -$xec_p; xec_i=0; "#,
+    r#"while [ $xec_i -lt $xec_g ] && kill -0 -$xec_p; do sleep 0.1; xec_i=$((xec_i+1)); done; kill -KILL -$xec_p; }; "#,
+    r#"echo "xec-$2 ready" >&6; "#,
+    r#"read -r xec_g xec_b xec_l <&5 || exit 254; "#,
+    r#"if [ -n "$xec_l" ]; then xec_b=$(head -c "$xec_l" <&5); [ "${#xec_b}" = "$xec_l" ] || exit 254; fi; "#,
+    r#"{ printf %s "$xec_b" | setsid sh -c "$1" xec "$2" >&4 2>&6 4>&- 6>&-; echo "xec-$2 exit $?" >&6; } 3>&1 5<&- | "#,
+    r#"{ read -r xec_p || exit; "#,
+    r#"( trap "" HUP INT TERM; while read -r xec_x <&5; do kill -$xec_x -$xec_p; done; xec_end ) & xec_k=$!; "#,
+    r#"exec 5<&-; read -r xec_x; kill -KILL $xec_k; xec_end; }"#,
+);
+
+/// The one word that a login shell is given: the same for every command of a run.
+pub(crate) fn command(nonce: &str) -> String {
+    format!("exec sh -c '{OUTER}' xec '{INNER}' {nonce}")
+}
+
+/// The line that answers `ready`.
+pub(crate) fn first_line(script: &[u8], grace: Duration) -> Vec<u8> {
+    let tenths = grace.as_millis().div_ceil(100).max(1);
+    let body = base64(script);
+    if body.len() <= SHORT_LINE {
+        format!("{tenths} {body}\n").into_bytes()
+    } else {
+        format!("{tenths} - {}\n{body}", body.len()).into_bytes()
+    }
+}
+
+/// The script: the environment, the directory, and the command, which takes the place of the shell.
+pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
+    let mut script = Vec::new();
+    for (name, value) in &spec.env {
+        if !is_shell_name(name.as_bytes()) {
+            let name = name.to_string_lossy();
+            return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
+        }
+        match value {
+            Some(value) => {
+                script.extend([b"export ", name.as_bytes(), b"="].concat());
+                quote(&mut script, value)?;
+            }
+            None => script.extend([b"unset ", name.as_bytes()].concat()),
+        }
+        script.push(b'\n');
+    }
+    if !spec.cwd.as_os_str().is_empty() {
+        script.extend(b"CDPATH= cd -- ");
+        quote(&mut script, spec.cwd.as_os_str())?;
+        script.extend(format!(" || exit {NO_DIRECTORY}\n").bytes());
+    }
+    script.extend(b"echo \"xec-$1 start $$\" >&2\n");
+    if let Stdin::Bytes(bytes) = &spec.stdin {
+        // In base64 once more, since a shell's words hold no NUL.
+        script.extend(format!("printf %s {} 2>/dev/null | base64 -d 2>/dev/null | ", base64(bytes)).bytes());
+    }
+    script.extend(b"exec");
+    for word in words::words(&spec.program) {
+        script.push(b' ');
+        quote(&mut script, word)?;
+    }
+    script.push(b'\n');
+    Ok(script)
+}
+
+fn is_shell_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|byte| !byte.is_ascii_digit())
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// One word for any Bourne shell, whatever its bytes.
+fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
+    let bytes = word.as_bytes();
+    if bytes.contains(&0) {
+        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
+    }
+    script.push(b'\'');
+    for (at, piece) in bytes.split(|byte| *byte == b'\'').enumerate() {
+        if at > 0 {
+            script.extend(br"'\''");
+        }
+        script.extend(piece);
+    }
+    script.push(b'\'');
+    Ok(())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let number = group.iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for at in 0..4 {
+            let digit = DIGITS[(number >> (18 - 6 * at)) as usize & 63];
+            text.push(if at <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::process::Command;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::command::{Program, Sink};
+
+    fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
+        CommandSpec {
+            program: Program::Words(words.to_vec()),
+            cwd: "/".into(),
+            env,
+            stdin: Stdin::Null,
+            stdout: Sink::Report,
+            stderr: Sink::Report,
+            grace: Duration::from_secs(1),
+        }
+    }
+
+    /// What the script makes of it under this shell, with the marker on stderr dropped.
+    fn evaluated(shell: &str, script: &[u8]) -> Vec<u8> {
+        let output = Command::new(shell).arg("-c").arg(OsStr::from_bytes(script)).output().unwrap();
+        assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(1..=255u8, 0..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_bytes_arrive_as_they_are(value in bytes(), word in bytes()) {
+            let env = vec![("XEC_PROBE".into(), Some(OsString::from_vec(value.clone())))];
+            let print = "printf '%s|' \"$1\"; printenv XEC_PROBE";
+            let words = ["sh".into(), "-c".into(), print.into(), "sh".into(), OsString::from_vec(word.clone())];
+            let script = script(&spec(env, &words)).unwrap();
+            for shell in ["dash", "bash"] {
+                let mut expected = [&word[..], b"|", &value[..]].concat();
+                expected.push(b'\n');
+                prop_assert_eq!(evaluated(shell, &script), expected, "{}", shell);
+            }
+        }
+
+        #[test]
+        fn base64_is_what_others_read(value in proptest::collection::vec(any::<u8>(), 0..70)) {
+            let line = format!("printf %s '{}' | base64 -d", base64(&value));
+            prop_assert_eq!(evaluated("sh", line.as_bytes()), value);
+        }
+    }
+
+    #[test]
+    fn the_text_survives_every_login_shell() {
+        for text in [OUTER, INNER] {
+            assert!(!text.contains(['\'', '!', '\\', '\n']), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_shell_can_hold_is_refused() {
+        let words = ["true".into()];
+        let nul = vec![("A".into(), Some(OsString::from("a\0b")))];
+        assert!(matches!(script(&spec(nul, &words)), Err(NotStarted::Failed(_))));
+        let name = vec![("A-B".into(), Some("x".into()))];
+        assert!(matches!(script(&spec(name, &words)), Err(NotStarted::Failed(_))));
+        let removed = script(&spec(vec![("HOME".into(), None)], &words)).unwrap();
+        assert!(removed.starts_with(b"unset HOME\n"));
+    }
+
+    #[test]
+    fn a_script_goes_through_its_shell() {
+        let mut with_shell = spec(Vec::new(), &[]);
+        let shell: Arc<[OsString]> = Arc::new(["sh".into(), "-eu".into(), "-c".into()]);
+        with_shell.program = Program::Script { shell, text: "echo \"$0 $1\"".into(), args: vec!["it's".into()] };
+        assert_eq!(evaluated("dash", &script(&with_shell).unwrap()), b"sh it's\n");
+    }
+
+    #[test]
+    fn long_lines_say_how_long_they_are() {
+        let line = first_line(&[b'x'; 30_000], Duration::from_millis(250));
+        assert!(line.starts_with(b"3 - 40000\n"));
+        assert!(first_line(b"x", Duration::ZERO).starts_with(b"1 eA==\n"));
+    }
+}
