@@ -138,6 +138,8 @@ codes! {
     /// `1.2.3`) nor hold any of `/ { } [ ] ( ) # ; \ "`; and `true`, `false` and `null` are written `#true`,
     /// `#false` and `#null`. Put the word in quotes.
     BareWord = "bare-word",
+    /// The file holds no task, so there is nothing that could run.
+    NoTasks = "no-tasks",
     /// No task of that name exists.
     UnknownTask = "unknown-task",
     /// No node of that name is allowed here.

@@ -211,7 +211,11 @@ fn hole(inner: &str, start: usize) -> Result<Part, BadTemplate> {
             _ => format!("`{name}` is not the name of a value"),
         };
         let help = "write `${name}`, `${name:-default}`, `${env.NAME}` or `${name|filter}`; `$${` is the text `${`";
-        return bad(0..name.len(), why, Some(help.to_owned()));
+        let (why, help) = (why, Some(help.to_owned()));
+        if name.is_empty() {
+            return Err(BadTemplate { range: start - 2..start + inner.len() + 1, why, help });
+        }
+        return bad(0..name.len(), why, help);
     }
     let mut filters = Vec::new();
     let mut at = name.len() + 1;
@@ -289,7 +293,7 @@ mod tests {
         for (text, expected) in [
             ("a${", 1..3),
             ("a${x", 1..4),
-            ("${}", 2..2),
+            ("${}", 0..3),
             ("${x y}", 2..5),
             ("${a}${1}", 6..7),
             ("${x|nam}", 4..7),

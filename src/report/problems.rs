@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
 
 use crate::base::diagnostic::{Label, MOST_PROBLEMS, Problem, Severity};
 use crate::base::source::{SourceId, SourceMap};
@@ -14,6 +17,9 @@ const SHOWN: usize = 50;
 
 /// Characters of a line that are shown around a place in it; a longer line is cut.
 const LONGEST_LINE: usize = 200;
+
+/// Lines of one place that are shown; a longer one is shown by its first line.
+const LONGEST_PLACE: usize = 6;
 
 /// Renders all problems, with a count at the end if there is more than one.
 pub fn render(problems: &[Problem], sources: &SourceMap, color: bool, width: usize) -> String {
@@ -25,7 +31,7 @@ pub fn render(problems: &[Problem], sources: &SourceMap, color: bool, width: usi
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
         .with_width(width.max(40))
-        .with_context_lines(0)
+        .with_context_lines(1)
         .without_cause_chain()
         .without_syntax_highlighting();
     let mut out = String::new();
@@ -69,8 +75,12 @@ struct Texts {
     sources: Vec<(SourceId, Text)>,
 }
 
+#[derive(Debug)]
 struct Text {
-    named: NamedSource<String>,
+    name: String,
+    text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
     /// Where bytes of the source that labels begin or end at are in what is shown, in order.
     places: Vec<(u32, usize)>,
 }
@@ -87,8 +97,10 @@ impl Texts {
             let source = sources.get(wanted[0].0);
             let at: Vec<u32> = wanted.iter().map(|(_, byte)| *byte).collect();
             let (text, places) = showable(&source.text, &at);
-            let path = escaped(&source.path.to_string_lossy(), false).into_owned();
-            (wanted[0].0, Text { named: NamedSource::new(path, text), places })
+            let name = escaped(&source.path.to_string_lossy(), false).into_owned();
+            let lines =
+                std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
+            (wanted[0].0, Text { name, text, lines, places })
         });
         Self { sources: by_source.collect() }
     }
@@ -108,9 +120,42 @@ impl Text {
     }
 
     fn label(&self, label: &Label) -> LabeledSpan {
-        let (start, end) = (self.place(label.span.start), self.place(label.span.end));
+        let (start, mut end) = (self.place(label.span.start), self.place(label.span.end));
+        // Of a place as long as this, the beginning says enough.
+        if let Some(whole) = self.text.get(start..end)
+            && let Some((at, _)) = whole.match_indices('\n').nth(LONGEST_PLACE)
+        {
+            end = start + whole[..at].find('\n').unwrap_or(at);
+        }
         let text = Some(escaped(&label.text, false).into_owned()).filter(|text| !text.is_empty());
         LabeledSpan::new(text, start, end.saturating_sub(start))
+    }
+}
+
+/// Whole lines of a source, and no others around them.
+impl SourceCode for Text {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let start = span.offset();
+        let end = start + span.len();
+        let Some(inner) = self.text.get(start..end) else { return Err(MietteError::OutOfBounds) };
+        let line = self.lines.partition_point(|begin| *begin <= start) - 1;
+        let last = start + inner.strip_suffix('\n').unwrap_or(inner).len();
+        let until =
+            memchr::memchr(b'\n', &self.text.as_bytes()[last..]).map_or(self.text.len(), |length| last + length);
+        // Without context, only where it begins is asked for.
+        let (from, to, column) = match context {
+            0 => (start, end, self.text[self.lines[line]..start].chars().count()),
+            _ => (self.lines[line], until, 0),
+        };
+        let data = &self.text.as_bytes()[from..to];
+        let count = memchr::memchr_iter(b'\n', data).count() + 1;
+        let place = SourceSpan::from((from, to - from));
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, place, line, column, count)))
     }
 }
 
@@ -169,7 +214,8 @@ fn push_escaped(c: char, before_newline: bool, out: &mut String) {
 
 /// What could drive a terminal, or make a line look like another one.
 fn is_dangerous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text of xec's own, which may quote the file.
@@ -195,7 +241,7 @@ struct View<'a> {
     severity: miette::Severity,
     message: String,
     labels: Vec<LabeledSpan>,
-    source: Option<&'a NamedSource<String>>,
+    source: Option<&'a Text>,
     help: Option<String>,
     related: Vec<View<'a>>,
 }
@@ -215,8 +261,11 @@ impl<'a> View<'a> {
             severity,
             message: escaped(&clipped(&problem.message), false).into_owned(),
             labels: text.map(|text| here.map(|label| text.label(label)).collect()).unwrap_or_default(),
-            source: text.map(|text| &text.named),
-            help: problem.help.as_deref().map(|help| escaped(help, true).into_owned()),
+            source: text,
+            help: problem.help.as_deref().map(|help| {
+                let lines: Vec<Cow<'_, str>> = help.split('\n').map(clipped).collect();
+                escaped(&lines.join("\n"), true).into_owned()
+            }),
             related: elsewhere.filter_map(|label| Self::elsewhere(label, texts)).collect(),
         }
     }
@@ -231,7 +280,7 @@ impl<'a> View<'a> {
             severity: miette::Severity::Advice,
             message: escaped(&label.text, false).into_owned(),
             labels: vec![place],
-            source: Some(&text.named),
+            source: Some(text),
             help: None,
             related: Vec::new(),
         })
@@ -272,7 +321,8 @@ impl Diagnostic for View<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
+        (!self.labels.is_empty())
+            .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {

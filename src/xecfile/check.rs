@@ -86,7 +86,14 @@ impl Check<'_, '_> {
             return;
         }
         let problem = Problem::error(Code::UnknownTask, format!("there is no task `{name}`")).at(*span, "");
-        let help = did_you_mean(name, self.tasks.iter().map(|task| &*task.name.value));
+        let names = || self.tasks.iter().map(|task| &*task.name.value);
+        // Comparing every unknown name with every known one is for those that somebody will read.
+        if self.reader.problems.as_slice().len() >= 50 {
+            return self.reader.report(problem);
+        }
+        let few = (1..=8).contains(&self.tasks.len());
+        let help = did_you_mean(name, names())
+            .or_else(|| few.then(|| format!("the tasks are {}", names().collect::<Vec<_>>().join(", "))));
         self.reader.report(match help {
             Some(help) => problem.help(help),
             None => problem,
@@ -106,13 +113,17 @@ impl Check<'_, '_> {
             }
             let hole = format!("${{{name}");
             let place = match self.reader.slice(span).find(&hole) {
-                Some(at) => Span { start: span.start + at as u32 + 2, end: span.start + (at + hole.len()) as u32, ..span },
+                Some(at) => {
+                    Span { start: span.start + at as u32 + 2, end: span.start + (at + hole.len()) as u32, ..span }
+                }
                 None => span,
             };
             let problem = Problem::error(Code::UnknownValue, format!("there is no value `{name}`"));
             let help = match name.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9')) {
                 true => format!("an environment variable is written `${{env.{name}}}`"),
-                false => "this version of xec knows environment variables, as `${env.NAME}`, and no other values".to_owned(),
+                false => {
+                    "this version of xec knows environment variables, as `${env.NAME}`, and no other values".to_owned()
+                }
             };
             self.reader.report(problem.at(place, "").help(help));
         }
@@ -133,12 +144,15 @@ impl Check<'_, '_> {
             }
             let hole = format!("${{{inner}}}");
             let place = match self.reader.slice(step).find(&hole) {
-                Some(found) => Span { start: step.start + found as u32, end: step.start + (found + hole.len()) as u32, ..step },
+                Some(found) => {
+                    Span { start: step.start + found as u32, end: step.start + (found + hole.len()) as u32, ..step }
+                }
                 None => step,
             };
             let help = match variable {
                 Some(name) => format!("the text of `run` is the shell's alone: write `${name}`"),
-                None => "the text of `run` is the shell's alone: give the value to `env`, or to the words of `exec`".to_owned(),
+                None => "the text of `run` is the shell's alone: give the value to `env`, or to the words of `exec`"
+                    .to_owned(),
             };
             let problem = Problem::warning(Code::BadTemplate, format!("no shell can read `{hole}`"));
             self.reader.report(problem.at(place, "").help(help));

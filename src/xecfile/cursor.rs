@@ -10,7 +10,7 @@ use kdl::{KdlEntry, KdlNode, KdlValue};
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::{SourceId, Span};
 use crate::xecfile::guard::quote;
-use crate::xecfile::schema::{Row, describe_args};
+use crate::xecfile::schema::Row;
 
 /// Where decoding reads from and reports to.
 pub(crate) struct Reader<'a> {
@@ -155,7 +155,15 @@ impl<'a> Cursor<'a> {
             }
             let head = Span { end: value.span.end, ..at };
             let args = vec![value];
-            props.push(Cursor { name: key.value(), name_span: at, head, property: true, args, props: Vec::new(), block: None });
+            props.push(Cursor {
+                name: key.value(),
+                name_span: at,
+                head,
+                property: true,
+                args,
+                props: Vec::new(),
+                block: None,
+            });
         }
         let block = node.children().map(|children| children.nodes());
         Self { name: node.name().value(), name_span, head, property: false, args, props, block }
@@ -171,7 +179,10 @@ impl<'a> Cursor<'a> {
         let args = self.take_args();
         let like = || format!("like this: {}", row.example);
         if args.len() < row.args.min {
-            let message = format!("`{}` needs {}", self.name, describe_args(row));
+            let message = match args.len() {
+                0 => format!("`{}` has no value", self.name),
+                _ => format!("`{}` has too few values", self.name),
+            };
             reader.report(Problem::error(Code::MissingValue, message).at(self.name_span, "").help(like()));
             return None;
         }
@@ -224,7 +235,9 @@ impl<'a> Cursor<'a> {
 pub(crate) fn joined(reader: &Reader<'_>, values: &[Value<'_>]) -> Option<String> {
     let (first, last) = (values.first()?, values.last()?);
     let text = reader.slice(Span { end: last.span.end, ..first.span });
-    let short = text.len() <= 200 && !text.contains(['\n', '\r']);
+    if text.len() > 200 || text.contains(['\n', '\r']) {
+        return None;
+    }
     let all_bare = values.iter().all(|value| value.is_bare() || value.kind == ValueKind::Number);
-    short.then(|| if all_bare { quote(text) } else { quote(&text.replace('"', "'")) })
+    Some(if all_bare { quote(text) } else { quote(&text.replace('"', "'")) })
 }

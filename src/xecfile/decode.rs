@@ -5,6 +5,8 @@ mod settings;
 mod step;
 mod syntax;
 mod task;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::ops::Range;
@@ -55,7 +57,8 @@ struct Top {
 
 /// The document lives only as long as this: what is kept of it is copied.
 fn read_chunk(reader: &mut Reader<'_>, document: &KdlDocument, top: &mut Top) {
-    let mut inner = Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
+    let mut inner =
+        Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
     inner.base = reader.base;
     for node in document.nodes() {
         read_top(&mut inner, node, top);
@@ -107,7 +110,7 @@ fn xec<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, once: &mu
     for node in cursor.take_block().unwrap_or_default() {
         children.push(Cursor::new(reader, node));
     }
-    let mut found = false;
+    let found = !children.is_empty();
     for mut child in children {
         if child.name != "min" {
             let message = format!("`xec` has no setting `{}`", child.name);
@@ -115,7 +118,6 @@ fn xec<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, once: &mu
             reader.report(Problem::error(Code::UnknownSetting, message).at(child.name_span, "").help(help));
             continue;
         }
-        found = true;
         for value in child.take_args() {
             min_version(reader, &value);
         }
@@ -139,7 +141,8 @@ fn min_version(reader: &mut Reader<'_>, value: &crate::xecfile::cursor::Value<'_
         (Some(_), _) => {}
         (None, _) => {
             let message = format!("`{}` is not a version", value.text);
-            reader.report(Problem::error(Code::BadValue, message).at(value.span, "").help("like this: xec min=\"0.1\""));
+            reader
+                .report(Problem::error(Code::BadValue, message).at(value.span, "").help("like this: xec min=\"0.1\""));
         }
     }
 }
@@ -164,10 +167,10 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
         None => {
             let place_name = place.describe();
             let problem = match schema::elsewhere(name) {
-                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand in {place_name}"))
-                    .help(format!("it stands in {elsewhere}")),
+                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand {place_name}"))
+                    .help(format!("it stands {elsewhere}")),
                 None => {
-                    let problem = Problem::error(code, format!("there is no {what} `{name}` in {place_name}"));
+                    let problem = Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
                     match did_you_mean(name, schema::names_at(place, cursor.property)) {
                         Some(help) => problem.help(help),
                         None => problem,
@@ -219,7 +222,9 @@ impl Once {
             return true;
         };
         let problem = Problem::error(Code::Duplicate, format!("`{name}` is there twice"));
-        reader.report(problem.at(cursor.name_span, "the second one").at(*first, "the first one").help("remove one of them"));
+        reader.report(
+            problem.at(cursor.name_span, "the second one").at(*first, "the first one").help("remove one of them"),
+        );
         false
     }
 }

@@ -10,6 +10,8 @@ mod chars;
 mod hide;
 mod scan;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::ops::Range;
@@ -40,7 +42,8 @@ pub(crate) struct Guarded {
 
 /// Reads all of `text`.
 pub(crate) fn guard(source: SourceId, text: &str) -> Guarded {
-    let mut guard = Guard { scan: Scan::new(source, text), frames: vec![Frame::default()], nodes: Vec::new(), suspect: None };
+    let mut guard =
+        Guard { scan: Scan::new(source, text), frames: vec![Frame::default()], nodes: Vec::new(), suspect: None };
     guard.forbidden_characters();
     let whole = guard.run().is_ok();
     let nodes = guard.nodes;
@@ -193,6 +196,7 @@ impl Guard<'_> {
     fn equals(&mut self) {
         let at = self.scan.at;
         let doubled = self.scan.starts("==");
+        let glued = self.scan.text[..at].ends_with(|c| !chars::is_space(c));
         let Some(node) = &mut self.frame().node else {
             let token = self.scan.bad_word(at);
             self.begin(token.range);
@@ -208,7 +212,10 @@ impl Guard<'_> {
                 self.scan.advance(1);
                 let problem = Problem::error(Code::Syntax, "a node has no `=`");
                 let text = self.scan.text[name..at].trim_end();
-                let help = format!("as a node, it is written `{text} …`; `{text}=…` is a property, on the line of its node");
+                let value = self.scan.rest().trim_start_matches([' ', '\t']);
+                let value = value.split([' ', '\t', '\r', '\n', ';', '}']).next().filter(|value| value.len() < 60);
+                let value = value.filter(|value| !value.is_empty()).unwrap_or("…");
+                let help = format!("write `{text} {value}`; with `=` it is a property, on the line of its node");
                 self.scan.tell(problem.at(self.scan.span(at..at + 1), "").help(help));
                 self.scan.broken.push(at..at + 1);
                 self.scan.blank(at..at + 1);
@@ -217,6 +224,7 @@ impl Guard<'_> {
             phase => {
                 let start = match phase {
                     Phase::Key(range) | Phase::Value(range) if range.end == at => range.start,
+                    Phase::Name if glued => node.start,
                     _ => at,
                 };
                 let token = self.scan.bad_word(start);
@@ -246,9 +254,11 @@ impl Guard<'_> {
     }
 
     fn value(&mut self) -> Result<(), Stop> {
+        let told = self.scan.broken.len();
         let token = self.scan.token()?;
+        let fine = self.scan.broken.len() == told;
         let node = self.frame().node.as_ref();
-        if !token.key && node.is_none_or(|node| matches!(node.phase, Phase::NoName)) {
+        if !token.key && fine && node.is_none_or(|node| matches!(node.phase, Phase::NoName | Phase::Block)) {
             let text = &self.scan.text[token.range.clone()];
             let problem = Problem::error(Code::BareWord, format!("`{text}` is not the name of a node"));
             let help = format!("a node begins with a word; as one, it is written {}", quote(text));
@@ -291,12 +301,14 @@ impl Guard<'_> {
         let word = &self.scan.text[range.clone()];
         let problem = Problem::error(Code::Syntax, format!("`{word}` follows a block in its line"));
         let problem = problem.at(self.scan.span(range.clone()), "").help("put `;` or a line break after the `}`");
-        self.scan.tell(problem);
-        let separate = self.frames.len() == 1 || self.scan.terminate(at);
-        self.end_node(at, false);
-        if separate && self.scan.at > at {
+        let token = self.scan.at > at;
+        if token && (self.frames.len() == 1 || self.scan.terminate(at)) {
+            // A comment `/-` ends with its node, and so hides nothing of this.
+            self.end_node(at, false);
+            self.scan.tell(problem);
             self.begin(range);
         } else {
+            self.scan.tell(problem);
             self.scan.advance(range.end - self.scan.at);
             self.scan.blank(range.clone());
             self.scan.broken.push(range);

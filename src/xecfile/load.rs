@@ -73,7 +73,8 @@ fn find(here: &Path) -> Option<(PathBuf, PathBuf)> {
 
 fn not_found(here: &Path) -> Problem {
     let problem = Problem::error(Code::FileUnreadable, format!("no {FILE_NAME} in {} or above it", here.display()));
-    let misnamed = ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
+    let misnamed =
+        ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
     problem.help(match misnamed {
         Some(name) => format!("there is a file `{name}`: rename it, or use -f {name}"),
         None => "name a file with -f, or a directory with -C".to_owned(),
@@ -145,6 +146,10 @@ fn read_text(sources: SourceMap, source: SourceId, root: PathBuf, text: &str) ->
     }
     let mut problems = reader.problems.into_vec();
     problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
+    if problems.is_empty() && decoded.tasks.is_empty() {
+        let help = "write one: task hello { run \"echo hello\" }";
+        problems.push(Problem::error(Code::NoTasks, "the file holds no task").at(place(source, 0, 0), "").help(help));
+    }
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     let decode::Decoded { defaults, env, tasks } = decoded;
     let file = Xecfile { sources: sources.clone(), root, defaults, env, tasks };

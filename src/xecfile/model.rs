@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn widths_on_a_machine() {
-        let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"].map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
+        let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"]
+            .map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
         assert_eq!(resolved, [Ok(Some(3)), Ok(None), Ok(Some(3)), Ok(Some(1)), Ok(Some(4)), Ok(Some(1))]);
     }
 }

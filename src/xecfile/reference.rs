@@ -23,7 +23,7 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = &'a Row
     for row in rows {
         let _ = writeln!(out, "\n### `{}`\n\n{}.\n", row.name, row.doc);
         let _ = writeln!(out, "```kdl\n{}\n```\n", row.example);
-        let _ = writeln!(out, "- in: {}", row.places.describe());
+        let _ = writeln!(out, "- stands {}", row.places.describe());
         let takes = describe_args(row);
         if !takes.is_empty() {
             let _ = writeln!(out, "- takes: {takes}");

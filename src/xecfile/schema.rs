@@ -33,16 +33,16 @@ impl Places {
     pub const WHEN: Places = Places(1 << 9);
 
     const NAMES: [(Places, &'static str); 10] = [
-        (Places::TOP, "the top of the file"),
-        (Places::DEFAULTS, "`defaults`"),
-        (Places::TASK, "a task"),
-        (Places::STEP, "a step"),
-        (Places::GROUP, "a group of steps"),
-        (Places::EDGE, "`needs` and `after`"),
-        (Places::MATRIX, "`matrix`"),
-        (Places::HOST, "`host`"),
-        (Places::SERVICE, "`service`"),
-        (Places::WHEN, "`when` and `unless`"),
+        (Places::TOP, "at the top of the file"),
+        (Places::DEFAULTS, "in `defaults`"),
+        (Places::TASK, "in a task"),
+        (Places::STEP, "in a step"),
+        (Places::GROUP, "in a group of steps"),
+        (Places::EDGE, "in `needs` and `after`"),
+        (Places::MATRIX, "in `matrix`"),
+        (Places::HOST, "in `host`"),
+        (Places::SERVICE, "in `service`"),
+        (Places::WHEN, "in `when` and `unless`"),
     ];
 
     /// Both sets.
@@ -55,9 +55,10 @@ impl Places {
         self.0 & other.0 == other.0
     }
 
-    /// For people: ``a task, a step``.
+    /// For people: ``in a task, in a step``.
     pub fn describe(self) -> String {
-        let names: Vec<&str> = Self::NAMES.iter().filter(|(place, _)| self.has(*place)).map(|(_, name)| *name).collect();
+        let names: Vec<&str> =
+            Self::NAMES.iter().filter(|(place, _)| self.has(*place)).map(|(_, name)| *name).collect();
         names.join(", ")
     }
 }
@@ -206,7 +207,9 @@ pub fn names_at(place: Places, properties: bool) -> impl Iterator<Item = &'stati
 
 /// Whether a word can be written as a property of the node it belongs to.
 pub fn is_property(row: &Row) -> bool {
-    row.args.max != Some(0) && row.args.min <= 1 && (row.is_setting() || matches!(row.name, "desc" | "alias" | "private"))
+    row.args.max != Some(0)
+        && row.args.min <= 1
+        && (row.is_setting() || matches!(row.name, "desc" | "alias" | "private"))
 }
 
 /// One line of a table in the reference: name, arguments, default, meaning.
@@ -251,7 +254,7 @@ mod tests {
     fn words_are_found_where_they_belong() {
         assert!(find("task", Places::TOP).is_some() && find("task", Places::TASK).is_none());
         assert!(find("timeout", Places::STEP).is_some_and(Row::is_setting));
-        assert_eq!(elsewhere("task").as_deref(), Some("the top of the file"));
+        assert_eq!(elsewhere("task").as_deref(), Some("at the top of the file"));
         assert_eq!(elsewhere("tsak"), None);
         assert!(names_at(Places::TASK, true).all(|name| name != "run" && name != "needs"));
     }

@@ -118,7 +118,9 @@ fn a_task_starts_with_clean_signals_and_descriptors() {
     let out = ran.out();
     let (signals, fds): (Vec<&str>, Vec<&str>) = out.lines().partition(|line| line.starts_with("Sig"));
     for line in signals {
-        assert!(line.ends_with("0000000000000000"), "{}", ran.story());
+        let set = line.split_whitespace().last().and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        // 32 and 33 belong to the C library, which lets nobody else set them.
+        assert_eq!(set.map(|set| set & !(0b11 << 31)), Some(0), "{}", ran.story());
     }
     assert_eq!(fds, ["0", "1", "2"], "{}", ran.story());
 }

@@ -10,6 +10,7 @@ mod docs;
 mod environment;
 mod failures;
 mod harness;
+mod mutations;
 mod output;
 mod problems;
 mod processes;

@@ -147,7 +147,8 @@ impl Scheduler {
         }
     }
 
-    /// Direct children that have not begun never will; the others go on, with all that they still need.
+    /// Direct children in which nothing has been started never begin; the others go on, with all that they still
+    /// need.
     fn drain(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         self.scopes[scope.index()].gently = true;
@@ -161,12 +162,17 @@ impl Scheduler {
                 _ => plan.scope_of(child),
             };
             let shared = plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared);
-            let open = inner.map_or(self.phase_of(child), |inner| self.scope_phase(inner)).is_open();
-            if open && !shared && self.end[child.index()].is_none() {
-                if let Some(inner) = inner {
-                    self.scopes[inner.index()].gently = true;
-                }
-                self.skip(child, End::Dropped(Reason::Failed), out);
+            let untouched = inner.map_or(self.phase_of(child).is_open(), |inner| self.is_untouched(inner));
+            if !untouched || shared {
+                continue;
+            }
+            if let Some(inner) = inner {
+                self.scopes[inner.index()].gently = true;
+            }
+            match plan.scope_of(child) {
+                Some(inner) if self.scope_phase(inner).is_live() => self.cancel(inner, Reason::Failed, Level::Soft, out),
+                _ if self.end[child.index()].is_none() => self.skip(child, End::Dropped(Reason::Failed), out),
+                _ => {}
             }
         }
     }
@@ -205,8 +211,7 @@ impl Scheduler {
         let Some(gate) = plan.scope(scope).gate else { return };
         self.scopes[scope.index()].gently = true;
         for edge in plan.successors.of(gate).iter().filter(|edge| edge.kind == EdgeKind::Demand) {
-            let needed = plan.scope_of(edge.other).map(|scope| self.scope_phase(scope));
-            if needed.is_some_and(Phase::is_open) {
+            if plan.scope_of(edge.other).is_some_and(|needed| self.is_untouched(needed)) {
                 self.give_up_one(gate, edge.other, true);
             }
         }
@@ -226,7 +231,7 @@ impl Scheduler {
 
     /// Nobody wants it any more.
     pub(super) fn drop_unneeded(&mut self, scope: ScopeId, gently: bool, out: &mut Vec<Action>) {
-        if self.end[self.plan.scope(scope).exit.index()].is_some() || (gently && self.scope_phase(scope).is_live()) {
+        if self.end[self.plan.scope(scope).exit.index()].is_some() || (gently && !self.is_untouched(scope)) {
             return;
         }
         self.scopes[scope.index()].gently |= gently;

@@ -158,10 +158,15 @@ impl Scheduler {
         let plan = self.plan.clone();
         let job = JobId(self.next_job);
         self.next_job += 1;
-        let around = &plan.instance(plan.leaf(leaf).instance);
-        let wanted = self.scopes[around.scope.index()].wanted;
+        let instance = plan.instance(plan.leaf(leaf).instance);
+        let wanted = self.scopes[instance.scope.index()].wanted;
         queue.waits.dependency = queue.since.saturating_sub(wanted);
         self.scopes[plan.leaf(leaf).scope.index()].open += 1;
+        let mut around = Some(plan.leaf(leaf).scope);
+        while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {
+            self.scopes[id.index()].touched = true;
+            around = plan.scope(id).parent;
+        }
         self.jobs.insert(job, super::Job { leaf, started: None, queue });
         self.live.insert(leaf, job);
         out.push(Action::Start { job, leaf, attempt: queue.attempt, waits: queue.waits });

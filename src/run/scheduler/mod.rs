@@ -136,6 +136,8 @@ struct ScopeState {
     dropped: u32,
     /// Those who may still want it, if it is shared.
     interest: u32,
+    /// Something in it has been started.
+    touched: bool,
     /// It was given up by a policy that lets run what runs.
     gently: bool,
     /// Its failure policy has acted.
@@ -307,6 +309,11 @@ impl Scheduler {
                 debug_assert!(false, "{vertex:?} {:?} in {from:?} met {trigger:?}", self.plan.vertices[vertex.index()])
             }
         }
+    }
+
+    /// Whether nothing in a scope has been started yet, entered or not.
+    fn is_untouched(&self, scope: ScopeId) -> bool {
+        self.scope_phase(scope).is_open() || !self.scopes[scope.index()].touched
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {

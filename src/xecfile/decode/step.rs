@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind, joined};
+use crate::base::source::Span;
+use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::task::inputs;
 use crate::xecfile::decode::{empty, not_yet, row_of, unreachable_row, values};
@@ -103,7 +104,8 @@ fn run<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) 
     if value.repr.starts_with("\"\"\"") && value.repr.contains("\\n") {
         let problem = Problem::warning(Code::BadValue, "`\\n` in quotes is a line break before the shell sees it");
         let help = "in #\"\"\" … \"\"\"#, a backslash is a backslash";
-        reader.report(problem.at(value.span, "").help(help));
+        let at = value.span.start + value.repr.find("\\n").unwrap_or_default() as u32;
+        reader.report(problem.at(Span { start: at, end: at + 2, ..value.span }, "").help(help));
     }
     Some(text.into())
 }
@@ -169,18 +171,20 @@ fn shell_word(reader: &mut Reader<'_>, value: &Value<'_>, all: &[Value<'_>]) -> 
     let variable = word.match_indices('$').any(|(at, _)| {
         word[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@' | '*' | '?'))
     });
-    let literal = format!("if the program is to get it as it is, quote it: {}", quote(word));
-    let script = joined(reader, all).map_or_else(|| "use `run`".to_owned(), |text| format!("for a shell: run {text}"));
+    let literal = || format!("if the program is to get it as it is, quote it: {}", quote(word));
+    let script = |reader: &Reader<'_>| {
+        joined(reader, all).map_or_else(|| "use `run`".to_owned(), |text| format!("for a shell: run {text}"))
+    };
     if variable || OPERATORS.contains(&word) {
         let message = format!("`{word}` means nothing without a shell, and `exec` has none");
         let problem = Problem::error(Code::ShellWord, message);
-        reader.report(problem.at(value.span, "").help(format!("{script}\n{literal}")));
+        reader.report(problem.at(value.span, "").help(format!("{}\n{}", script(reader), literal())));
         return true;
     }
-    if word.contains('*') && value.kind == ValueKind::Text {
+    if word.contains('*') {
         let message = format!("`{word}` reaches the program as it is: `exec` has no shell to expand it");
         let problem = Problem::warning(Code::ShellWord, message);
-        reader.report(problem.at(value.span, "").help(format!("{script}\n{literal}")));
+        reader.report(problem.at(value.span, "").help(format!("{}\n{}", script(reader), literal())));
     }
     false
 }

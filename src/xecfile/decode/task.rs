@@ -61,9 +61,10 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Parts)
     let Some(row) = row_of(reader, &cursor, Places::TASK) else { return };
     match row.name {
         "desc" => {
-            if parts.once.check(reader, row.name, &cursor)
-                && let Some(value) = cursor.arg(reader, row)
-            {
+            if !parts.once.check(reader, row.name, &cursor) {
+                return;
+            }
+            if let Some(value) = cursor.arg(reader, row) {
                 parts.task.desc = values::text(reader, &value).map(Arc::from);
             }
             cursor.finish(reader);

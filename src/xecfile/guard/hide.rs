@@ -14,9 +14,16 @@ impl Guard<'_> {
             return Ok(());
         };
         if let Phase::NoName = node.phase {
-            return Ok(());
+            return Err(self.twice(dash));
         }
         self.scan.space(true)?;
+        if self.scan.starts("/-") {
+            return Err(self.twice(self.scan.at));
+        }
+        if self.scan.starts("(") {
+            self.annotation();
+            self.scan.space(false)?;
+        }
         self.scan.hidden.push(dash);
         match self.scan.peek() {
             Some('{') if self.scan.hidden.len() > 1 => return Err(self.nested_dash()),
@@ -44,6 +51,11 @@ impl Guard<'_> {
             node.phase = Phase::Entries;
         }
         Ok(())
+    }
+
+    fn twice(&mut self, second: usize) -> Stop {
+        let help = "remove one of them";
+        self.scan.stop(second..second + 2, "`/-` behind `/-` comments out nothing", "the second one", help)
     }
 
     fn hidden_value(&mut self) -> Result<(), Stop> {

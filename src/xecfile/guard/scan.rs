@@ -117,7 +117,12 @@ impl<'a> Scan<'a> {
                 self.bump();
             }
         }
-        Err(self.stop(start..start + 2, "the comment `/*` is not closed", "begins here", "close it with `*/`; comments can be nested, and each needs its own"))
+        Err(self.stop(
+            start..start + 2,
+            "the comment `/*` is not closed",
+            "begins here",
+            "close it with `*/`; comments can be nested, and each needs its own",
+        ))
     }
 
     /// A backslash at the end of a line, comments aside.

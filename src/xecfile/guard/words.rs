@@ -37,9 +37,12 @@ impl Scan<'_> {
             }
         };
         if let Some(problem) = problem {
+            if !self.at_delimiter() {
+                self.reach_delimiter();
+            }
             self.replace(start..self.at, problem);
         } else if !self.at_delimiter() {
-            self.to_delimiter();
+            self.reach_delimiter();
             let problem = self.not_a_word(start);
             self.replace(start..self.at, problem);
         }
@@ -48,7 +51,7 @@ impl Scan<'_> {
 
     /// Passes over a word with something in it that no word holds, and replaces it.
     pub(super) fn bad_word(&mut self, start: usize) -> Token {
-        self.to_delimiter();
+        self.reach_delimiter();
         let problem = self.not_a_word(start);
         self.replace(start..self.at, problem);
         Token { range: start..self.at, key: true }
@@ -59,13 +62,16 @@ impl Scan<'_> {
         match self.peek() {
             None | Some(';' | '{' | '}' | '=') => true,
             Some('/') => self.starts("//") || self.starts("/*"),
-            Some('\\') => newline_len(&self.rest()[1..]) > 0,
+            Some('\\') => {
+                let after = self.rest()[1..].trim_start_matches(is_space);
+                after.is_empty() || after.starts_with("//") || newline_len(after) > 0
+            }
             Some(c) => is_space(c) || newline_len(self.rest()) > 0,
         }
     }
 
     /// On to where the writer of a word meant it to end: `${…}`, `$(…)`, `"…"` and `{a,b}` are parts of it.
-    fn to_delimiter(&mut self) {
+    fn reach_delimiter(&mut self) {
         while let Some(c) = self.peek() {
             if is_space(c) || self.at_line_end() || matches!(c, ';' | '}') {
                 break;
@@ -111,7 +117,7 @@ impl Scan<'_> {
             let problem = Problem::error(Code::Syntax, "a comment begins with `//`");
             return Some(problem.at(self.span(range), "`#` begins none").help(help));
         }
-        self.to_delimiter();
+        self.reach_delimiter();
         Some(self.not_a_word(start))
     }
 
@@ -128,15 +134,17 @@ impl Scan<'_> {
         if word == "r" && (self.starts("\"") || self.starts("#")) {
             return self.old_raw(start).map(Some);
         }
-        if word.starts_with('\'') && self.to_apostrophe(start) {
+        // What is commented out ends where KDL says, whatever was meant.
+        let hidden = !self.hidden.is_empty();
+        if !hidden && word.starts_with('\'') && self.reach_apostrophe(start) {
             let range = start..self.at;
             let inner = &self.text[start + 1..self.at - 1];
             let problem = Problem::error(Code::BareWord, "apostrophes do not quote");
             return Ok(Some(problem.at(self.span(range), "").help(format!("write {}", quote(inner)))));
         }
-        let glued = word.is_empty() || self.starts("/") || (word.ends_with('$') && self.starts("{"));
+        let glued = word.is_empty() || (!hidden && (self.starts("/") || (word.ends_with('$') && self.starts("{"))));
         if glued || (is_like_number(word) && !is_number(word)) {
-            self.to_delimiter();
+            self.reach_delimiter();
             if self.at == start {
                 self.bump();
             }
@@ -146,7 +154,7 @@ impl Scan<'_> {
     }
 
     /// From a word that begins with an apostrophe to the one that ends a word of the same line.
-    fn to_apostrophe(&mut self, start: usize) -> bool {
+    fn reach_apostrophe(&mut self, start: usize) -> bool {
         if start < self.no_apostrophe {
             return false;
         }
@@ -166,7 +174,7 @@ impl Scan<'_> {
     fn old_raw(&mut self, start: usize) -> Result<Problem, Stop> {
         let hashes = self.rest().bytes().take_while(|byte| *byte == b'#').count();
         if !self.rest()[hashes..].starts_with('"') {
-            self.to_delimiter();
+            self.reach_delimiter();
             return Ok(self.not_a_word(start));
         }
         let end = format!("\"{}", "#".repeat(hashes));
