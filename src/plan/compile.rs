@@ -60,7 +60,7 @@ pub fn compile(file: &Xecfile, request: &Request) -> Result<Plan, Vec<Problem>> 
         return Err(cycles);
     }
     let defs = Defs::lower(file, &names, &reached, request.on_error);
-    let on_error = file.defaults.on_error.map_or(request.on_error, |mode| mode.value);
+    let on_error = file.files[0].defaults.on_error.map_or(request.on_error, |mode| mode.value);
     // `reach` lists what was asked for first and in order, so these are the first ids.
     let roots: Vec<TaskDefId> = (0..requested.len() as u32).map(TaskDefId).collect();
     let mut builder = Builder::new(defs, request);

@@ -146,7 +146,7 @@ impl Ambient {
             env,
             shell: settings.shell.as_ref().map_or_else(|| self.shell.clone(), |shell| shell.value.as_slice().into()),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
-            grace: settings.grace.as_ref().map_or(self.grace, |grace| grace.value),
+            grace: settings.grace.as_ref().map_or(self.grace, |grace| now(&grace.value, self.grace)),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
         }
     }
@@ -170,13 +170,13 @@ impl Defs {
         };
         let base = Ambient {
             cwd: None,
-            env: file.env.as_slice().into(),
+            env: file.files[0].env.as_slice().into(),
             shell: ["sh", "-eu", "-c"].map(Template::plain).into(),
             on_error,
             grace: DEFAULT_GRACE,
             interactive: false,
         }
-        .with(&file.defaults);
+        .with(&file.files[0].defaults);
         for task in reached {
             let def = lower.task(*task, &base);
             lower.defs.tasks.push(def);
@@ -205,12 +205,12 @@ impl Lower<'_> {
     fn task(&mut self, at: TaskIndex, base: &Ambient) -> TaskDef {
         let task = &self.file.tasks[at];
         let ambient = base.with(&task.settings);
-        let defaults = &self.file.defaults;
+        let defaults = &self.file.files[0].defaults;
         let policy = Policy {
             on_error: ambient.on_error,
-            optional: task.settings.optional.or(defaults.optional).is_some_and(|set| set.value),
-            timeout: task.settings.timeout.or(defaults.timeout).map(|limit| limit.value),
-            jobs: task.settings.jobs.or(defaults.jobs).map(|width| width.value),
+            optional: task.settings.optional.as_ref().or(defaults.optional.as_ref()).is_some_and(|set| now(&set.value, false)),
+            timeout: task.settings.timeout.as_ref().or(defaults.timeout.as_ref()).map(|limit| now(&limit.value, Duration::MAX)),
+            jobs: task.settings.jobs.as_ref().or(defaults.jobs.as_ref()).map(|width| now(&width.value, Width::Count(0))),
         };
         TaskDef {
             label: Arc::new(TaskLabel {
@@ -236,9 +236,9 @@ impl Lower<'_> {
         let ambient = outer.with(&step.settings);
         let policy = Policy {
             on_error: ambient.on_error,
-            optional: step.settings.optional.is_some_and(|set| set.value),
-            timeout: step.settings.timeout.map(|limit| limit.value),
-            jobs: step.settings.jobs.map(|width| width.value),
+            optional: step.settings.optional.as_ref().is_some_and(|set| now(&set.value, false)),
+            timeout: step.settings.timeout.as_ref().map(|limit| now(&limit.value, Duration::MAX)),
+            jobs: step.settings.jobs.as_ref().map(|width| now(&width.value, Width::Count(0))),
         };
         let kind = match &step.kind {
             StepKind::Sequence(steps) => {
@@ -298,4 +298,11 @@ fn shown(word: &Template) -> String {
         Part::Hole { name, .. } => format!("${{{name}}}"),
     };
     word.parts.iter().map(piece).collect()
+}
+
+fn now<T: Copy>(late: &crate::xecfile::model::Late<T>, otherwise: T) -> T {
+    match late {
+        crate::xecfile::model::Late::Now(value) => *value,
+        crate::xecfile::model::Late::Text(_) => otherwise,
+    }
 }

@@ -93,7 +93,7 @@ impl<'f> Names<'f> {
             match &step.kind {
                 StepKind::Call(callee) => add(callee, Tie::Call),
                 StepKind::Sequence(steps) | StepKind::Parallel(steps) => open.extend(steps.iter().rev()),
-                StepKind::Run(_) | StepKind::Exec(_) => {}
+                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) => {}
             }
         }
         found

@@ -1,86 +1,18 @@
-//! The file as it was meant: tasks, steps, settings. Every part keeps its place.
-//!
-//! Nothing in here is resolved: a task that is needed may not exist, which [`crate::xecfile::check`] says.
+//! Policies, as they are written.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::source::{SourceMap, Span, Spanned};
+use crate::base::source::Spanned;
 use crate::base::value::Template;
 
-/// One Xecfile with all that it includes.
-#[derive(Clone, Debug, Default)]
-pub struct Xecfile {
-    /// Every file that was read.
-    pub sources: SourceMap,
-    /// The directory of the first one, absolute: `XEC_ROOT`, and the `cwd` of what says nothing else.
-    pub root: PathBuf,
-    /// What `defaults { … }` says.
-    pub defaults: Settings,
-    /// The file's own `env`.
-    pub env: Vec<EnvEntry>,
-    /// The tasks, in the order of the file, names unique.
-    pub tasks: Vec<Task>,
-}
-
-impl Xecfile {
-    /// The task of that name, with its place in `tasks`.
-    pub fn find(&self, name: &str) -> Option<(usize, &Task)> {
-        self.tasks.iter().enumerate().find(|(_, task)| &*task.name.value == name)
-    }
-}
-
-/// A task: a template of instances.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// Its name.
-    pub name: Spanned<Arc<str>>,
-    /// One line on what it is for.
-    pub desc: Option<Arc<str>>,
-    /// What must have succeeded before.
-    pub needs: Vec<Reference>,
-    /// What must have ended before, if it is in the run at all.
-    pub after: Vec<Reference>,
-    /// Its policies.
-    pub settings: Settings,
-    /// Its steps: a sequence.
-    pub body: Vec<Step>,
-    /// The whole node.
-    pub span: Span,
-}
-
-/// A task that another one names.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    /// The name.
-    pub task: Spanned<Arc<str>>,
-}
-
-/// One step of a body.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// What it does.
-    pub kind: StepKind,
-    /// Its policies.
-    pub settings: Settings,
-    /// The node without its children.
-    pub span: Span,
-}
-
-/// What a step does.
-#[derive(Clone, Debug)]
-pub enum StepKind {
-    /// A script for the shell, never rewritten.
-    Run(Arc<str>),
-    /// A program and its words; never empty.
-    Exec(Vec<Spanned<Template>>),
-    /// A fresh instance of a task, in place.
-    Call(Reference),
-    /// One after the other.
-    Sequence(Vec<Step>),
-    /// Side by side.
-    Parallel(Vec<Step>),
+/// A value that is there, or the text that it will be read from when its holes are filled.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Late<T> {
+    /// As it was written.
+    Now(T),
+    /// With holes.
+    Text(Template),
 }
 
 /// The policies as written at one place: none of them inherited yet.
@@ -94,14 +26,22 @@ pub struct Settings {
     pub shell: Option<Spanned<Vec<Template>>>,
     /// Flows down: what a failure does to its siblings.
     pub on_error: Option<Spanned<OnError>>,
+    /// Flows down: higher first.
+    pub priority: Option<Spanned<i32>>,
     /// Acts here: the longest an attempt may take.
-    pub timeout: Option<Spanned<Duration>>,
+    pub timeout: Option<Spanned<Late<Duration>>>,
     /// Acts here: from the first signal to SIGKILL.
-    pub grace: Option<Spanned<Duration>>,
+    pub grace: Option<Spanned<Late<Duration>>>,
     /// Acts here: a failure does not count.
-    pub optional: Option<Spanned<bool>>,
+    pub optional: Option<Spanned<Late<bool>>>,
     /// Acts here: how many children at once.
-    pub jobs: Option<Spanned<Width>>,
+    pub jobs: Option<Spanned<Late<Width>>>,
+    /// Acts here: how much of it must succeed.
+    pub require: Option<Spanned<Late<Share>>>,
+    /// Acts here: how often it is tried again.
+    pub retry: Option<Spanned<Retry>>,
+    /// Acts here: what it leaves running may outlive the run.
+    pub leave: Option<Spanned<bool>>,
     /// Acts here: the terminal belongs to this step while it runs.
     pub interactive: Option<Spanned<bool>>,
 }
@@ -211,5 +151,74 @@ mod tests {
         let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"]
             .map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
         assert_eq!(resolved, [Ok(Some(3)), Ok(None), Ok(Some(3)), Ok(Some(1)), Ok(Some(4)), Ok(Some(1))]);
+    }
+}
+
+/// How often something is tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retry {
+    /// So often after the first time.
+    pub times: u32,
+    /// How long before the first of these.
+    pub delay: Duration,
+    /// How the pauses grow.
+    pub backoff: Backoff,
+    /// The longest pause.
+    pub max: Option<Duration>,
+    /// Each pause is shortened by a random part of up to a half.
+    pub jitter: bool,
+}
+
+/// How pauses grow.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Backoff {
+    /// They do not.
+    #[default]
+    Fixed,
+    /// By the first one each time.
+    Linear,
+    /// By doubling.
+    Exponential,
+}
+
+/// How much of a set: an inclusive minimum, rounded up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Share {
+    /// So many.
+    Count(u32),
+    /// This part: `90%` is 90 of 100, `1/3` is 1 of 3.
+    Part(u32, u32),
+}
+
+impl Share {
+    /// All of it.
+    pub const ALL: Share = Share::Part(1, 1);
+
+    /// The number, of a set of so many.
+    pub fn of(self, total: u32) -> u32 {
+        match self {
+            Share::Count(count) => count,
+            Share::Part(part, whole) => {
+                let whole = u64::from(whole.max(1));
+                u32::try_from((u64::from(total) * u64::from(part)).div_ceil(whole)).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Share {
+    type Err = ();
+
+    /// Reads `4`, `90%` or `1/3`; a share is at most all.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = |text: &str| text.parse::<u32>().map_err(|_| ());
+        let part = |part: u32, whole: u32| if part <= whole && whole > 0 { Ok(Share::Part(part, whole)) } else { Err(()) };
+        if let Some(percent) = text.strip_suffix('%') {
+            part(number(percent)?, 100)
+        } else if let Some((above, below)) = text.split_once('/') {
+            part(number(above)?, number(below)?)
+        } else {
+            number(text).map(Share::Count)
+        }
     }
 }

@@ -1,0 +1,87 @@
+//! What makes a task many, and what makes it none.
+
+use std::sync::Arc;
+
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
+use crate::xecfile::model::{Binding, Hooks, Settings};
+
+/// The axes of a task.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    /// In the order written, which is that of the names.
+    pub axes: Vec<Axis>,
+    /// Combinations to leave out: all that have these values.
+    pub exclude: Vec<Vec<Binding>>,
+    /// Complete combinations to add.
+    pub include: Vec<Vec<Binding>>,
+    /// No combination at all is fine.
+    pub may_be_empty: bool,
+    /// Policies of the set: `jobs on-error require timeout retry optional`.
+    pub settings: Settings,
+    /// What follows the set, once.
+    pub hooks: Hooks,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// One axis.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// Its name.
+    pub name: Spanned<Arc<str>>,
+    /// Its values.
+    pub source: AxisSource,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// Where the values of an axis come from.
+#[derive(Clone, Debug)]
+pub enum AxisSource {
+    /// They are written there; a value that is a list counts as its items.
+    Values(Vec<Spanned<Template>>),
+    /// The files that match, relative to the `cwd` of the task, sorted.
+    Glob(Spanned<Template>),
+    /// `1..8`, both ends included.
+    Range(Spanned<Template>),
+}
+
+/// `when` or `unless`.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// `unless`: it holds if not all lines do.
+    pub negate: bool,
+    /// All of them must hold.
+    pub lines: Vec<Predicate>,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// One line of a condition.
+#[derive(Clone, Debug)]
+pub struct Predicate {
+    /// What it asks.
+    pub kind: PredicateKind,
+    /// The whole line.
+    pub span: Span,
+}
+
+/// What a line asks; several arguments are any of them.
+#[derive(Clone, Debug)]
+pub enum PredicateKind {
+    /// The operating system: `linux`, `macos`.
+    Os(Vec<Spanned<Template>>),
+    /// The processor: `x86_64`, `aarch64`.
+    Arch(Vec<Spanned<Template>>),
+    /// A variable of the environment is one of these; without any, is set and not empty.
+    Env(Spanned<Template>, Vec<Spanned<Template>>),
+    /// The first is one of the others.
+    Equal(Spanned<Template>, Vec<Spanned<Template>>),
+    /// One of these paths (globs) is there. Asked just before the body.
+    Exists(Vec<Spanned<Template>>),
+    /// One of these programs is on the PATH. Asked just before the body.
+    Command(Vec<Spanned<Template>>),
+    /// This script succeeds. Asked just before the body.
+    Run(Spanned<Arc<str>>),
+}

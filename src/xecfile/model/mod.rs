@@ -1,0 +1,184 @@
+//! The file as it was meant: tasks, steps, settings. Every part keeps its place.
+//!
+//! Nothing in here is resolved: a task that is needed may not exist, which [`crate::xecfile::check`] says.
+//! What included files and templates bring is in place already: names are whole (`api:build`), and a task holds
+//! the nodes of the templates that it uses.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::source::{SourceMap, Span, Spanned};
+use crate::base::value::Template;
+
+mod inputs;
+mod matrix;
+mod settings;
+
+pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take};
+pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind};
+pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
+
+/// One Xecfile with all that it includes.
+#[derive(Clone, Debug, Default)]
+pub struct Xecfile {
+    /// Every file that was read.
+    pub sources: SourceMap,
+    /// The directory of the first one, absolute: `XEC_ROOT`.
+    pub root: PathBuf,
+    /// What holds in each file alone; the first one is the file that was asked for.
+    pub files: Vec<FileScope>,
+    /// The tasks of all files, in the order they were read, names and aliases unique.
+    pub tasks: Vec<Task>,
+}
+
+/// A file by its place in [`Xecfile::files`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct FileId(pub u16);
+
+/// What holds in one file, and in none that it includes.
+#[derive(Clone, Debug, Default)]
+pub struct FileScope {
+    /// Its directory, absolute: the `cwd` of what says nothing else, and what each `cwd` is against.
+    pub dir: PathBuf,
+    /// What `include … as=` put before the names of its tasks, without the colon; none for the first file.
+    pub prefix: Option<Arc<str>>,
+    /// What `defaults { … }` says.
+    pub defaults: Settings,
+    /// What its `dotenv` files hold: weaker than the environment that xec was started with.
+    pub dotenv: Vec<(Arc<str>, Arc<str>)>,
+    /// Its own `env`: stronger than that.
+    pub env: Vec<EnvEntry>,
+    /// Its `let`s, in order; a later one may name an earlier one.
+    pub lets: Vec<Let>,
+}
+
+impl Xecfile {
+    /// What holds in the file of a task.
+    pub fn scope(&self, task: &Task) -> &FileScope {
+        &self.files[usize::from(task.file.0)]
+    }
+}
+
+/// A task: a template of instances.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The file it stands in.
+    pub file: FileId,
+    /// Its whole name.
+    pub name: Spanned<Arc<str>>,
+    /// Other names for it, whole.
+    pub aliases: Vec<Spanned<Arc<str>>>,
+    /// One line on what it is for.
+    pub desc: Option<Arc<str>>,
+    /// It cannot be requested, and is not listed.
+    pub private: bool,
+    /// What the user is asked before anything runs.
+    pub confirm: Option<Spanned<Template>>,
+    /// What it takes.
+    pub params: Vec<Param>,
+    /// What must have succeeded before.
+    pub needs: Vec<Reference>,
+    /// What must have ended before, if it is in the run at all.
+    pub after: Vec<Reference>,
+    /// The axes that make it many.
+    pub matrix: Option<Matrix>,
+    /// It runs only if all of these hold.
+    pub conditions: Vec<Condition>,
+    /// Directories that live as long as an attempt of an instance, by the names of the values that hold their paths.
+    pub temps: Vec<Spanned<Arc<str>>>,
+    /// Its policies.
+    pub settings: Settings,
+    /// Its steps: a sequence.
+    pub body: Vec<Step>,
+    /// What follows an instance.
+    pub hooks: Hooks,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// What follows a body that has begun, each a sequence; empty where nothing is written.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    /// After a success.
+    pub success: Vec<Step>,
+    /// After a failure, not after a cancellation.
+    pub failure: Vec<Step>,
+    /// After all of that, always.
+    pub finally: Vec<Step>,
+}
+
+impl Hooks {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.success.is_empty() && self.failure.is_empty() && self.finally.is_empty()
+    }
+}
+
+/// One step of a body.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it does.
+    pub kind: StepKind,
+    /// It runs only if all of these hold.
+    pub conditions: Vec<Condition>,
+    /// What becomes of what it writes and how it ends, and what it reads.
+    pub data: Data,
+    /// What follows it; for groups only.
+    pub hooks: Hooks,
+    /// Its policies.
+    pub settings: Settings,
+    /// The node without its children.
+    pub span: Span,
+}
+
+/// The values that a `run` or `exec` makes and takes.
+#[derive(Clone, Debug, Default)]
+pub struct Data {
+    /// Keeps its stdout under this name.
+    pub capture: Option<Capture>,
+    /// Keeps its exit code under this name.
+    pub status: Option<Spanned<Arc<str>>>,
+    /// What it reads.
+    pub stdin: Option<Spanned<Template>>,
+    /// What a script sees as `"$@"`; a value that is a list becomes as many words.
+    pub args: Option<Spanned<Template>>,
+}
+
+/// What a step keeps of its stdout.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Under which name.
+    pub name: Spanned<Arc<str>>,
+    /// In which form.
+    pub form: CaptureForm,
+}
+
+/// The form of a capture.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum CaptureForm {
+    /// All of it, without the line breaks at its end.
+    #[default]
+    Text,
+    /// A list of its lines.
+    Lines,
+    /// JSON: a list of its items where it is an array, else as text.
+    Json,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// A script for the shell, never rewritten.
+    Run(Arc<str>),
+    /// A program and its words; never empty.
+    Exec(Vec<Spanned<Template>>),
+    /// A fresh instance of a task, in place.
+    Call(Reference),
+    /// Waits for so long.
+    Wait(Late<Duration>),
+    /// One after the other.
+    Sequence(Vec<Step>),
+    /// Side by side.
+    Parallel(Vec<Step>),
+}
