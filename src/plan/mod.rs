@@ -16,8 +16,10 @@ pub mod cycle;
 pub mod defs;
 pub mod graph;
 pub mod ids;
+pub mod request;
 pub mod select;
 
-pub use compile::{Request, compile};
+pub use compile::compile;
 pub use graph::{Plan, Scope, ScopeKind};
+pub use request::{Asked, Request, Word};
 pub use ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
