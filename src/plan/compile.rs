@@ -1,4 +1,4 @@
-//! From lowered tasks to instances, scopes and edges, then frozen.
+//! From lowered tasks to instances, scopes and edges.
 //!
 //! What a task's instance becomes, with `needs x` and two steps:
 //!
@@ -8,70 +8,142 @@
 //!            └────Ok──────────────────────► enter ─Ok─► step 1 ─Ok─► step 2 ─Settled─► exit
 //! ```
 //!
-//! A group is the same without a gate; in `parallel` every child hangs between entry and exit. The run is a
-//! scope too: each requested task is a pair of gates, one to demand it and one to wait for it, in a row or
-//! (with `-p`) side by side. Instances are found by a loop over open frames: calls nest as deep as the file
-//! says, and nothing here recurses.
+//! A group is the same without a gate; in `parallel`, and in the set of a matrix, every child hangs between entry
+//! and exit. Hooks lie inside of their scope and hang on nothing: the scope wakes them when its body is over. The
+//! run is a scope too: each requested task is a pair of vertices, one to demand it and one to wait for it, in a
+//! row or (with `-p`) side by side. Instances are laid out by a loop over open frames: calls nest as deep as the
+//! file says, and nothing here recurses.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use petgraph::graph::{DiGraph, NodeIndex};
-
-use crate::base::diagnostic::{Code, Problem};
-use crate::base::source::Span;
+use crate::base::diagnostic::Problem;
+use crate::base::event::TaskLabel;
+use crate::base::source::{Span, Spanned};
+use crate::plan::conditions::{Decision, decide};
 use crate::plan::cycle;
-use crate::plan::defs::{Defs, Node, NodeKind, Policy};
-use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Instance, Leaf, Link, LinkKind, Plan, Scope, ScopeKind, Vertex,
-};
-use crate::plan::ids::{CommandId, InstanceId, LeafId, LimitId, ScopeId, TaskDefId, VertexId};
-use crate::plan::select::Names;
-use crate::xecfile::model::{OnError, Xecfile};
+use crate::plan::defs::{DEFAULT_GRACE, Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind, Policy, Work};
+use crate::plan::graph::{EdgeKind, Guard, Instance, Leaf, Link, LinkKind, Plan, ScopeKind, TakeFrom, Vertex};
+use crate::plan::ids::{CommandId, InstanceId, LeafId, ScopeId, TaskDefId, VertexId};
+use crate::plan::inputs::{brackets, from_words};
+use crate::plan::layout::{Laid, Layout, Rules};
+use crate::plan::matrix::{self, Row};
+use crate::plan::request::{Asked, Request};
+use crate::plan::select::{Names, TaskIndex};
+use crate::plan::units::{Context, Meant, UnitId, Units, given};
+use crate::plan::values::{FileValues, Inputs, Values};
+use crate::plan::world::World;
+use crate::xecfile::model::{Condition, Late, OnError, Reference, Share, Width, Xecfile};
 
 /// The most vertices that a plan may have.
 pub const MAX_VERTICES: usize = 1_000_000;
 
-/// What a run is asked to do.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Request {
-    /// The tasks, in the order asked for.
-    pub tasks: Vec<String>,
-    /// Side by side instead of in that order.
-    pub parallel: bool,
-    /// What a failure does where the file does not say.
-    pub on_error: OnError,
-    /// The `-j` slots; `None` is no limit.
-    pub slots: Option<u32>,
-    /// The CPUs that widths count by.
-    pub cpus: u32,
-}
-
 /// Makes the plan of a request.
 ///
 /// # Errors
-/// All problems that can be known before anything runs: unknown tasks, cycles, a plan that is too large.
-pub fn compile(file: &Xecfile, request: &Request) -> Result<Plan, Vec<Problem>> {
+/// All problems that can be known before anything runs: unknown tasks, cycles, inputs that do not fit, a plan that
+/// is too large.
+pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
     let names = Names::new(file);
-    let requested = names.request(&request.tasks)?;
-    let (reached, mentions) = names.reach(&requested);
-    let cycles = cycle::check(file, &mentions);
-    if !cycles.is_empty() {
-        return Err(cycles);
+    let (mut asked, mut problems) = (Vec::new(), Vec::new());
+    for one in &request.tasks {
+        match names.select(&one.selector) {
+            Ok((tasks, filter)) => asked.push((one, tasks, filter)),
+            Err(problem) => problems.push(*problem),
+        }
     }
-    let defs = Defs::lower(file, &names, &reached, request.on_error);
-    let on_error = file.files[0].defaults.on_error.map_or(request.on_error, |mode| mode.value);
-    // `reach` lists what was asked for first and in order, so these are the first ids.
-    let roots: Vec<TaskDefId> = (0..requested.len() as u32).map(TaskDefId).collect();
-    let mut builder = Builder::new(defs, request);
-    builder.build(&roots, on_error, request.parallel).map_err(|problem| vec![*problem])?;
-    Ok(builder.freeze())
+    let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
+    let (reached, mentions) = names.reach(&roots);
+    problems.extend(cycle::check(file, &mentions));
+    let mut values = Vec::new();
+    for scope in &file.files {
+        match FileValues::of(scope, world) {
+            Ok(found) => values.push(found),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let defs = Arc::new(Defs::lower(file, &names, &reached, request.on_error));
+    let cx = Context { file, defs, world, values };
+    let places: HashMap<TaskIndex, TaskDefId> =
+        reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
+    let mut units = Units::new();
+    let mut wanted: Vec<(&Asked, Vec<Meant>)> = Vec::new();
+    for (one, tasks, filter) in asked {
+        let mut meant = Vec::new();
+        for task in tasks {
+            let id = places[&task];
+            let found = from_words(&file.tasks[task], one, cx.scope(id, &[])).and_then(|inputs| {
+                let rows = cx.rows(id, &inputs)?;
+                matching(&cx, id, rows.as_deref(), &filter, &one.selector)?;
+                Ok(units.want(id, inputs, rows, &filter))
+            });
+            match found {
+                Ok(found) => meant.push(found),
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        wanted.push((one, meant));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let on_error = file.files.first().and_then(|scope| scope.defaults.on_error).map_or(request.on_error, |mode| mode.value);
+    units.follow(&cx).map_err(|problem| vec![*problem])?;
+    let mut builder = Builder::new(&cx, &mut units, request);
+    builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
+    let layout = builder.layout;
+    Ok(layout.freeze(cx.defs, cx.values))
 }
 
-/// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all.
-pub fn check(file: &Xecfile, request: &Request) -> Vec<Problem> {
-    let tasks: Vec<String> = file.tasks.iter().map(|task| task.name.value.to_string()).collect();
-    compile(file, &Request { tasks, parallel: true, ..request.clone() }).err().unwrap_or_default()
+/// Whether a selector on the command line means any combination at all.
+fn matching(
+    cx: &Context<'_>,
+    id: TaskDefId,
+    rows: Option<&[Row]>,
+    filter: &matrix::Filter,
+    selector: &str,
+) -> Result<(), Box<Problem>> {
+    use crate::base::diagnostic::Code;
+    if filter.is_empty() || rows.is_some_and(|rows| rows.iter().any(|row| matrix::matches(row, filter))) {
+        return Ok(());
+    }
+    let name = &cx.task(id).name.value;
+    let problem = Problem::error(Code::UnknownInput, format!("`{selector}` means no instance of `{name}`"));
+    let known: Vec<String> = rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
+    Err(Box::new(match known.is_empty() {
+        true => problem.help(format!("`{name}` has no matrix")),
+        false => problem.help(format!("there are {}", known.join(", "))),
+    }))
+}
+
+/// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all
+/// tasks that can be asked for without any word.
+pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
+    let names = Names::new(file);
+    let every: Vec<TaskIndex> = (0..file.tasks.len()).collect();
+    let cycles = cycle::check(file, &names.reach(&every).1);
+    if !cycles.is_empty() {
+        return cycles;
+    }
+    let mut problems: Vec<Problem> = Vec::new();
+    for task in file.tasks.iter().filter(|task| !task.private) {
+        let asked = Asked::plain(&*task.name.value);
+        let needs_words = task.params.iter().any(crate::xecfile::model::Param::is_required);
+        if needs_words {
+            continue;
+        }
+        let request = Request { tasks: vec![asked], parallel: true, ..request.clone() };
+        for problem in compile(file, &request, world).err().unwrap_or_default() {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
 }
 
 /// How the children of an open scope hang together.
@@ -81,221 +153,334 @@ enum Order {
     SideBySide,
 }
 
-/// A scope whose steps are being laid out.
+/// What is laid out inside of an open scope.
+enum Todo<'d> {
+    Steps(std::slice::Iter<'d, Node>),
+    Rows(TaskDefId, Inputs, std::vec::IntoIter<Row>),
+}
+
+/// A scope whose children are being laid out.
 struct Frame<'d> {
     scope: ScopeId,
-    instance: InstanceId,
-    steps: std::slice::Iter<'d, Node>,
+    instance: Option<InstanceId>,
+    todo: Todo<'d>,
     order: Order,
     /// What the next child waits for.
     tail: VertexId,
     /// Children side by side that have ended, for the exit to wait for.
     loose: Vec<VertexId>,
+    /// What follows, when the body is laid out.
+    hooks: Option<&'d HookDefs>,
+    /// It is the hook of the frame below, of this stage.
+    stage: Option<usize>,
+    /// Who named it, and what is taken from it.
+    called: Option<(InstanceId, &'d Reference)>,
+    /// The instances directly in it, where it is a set.
+    members: Vec<InstanceId>,
 }
 
-impl<'d> Frame<'d> {
-    fn new(scope: ScopeId, instance: InstanceId, steps: &'d [Node], order: Order, tail: VertexId) -> Self {
-        Self { scope, instance, steps: steps.iter(), order, tail, loose: Vec::new() }
-    }
+/// What stands for a unit.
+struct Standing {
+    scope: ScopeId,
+    /// By the place of its combination; one alone where there is no matrix.
+    members: HashMap<Option<usize>, InstanceId>,
 }
 
-struct Builder {
-    defs: Arc<Defs>,
+struct Builder<'b, 'c> {
+    cx: &'b Context<'c>,
+    units: &'b mut Units,
     cpus: u32,
-    vertices: Vec<Vertex>,
-    owner: Vec<ScopeId>,
-    edges: Vec<(VertexId, VertexId, EdgeKind)>,
-    scopes: Vec<Scope>,
-    leaves: Vec<Leaf>,
-    instances: Vec<Instance>,
-    requested: Vec<(InstanceId, VertexId)>,
-    limits: Vec<Option<u32>>,
-    links: Vec<Link>,
-    /// The one instance of each task that is needed or requested, once it is laid out.
-    shared: HashMap<TaskDefId, InstanceId>,
-    /// Those that are demanded, in the order they were found, laid out or not.
-    found: Vec<TaskDefId>,
-    seen: HashSet<TaskDefId>,
-    /// Gate or entry, task: edges to draw when all shared instances stand.
-    demands: Vec<(VertexId, Option<VertexId>, Option<InstanceId>, TaskDefId, LinkKind)>,
+    layout: Layout,
+    standing: HashMap<UnitId, Standing>,
+    /// The sets of matrices, with what they were given: their hooks see it.
+    sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    /// Edges to draw when all shared units stand.
+    demands: Vec<Demand>,
 }
 
-type Built<T> = Result<T, Box<Problem>>;
+struct Demand {
+    gate: VertexId,
+    then: VertexId,
+    from: Option<InstanceId>,
+    meant: Meant,
+    takes: Vec<(Arc<str>, Arc<str>)>,
+}
 
-impl Builder {
-    fn new(defs: Defs, request: &Request) -> Self {
-        Self {
-            defs: Arc::new(defs),
-            cpus: request.cpus,
-            vertices: Vec::new(),
-            owner: Vec::new(),
-            edges: Vec::new(),
-            scopes: Vec::new(),
-            leaves: Vec::new(),
-            instances: Vec::new(),
-            requested: Vec::new(),
-            limits: vec![request.slots],
-            links: Vec::new(),
-            shared: HashMap::new(),
-            found: Vec::new(),
-            seen: HashSet::new(),
-            demands: Vec::new(),
-        }
+impl<'b, 'c> Builder<'b, 'c> {
+    fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
+        let layout = Layout { limits: vec![request.slots], ..Layout::default() };
+        Self { cx, units, cpus: request.cpus, layout, standing: HashMap::new(), sets: HashMap::new(), demands: Vec::new() }
     }
 
-    fn build(&mut self, roots: &[TaskDefId], on_error: OnError, parallel: bool) -> Built<()> {
-        let policy = Policy { on_error, ..Policy::default() };
-        let run = self.open_scope(None, ScopeKind::Run, policy, false, Span::default())?;
-        let waits = self.requests(run, roots, on_error, parallel)?;
-        let mut next = 0;
-        while let Some(task) = self.found.get(next).copied() {
-            next += 1;
-            let instance = self.instance(run, task, true)?;
-            self.shared.insert(task, instance);
+    fn build(&mut self, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
+        let run = self.layout.open(None, ScopeKind::Run, Rules::plain(on_error), Span::default())?;
+        self.requests(run, wanted, on_error, parallel)?;
+        let defs = self.cx.defs.clone();
+        for id in (0..self.units.units.len() as u32).map(UnitId) {
+            self.unit(&defs, run, id)?;
         }
         self.draw_demands();
         self.draw_after();
-        self.requested = roots.iter().zip(&waits).map(|(task, wait)| (self.shared[task], *wait)).collect();
-        let exit = self.vertex(Vertex::Exit(run), run, Span::default())?;
-        // The run has ended when all that was asked for has, and every shared instance, wanted or not.
-        let shared: Vec<VertexId> = self.scopes.iter().filter(|scope| scope.shared).map(|scope| scope.exit).collect();
-        for vertex in waits.into_iter().chain(shared) {
-            self.edge(vertex, exit, EdgeKind::Settled);
-        }
-        self.close_scope(run, exit);
+        // The run has ended when all that was asked for has, and every shared unit, wanted or not.
+        let waits = self.layout.requested.iter().map(|(_, wait)| *wait);
+        let shared = self.layout.scopes.iter().filter(|scope| scope.shared).map(|scope| scope.exit);
+        let ends: Vec<VertexId> = waits.chain(shared).collect();
+        self.layout.close(run, &ends)?;
         Ok(())
     }
 
-    /// A pair of gates for each requested task: reached, and done.
-    fn requests(
-        &mut self,
-        run: ScopeId,
-        roots: &[TaskDefId],
-        on_error: OnError,
-        parallel: bool,
-    ) -> Built<Vec<VertexId>> {
-        let enter = self.scopes[run.index()].enter;
-        let mut waits = Vec::new();
+    /// A pair of vertices for each task asked for: reached, and done.
+    fn requests(&mut self, run: ScopeId, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
+        let enter = self.layout.scopes[run.index()].enter;
         let mut tail = enter;
-        for root in roots {
-            let reached = self.vertex(Vertex::Gate(run), run, Span::default())?;
-            let done = self.vertex(Vertex::Await, run, Span::default())?;
+        for (asked, meant) in wanted {
+            let reached = self.layout.vertex(Vertex::Gate(run), run, 0, Span::default())?;
+            let done = self.layout.vertex(Vertex::Await, run, 0, Span::default())?;
             let in_turn = if on_error == OnError::Continue { EdgeKind::Settled } else { EdgeKind::Ok };
-            self.edge(tail, reached, if tail == enter { EdgeKind::Ok } else { in_turn });
-            self.edge(reached, done, EdgeKind::Ok);
-            self.demand(reached, Some(done), None, *root, LinkKind::Requested);
+            self.layout.edge(tail, reached, if tail == enter { EdgeKind::Ok } else { in_turn });
+            self.layout.edge(reached, done, EdgeKind::Ok);
+            for one in meant {
+                let meant = Meant { unit: one.unit, rows: None };
+                self.demands.push(Demand { gate: reached, then: done, from: None, meant, takes: Vec::new() });
+            }
             if !parallel {
                 tail = done;
             }
-            waits.push(done);
-        }
-        Ok(waits)
-    }
-
-    fn demand(
-        &mut self,
-        gate: VertexId,
-        then: Option<VertexId>,
-        from: Option<InstanceId>,
-        task: TaskDefId,
-        kind: LinkKind,
-    ) {
-        if self.seen.insert(task) {
-            self.found.push(task);
-        }
-        self.demands.push((gate, then, from, task, kind));
-    }
-
-    /// Lays out one instance with all that stands in place inside it; says nothing of what it needs but a demand.
-    fn instance(&mut self, parent: ScopeId, task: TaskDefId, shared: bool) -> Built<InstanceId> {
-        let defs = self.defs.clone();
-        let mut frames: Vec<Frame<'_>> = Vec::new();
-        let first = self.open_instance(&defs, parent, task, shared)?;
-        frames.push(first);
-        let instance = frames[0].instance;
-        while let Some(frame) = frames.last_mut() {
-            let (scope, owner) = (frame.scope, frame.instance);
-            let Some(node) = frame.steps.next() else {
-                let mut ends = std::mem::take(&mut frame.loose);
-                if ends.is_empty() {
-                    ends.push(frame.tail);
-                }
-                frames.pop();
-                self.close_frame(scope, &ends, frames.last_mut())?;
-                continue;
-            };
-            let order = match &node.kind {
-                NodeKind::Leaf(command) => {
-                    let (head, tail) = self.leaf(scope, owner, *command, node)?;
-                    self.hang(frame, head, tail);
-                    continue;
-                }
-                NodeKind::Call(callee) if !node.policy.needs_scope() => {
-                    let inner = self.open_call(&defs, scope, owner, *callee)?;
-                    let head = self.head(inner.scope);
-                    self.edge(frame.tail, head, EdgeKind::Ok);
-                    frames.push(inner);
-                    continue;
-                }
-                NodeKind::Call(callee) => {
-                    let around = self.open_scope(Some(scope), ScopeKind::Group, node.policy, false, node.span)?;
-                    let enter = self.scopes[around.index()].enter;
-                    self.edge(frame.tail, enter, EdgeKind::Ok);
-                    frames.push(Frame::new(around, owner, &[], Order::InTurn, enter));
-                    let inner = self.open_call(&defs, around, owner, *callee)?;
-                    let head = self.head(inner.scope);
-                    self.edge(enter, head, EdgeKind::Ok);
-                    frames.push(inner);
-                    continue;
-                }
-                NodeKind::Sequence(_) => Order::InTurn,
-                NodeKind::Parallel(_) => Order::SideBySide,
-            };
-            let (NodeKind::Sequence(steps) | NodeKind::Parallel(steps)) = &node.kind else { continue };
-            let inner = self.open_scope(Some(scope), ScopeKind::Group, node.policy, false, node.span)?;
-            let enter = self.scopes[inner.index()].enter;
-            self.edge(frame.tail, enter, EdgeKind::Ok);
-            frames.push(Frame::new(inner, owner, steps, order, enter));
-        }
-        Ok(instance)
-    }
-
-    /// A child that has both ends already, hung into its scope.
-    fn hang(&mut self, frame: &mut Frame<'_>, head: VertexId, tail: VertexId) {
-        self.edge(frame.tail, head, EdgeKind::Ok);
-        Self::joined(frame, tail);
-    }
-
-    /// A child has got its end: the next one waits for it, or none does.
-    fn joined(frame: &mut Frame<'_>, tail: VertexId) {
-        match frame.order {
-            Order::InTurn => frame.tail = tail,
-            Order::SideBySide => frame.loose.push(tail),
-        }
-    }
-
-    fn close_frame(&mut self, scope: ScopeId, ends: &[VertexId], outer: Option<&mut Frame<'_>>) -> Built<()> {
-        let site = self.scopes[scope.index()].site;
-        let around = self.scopes[scope.index()].parent.unwrap_or(ScopeId::RUN);
-        let exit = self.vertex(Vertex::Exit(scope), around, site)?;
-        ends.iter().for_each(|end| self.edge(*end, exit, EdgeKind::Settled));
-        self.close_scope(scope, exit);
-        if let Some(outer) = outer {
-            Self::joined(outer, exit);
+            self.layout.requested.push((asked.selector.as_str().into(), done));
         }
         Ok(())
+    }
+
+    fn unit(&mut self, defs: &Defs, run: ScopeId, id: UnitId) -> Laid<()> {
+        let unit = &self.units.units[id.0 as usize];
+        let (task, inputs) = (unit.task, unit.inputs.clone());
+        let Some(rows) = &unit.rows else {
+            let frame = self.open_instance(defs, run, task, inputs, None, true)?;
+            let (scope, instance) = (frame.scope, frame.instance);
+            self.lay_out(defs, frame)?;
+            let members = instance.map(|instance| (None, instance)).into_iter().collect();
+            self.standing.insert(id, Standing { scope, members });
+            return Ok(());
+        };
+        let places: Vec<usize> = (0..rows.len()).filter(|at| unit.wanted[*at]).collect();
+        let rows: Vec<Row> = places.iter().map(|at| rows[*at].clone()).collect();
+        let frame = self.open_set(defs, run, task, inputs, rows, true)?;
+        let scope = frame.scope;
+        let members = self.lay_out(defs, frame)?;
+        let members = places.into_iter().map(Some).zip(members).collect();
+        self.standing.insert(id, Standing { scope, members });
+        Ok(())
+    }
+
+    /// Lays out all that is in an open frame; says which instances are directly in it.
+    fn lay_out<'d>(&mut self, defs: &'d Defs, first: Frame<'d>) -> Laid<Vec<InstanceId>> {
+        let mut frames = vec![first];
+        let mut last = Vec::new();
+        while let Some(mut frame) = frames.pop() {
+            match self.next(defs, &mut frame)? {
+                Some(inner) => {
+                    frames.push(frame);
+                    frames.extend(inner);
+                }
+                None => {
+                    if let Some(hook) = self.next_hook(&mut frame)? {
+                        frames.push(frame);
+                        frames.push(hook);
+                        continue;
+                    }
+                    last = self.close(frame, frames.last_mut())?;
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    /// The next child of a frame: laid out at once, or as frames of its own; `None` when there is none left.
+    fn next<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>) -> Laid<Option<Vec<Frame<'d>>>> {
+        let node = match &mut frame.todo {
+            Todo::Rows(task, inputs, rows) => {
+                let Some(row) = rows.next() else { return Ok(None) };
+                let (task, inputs) = (*task, inputs.clone());
+                let inner = self.open_instance(defs, frame.scope, task, inputs, Some(&row), false)?;
+                self.arrive(frame, self.layout.head(inner.scope));
+                frame.members.extend(inner.instance);
+                return Ok(Some(vec![inner]));
+            }
+            Todo::Steps(steps) => match steps.next() {
+                Some(node) => node,
+                None => return Ok(None),
+            },
+        };
+        let owner = frame.instance;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        Ok(Some(match &node.kind {
+            NodeKind::Leaf(command) => {
+                self.leaf(frame, *command, node, wrapped.then_some(rules))?;
+                Vec::new()
+            }
+            NodeKind::Call(callee, reference) => {
+                let mut around = None;
+                if wrapped {
+                    let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                    let enter = self.layout.scopes[scope.index()].enter;
+                    self.arrive(frame, enter);
+                    around = Some(Frame::new(scope, owner, Todo::Steps([].iter()), Order::InTurn, enter));
+                }
+                let place = around.as_mut().unwrap_or(frame);
+                let inner = self.open_call(defs, place, *callee, reference)?;
+                around.into_iter().chain([inner]).collect()
+            }
+            NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => {
+                let side = matches!(node.kind, NodeKind::Parallel(_));
+                let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                let enter = self.layout.scopes[scope.index()].enter;
+                self.arrive(frame, enter);
+                let order = if side { Order::SideBySide } else { Order::InTurn };
+                let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
+                vec![Frame { hooks: Some(&node.hooks), ..inner }]
+            }
+        }))
+    }
+
+    /// A child of this frame begins here.
+    fn arrive(&mut self, frame: &Frame<'_>, head: VertexId) {
+        self.layout.edge(frame.tail, head, EdgeKind::Ok);
+        self.layout.scopes[frame.scope.index()].children += 1;
+    }
+
+    /// The hook that follows a frame, if there is another one.
+    fn next_hook<'d>(&mut self, frame: &mut Frame<'d>) -> Laid<Option<Frame<'d>>> {
+        let Some(hooks) = frame.hooks else { return Ok(None) };
+        let laid = &self.layout.scopes[frame.scope.index()].hooks;
+        let stage = (0..3).find(|stage| laid[*stage].is_none() && !hooks.stages[*stage].is_empty());
+        let Some(stage) = stage else { return Ok(None) };
+        let site = self.layout.scopes[frame.scope.index()].site;
+        let rules = Rules { timeout: Some(HOOK_TIMEOUT), is_hook: true, ..Rules::plain(OnError::FailFast) };
+        let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, site)?;
+        self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
+        let enter = self.layout.scopes[scope.index()].enter;
+        let hook = Frame::new(scope, frame.instance, Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
+        Ok(Some(Frame { stage: Some(stage), ..hook }))
+    }
+
+    /// A frame is laid out: its exit stands, and the frame below goes on from there.
+    fn close(&mut self, frame: Frame<'_>, outer: Option<&mut Frame<'_>>) -> Laid<Vec<InstanceId>> {
+        let mut ends = frame.loose;
+        if ends.is_empty() {
+            ends.push(frame.tail);
+        }
+        let exit = self.layout.close(frame.scope, &ends)?;
+        if let Some((caller, reference)) = frame.called {
+            let from = match frame.instance {
+                Some(instance) if frame.members.is_empty() => vec![instance],
+                _ => frame.members.clone(),
+            };
+            let list = frame.instance.is_none();
+            for take in &reference.takes {
+                let take = TakeFrom {
+                    here: take.here.value.clone(),
+                    name: take.name.value.clone(),
+                    from: from.clone(),
+                    list,
+                };
+                self.layout.instances[caller.index()].takes.push(take);
+            }
+        }
+        if let (Some(outer), None) = (outer, frame.stage) {
+            match outer.order {
+                Order::InTurn => outer.tail = exit,
+                Order::SideBySide => outer.loose.push(exit),
+            }
+        }
+        Ok(frame.members)
     }
 
     fn open_call<'d>(
         &mut self,
         defs: &'d Defs,
-        scope: ScopeId,
-        owner: InstanceId,
+        frame: &mut Frame<'d>,
         callee: TaskDefId,
-    ) -> Built<Frame<'d>> {
-        let frame = self.open_instance(defs, scope, callee, false)?;
-        self.links.push(Link { from: Some(owner), to: frame.instance, kind: LinkKind::Calls });
-        Ok(frame)
+        reference: &'d Reference,
+    ) -> Laid<Frame<'d>> {
+        let Some(caller) = frame.instance.or_else(|| self.instance_around(frame.scope)) else {
+            // The hook of a set: it sees what the set was given.
+            let inputs = self.set_inputs(frame.scope);
+            return self.open_callee(defs, frame, callee, reference, None, inputs);
+        };
+        let this = &self.layout.instances[caller.index()];
+        let scope = (this.def, this.inputs.clone());
+        self.open_callee(defs, frame, callee, reference, Some(caller), scope)
+    }
+
+    fn open_callee<'d>(
+        &mut self,
+        defs: &'d Defs,
+        frame: &mut Frame<'d>,
+        callee: TaskDefId,
+        reference: &'d Reference,
+        caller: Option<InstanceId>,
+        scope: (TaskDefId, Inputs),
+    ) -> Laid<Frame<'d>> {
+        let (inputs, rows, filter) = self.cx.bind(reference, callee, (scope.0, &scope.1))?;
+        let mut inner = match rows {
+            None => {
+                let inner = self.open_instance(defs, frame.scope, callee, inputs, None, false)?;
+                if let Some(instance) = inner.instance {
+                    self.layout.instances[instance.index()].caller = caller;
+                    self.layout.links.push(Link { from: caller, to: instance, kind: LinkKind::Calls });
+                }
+                inner
+            }
+            Some(rows) => {
+                let rows = rows.into_iter().filter(|row| matrix::matches(row, &filter)).collect();
+                self.open_set(defs, frame.scope, callee, inputs, rows, false)?
+            }
+        };
+        self.arrive(frame, self.layout.head(inner.scope));
+        inner.called = caller.map(|caller| (caller, reference));
+        Ok(inner)
+    }
+
+    /// The instance that a scope lies in.
+    fn instance_around(&self, scope: ScopeId) -> Option<InstanceId> {
+        let mut at = Some(scope);
+        while let Some(id) = at {
+            match self.layout.scopes[id.index()].kind {
+                ScopeKind::Instance(instance) => return Some(instance),
+                _ => at = self.layout.scopes[id.index()].parent,
+            }
+        }
+        None
+    }
+
+    /// The task and inputs of the set that a scope lies in.
+    fn set_inputs(&self, scope: ScopeId) -> (TaskDefId, Inputs) {
+        let mut at = Some(scope);
+        while let Some(id) = at {
+            if let Some(found) = self.sets.get(&id) {
+                return found.clone();
+            }
+            at = self.layout.scopes[id.index()].parent;
+        }
+        (TaskDefId(0), Arc::from([]))
+    }
+
+    fn open_set<'d>(
+        &mut self,
+        defs: &'d Defs,
+        parent: ScopeId,
+        task: TaskDefId,
+        inputs: Inputs,
+        rows: Vec<Row>,
+        shared: bool,
+    ) -> Laid<Frame<'d>> {
+        let def = &defs.tasks[task.index()];
+        let rules = self.settle(&def.set_policy, self.cx.scope(task, &inputs))?;
+        let scope = self.layout.open(Some(parent), ScopeKind::Group, Rules { shared, ..rules }, def.span)?;
+        self.sets.insert(scope, (task, inputs.clone()));
+        let enter = self.layout.scopes[scope.index()].enter;
+        let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
+        Ok(Frame { hooks: Some(&def.set_hooks), ..frame })
     }
 
     fn open_instance<'d>(
@@ -303,205 +488,240 @@ impl Builder {
         defs: &'d Defs,
         parent: ScopeId,
         task: TaskDefId,
+        inputs: Inputs,
+        row: Option<&Row>,
         shared: bool,
-    ) -> Built<Frame<'d>> {
+    ) -> Laid<Frame<'d>> {
         let def = &defs.tasks[task.index()];
-        let id = InstanceId(self.instances.len() as u32);
-        let waits = !def.needs.is_empty() || !def.after.is_empty();
+        let written = self.cx.task(task);
+        let inputs = given(&inputs, row);
+        let id = InstanceId(self.layout.instances.len() as u32);
+        let values = self.cx.scope(task, &inputs);
+        let guard = self.guard(&written.conditions, values)?;
+        let rules = Rules { guard, shared, ..self.settle(&def.policy, values)? };
+        let runs = !matches!(rules.guard, Guard::Never);
+        let label = self.label(task, &inputs);
+        let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
         // The scope is the next one to be opened.
-        let next = ScopeId(self.scopes.len() as u32);
-        let gate = if waits { Some(self.vertex(Vertex::Gate(next), parent, def.span)?) } else { None };
-        let scope = self.open_scope(Some(parent), ScopeKind::Instance(id), def.policy, shared, def.span)?;
-        let enter = self.scopes[scope.index()].enter;
+        let next = ScopeId(self.layout.scopes.len() as u32);
+        let gate = match waits {
+            true => Some(self.layout.vertex(Vertex::Gate(next), parent, rules.priority, def.span)?),
+            false => None,
+        };
+        let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
+        let enter = self.layout.scopes[scope.index()].enter;
         if let Some(gate) = gate {
-            self.scopes[scope.index()].gate = Some(gate);
-            self.scopes[scope.index()].vertices.start = gate.0;
-            self.edge(gate, enter, EdgeKind::Ok);
-            for need in &def.needs {
-                self.demand(gate, Some(enter), Some(id), need.value, LinkKind::Needs);
+            self.layout.scopes[scope.index()].gate = Some(gate);
+            self.layout.scopes[scope.index()].vertices.start = gate.0;
+            self.layout.edge(gate, enter, EdgeKind::Ok);
+            for need in &written.needs {
+                let Some(meant) = self.units.need(self.cx, need, (task, &inputs))? else { continue };
+                let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
+                self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
             }
         }
-        self.instances.push(Instance { scope, def: task, label: def.label.clone() });
-        Ok(Frame::new(scope, id, &def.body, Order::InTurn, enter))
+        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        let steps = if runs { def.body.iter() } else { [].iter() };
+        let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
+        Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
     }
 
-    fn open_scope(
-        &mut self,
-        parent: Option<ScopeId>,
-        kind: ScopeKind,
-        policy: Policy,
-        shared: bool,
-        site: Span,
-    ) -> Built<ScopeId> {
-        let id = ScopeId(self.scopes.len() as u32);
-        let enter = self.vertex(Vertex::Enter(id), parent.unwrap_or(ScopeId::RUN), site)?;
-        let claim = self.token_of(parent.filter(|_| !shared), []);
-        let child_token = policy.jobs.and_then(|width| width.resolve(self.cpus)).map(|count| {
-            self.limits.push(Some(count));
-            LimitId(self.limits.len() as u32 - 1)
-        });
-        let timed_parent = parent.filter(|_| !shared).and_then(|parent| {
-            let around = &self.scopes[parent.index()];
-            around.timeout.map(|_| parent).or(around.timed_parent)
-        });
-        self.scopes.push(Scope {
-            parent,
-            kind,
-            shared,
-            completion: Completion::All,
-            vertices: enter.0..enter.0,
-            gate: None,
-            enter,
-            exit: enter,
-            on_error: policy.on_error,
-            optional: policy.optional,
-            timeout: policy.timeout,
-            timed_parent,
-            claim,
-            child_token,
-            site,
-        });
-        Ok(id)
+    fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
+        let def = self.cx.def(task);
+        let shown = brackets(self.cx.task(task), inputs, self.cx.scope(task, &[]));
+        if shown.is_empty() {
+            return def.label.clone();
+        }
+        Arc::new(TaskLabel { instance: format!("{}{shown}", def.label.task).into(), ..(*def.label).clone() })
     }
 
-    /// What a direct child of a scope takes: one of the scope's `jobs`, and `more`.
-    fn token_of<const N: usize>(&self, parent: Option<ScopeId>, more: [(LimitId, u32); N]) -> Claim {
-        let token = parent.and_then(|parent| self.scopes[parent.index()].child_token).map(|limit| (limit, 1));
-        token.into_iter().chain(more).collect()
-    }
-
-    fn close_scope(&mut self, scope: ScopeId, exit: VertexId) {
-        let scope = &mut self.scopes[scope.index()];
-        scope.exit = exit;
-        scope.vertices.end = exit.0 + 1;
-    }
-
-    fn leaf(
-        &mut self,
-        scope: ScopeId,
-        instance: InstanceId,
-        command: CommandId,
-        node: &Node,
-    ) -> Built<(VertexId, VertexId)> {
-        let own = if node.policy.needs_scope() {
-            Some(self.open_scope(Some(scope), ScopeKind::Group, node.policy, false, node.span)?)
-        } else {
-            None
+    fn leaf(&mut self, frame: &mut Frame<'_>, command: CommandId, node: &Node, own: Option<Rules>) -> Laid<()> {
+        let instance = match frame.instance.or_else(|| self.instance_around(frame.scope)) {
+            Some(instance) => instance,
+            None => self.stand_in(frame.scope),
         };
-        let id = LeafId(self.leaves.len() as u32);
-        let around = own.unwrap_or(scope);
-        let vertex = self.vertex(Vertex::Leaf(id), around, node.span)?;
-        self.leaves.push(Leaf { scope: around, instance, vertex, command });
-        let Some(own) = own else { return Ok((vertex, vertex)) };
-        let enter = self.scopes[own.index()].enter;
-        let exit = self.vertex(Vertex::Exit(own), scope, node.span)?;
-        self.edge(enter, vertex, EdgeKind::Ok);
-        self.edge(vertex, exit, EdgeKind::Settled);
-        self.close_scope(own, exit);
-        Ok((enter, exit))
+        let around = match own {
+            Some(rules) => {
+                let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                self.layout.scopes[scope.index()].children = 1;
+                Some(scope)
+            }
+            None => None,
+        };
+        let scope = around.unwrap_or(frame.scope);
+        let this = &self.cx.defs.commands[command.index()];
+        let inputs = self.layout.instances[instance.index()].inputs.clone();
+        let values = self.cx.scope(self.layout.instances[instance.index()].def, &inputs);
+        let time = |text: &str| crate::base::duration::parse(text).ok();
+        let grace = match &this.grace {
+            Some(late) => values.setting(late, "`grace`", time)?,
+            None => DEFAULT_GRACE,
+        };
+        let wait = match &this.work {
+            Work::Wait(late) => Some(values.setting(late, "`wait`", time)?),
+            _ => None,
+        };
+        let id = LeafId(self.layout.leaves.len() as u32);
+        let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
+        self.layout.leaves.push(Leaf { scope, instance, vertex, command, grace, wait });
+        let (head, tail) = match around {
+            None => (vertex, vertex),
+            Some(own) => {
+                let enter = self.layout.scopes[own.index()].enter;
+                self.layout.edge(enter, vertex, EdgeKind::Ok);
+                (enter, self.layout.close(own, &[vertex])?)
+            }
+        };
+        self.arrive(frame, head);
+        match frame.order {
+            Order::InTurn => frame.tail = tail,
+            Order::SideBySide => frame.loose.push(tail),
+        }
+        Ok(())
     }
 
-    /// Where an instance is reached.
-    fn head(&self, scope: ScopeId) -> VertexId {
-        self.scopes[scope.index()].gate.unwrap_or(self.scopes[scope.index()].enter)
+    /// The hooks of a set belong to no instance: one stands in for the set, so that what they run has a name.
+    fn stand_in(&mut self, scope: ScopeId) -> InstanceId {
+        let (task, inputs) = self.set_inputs(scope);
+        let id = InstanceId(self.layout.instances.len() as u32);
+        let label = self.cx.def(task).label.clone();
+        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        id
+    }
+
+    fn guard(&self, conditions: &[Condition], values: Values<'_>) -> Laid<Guard> {
+        Ok(match decide(conditions, values)? {
+            Decision::Yes => Guard::Always,
+            Decision::No => Guard::Never,
+            Decision::Ask => Guard::Ask(conditions.into()),
+        })
+    }
+
+    /// The rules of a step, and whether it needs a scope for them.
+    fn rules(
+        &self,
+        policy: &Policy,
+        conditions: &[Condition],
+        owner: Option<InstanceId>,
+        needs_scope: bool,
+    ) -> Laid<(Rules, bool)> {
+        if !needs_scope && policy.jobs.is_none() && policy.require.is_none() {
+            return Ok((Rules { priority: policy.priority, ..Rules::plain(policy.on_error) }, false));
+        }
+        let none: Inputs = Arc::from([]);
+        let (task, inputs) = match owner {
+            Some(owner) => {
+                let instance = &self.layout.instances[owner.index()];
+                (instance.def, instance.inputs.clone())
+            }
+            None => (TaskDefId(0), none),
+        };
+        let values = self.cx.scope(task, &inputs);
+        let rules = self.settle(policy, values)?;
+        Ok((Rules { guard: self.guard(conditions, values)?, ..rules }, needs_scope))
+    }
+
+    fn settle(&self, policy: &Policy, values: Values<'_>) -> Laid<Rules> {
+        fn set<T: Copy>(
+            values: Values<'_>,
+            late: &Option<Spanned<Late<T>>>,
+            what: &str,
+            read: impl Fn(&str) -> Option<T>,
+        ) -> Laid<Option<T>> {
+            late.as_ref().map(|late| values.setting(late, what, read)).transpose()
+        }
+        let width: Option<Width> = set(values, &policy.jobs, "`jobs`", |text| text.parse().ok())?;
+        let flag = |text: &str| match text {
+            "true" => Some(true),
+            "" | "false" => Some(false),
+            _ => None,
+        };
+        let time = |text: &str| crate::base::duration::parse(text).ok();
+        let timeout: Option<Duration> = set(values, &policy.timeout, "`timeout`", time)?;
+        let require: Option<Share> = set(values, &policy.require, "`require`", |text| text.parse().ok())?;
+        Ok(Rules {
+            optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
+            timeout,
+            jobs: width.and_then(|width| width.resolve(self.cpus)),
+            require: require.unwrap_or(Share::ALL),
+            retry: policy.retry.filter(|retry| retry.times > 0),
+            priority: policy.priority,
+            ..Rules::plain(policy.on_error)
+        })
     }
 
     fn draw_demands(&mut self) {
-        for (gate, then, from, task, kind) in std::mem::take(&mut self.demands) {
-            let instance = self.shared[&task];
-            let scope = self.instances[instance.index()].scope;
-            let (head, exit) = (self.head(scope), self.scopes[scope.index()].exit);
-            self.edge(gate, head, EdgeKind::Demand);
-            if let Some(then) = then {
-                self.edge(exit, then, EdgeKind::Ok);
+        for demand in std::mem::take(&mut self.demands) {
+            let Some(standing) = self.standing.get(&demand.meant.unit) else { continue };
+            let (head, exit) = (self.layout.head(standing.scope), self.layout.scopes[standing.scope.index()].exit);
+            self.layout.edge(demand.gate, head, EdgeKind::Demand);
+            let members: Vec<InstanceId> = match &demand.meant.rows {
+                None => {
+                    self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                    let mut all: Vec<(Option<usize>, InstanceId)> =
+                        standing.members.iter().map(|(place, id)| (*place, *id)).collect();
+                    all.sort_unstable();
+                    all.into_iter().map(|(_, id)| id).collect()
+                }
+                Some(rows) => {
+                    let members: Vec<InstanceId> =
+                        rows.iter().filter_map(|row| standing.members.get(&Some(*row)).copied()).collect();
+                    for member in &members {
+                        let scope = self.layout.instances[member.index()].scope;
+                        let exit = self.layout.scopes[scope.index()].exit;
+                        self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                    }
+                    members
+                }
+            };
+            let kind = if demand.from.is_some() { LinkKind::Needs } else { LinkKind::Requested };
+            self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
+            let list = !standing.members.contains_key(&None);
+            if let Some(from) = demand.from {
+                let takes = demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
+                self.layout.instances[from.index()].takes.extend(takes);
             }
-            self.links.push(Link { from, to: instance, kind });
         }
     }
 
     fn draw_after(&mut self) {
-        let defs = self.defs.clone();
-        for at in 0..self.instances.len() {
-            let scope = self.instances[at].scope;
-            for other in &defs.tasks[self.instances[at].def.index()].after {
-                let Some(instance) = self.shared.get(other).copied() else { continue };
-                let exit = self.scopes[self.instances[instance.index()].scope.index()].exit;
-                let enter = self.scopes[scope.index()].enter;
-                self.edge(exit, enter, EdgeKind::Order);
-                self.links.push(Link { from: Some(InstanceId(at as u32)), to: instance, kind: LinkKind::After });
+        let mut shared: HashMap<TaskDefId, Vec<UnitId>> = HashMap::new();
+        for (id, unit) in self.units.units.iter().enumerate() {
+            shared.entry(unit.task).or_default().push(UnitId(id as u32));
+        }
+        for at in 0..self.layout.instances.len() {
+            let scope = self.layout.instances[at].scope;
+            if self.layout.scopes[scope.index()].gate.is_none() {
+                continue;
             }
-        }
-    }
-
-    fn vertex(&mut self, vertex: Vertex, owner: ScopeId, site: Span) -> Built<VertexId> {
-        if self.vertices.len() >= MAX_VERTICES {
-            return Err(Box::new(self.too_large(site)));
-        }
-        self.vertices.push(vertex);
-        self.owner.push(owner);
-        Ok(VertexId(self.vertices.len() as u32 - 1))
-    }
-
-    fn too_large(&self, site: Span) -> Problem {
-        let mut counts: HashMap<TaskDefId, u32> = HashMap::new();
-        self.instances.iter().for_each(|instance| *counts.entry(instance.def).or_default() += 1);
-        let most = counts.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id)));
-        let problem = Problem::error(Code::PlanTooLarge, format!("the plan has more than {MAX_VERTICES} vertices"));
-        match most {
-            Some((id, count)) if count > 1 => {
-                let def = &self.defs.tasks[id.index()];
-                let name = &def.label.task;
-                problem
-                    .at(def.span, format!("`{name}` is called {count} times, and more were to come"))
-                    .help(format!("every `call` is a fresh instance; `needs {name}` runs it once"))
+            let enter = self.layout.scopes[scope.index()].enter;
+            for other in &self.cx.def(self.layout.instances[at].def).after {
+                for unit in shared.get(other).into_iter().flatten() {
+                    let Some(standing) = self.standing.get(unit) else { continue };
+                    let exit = self.layout.scopes[standing.scope.index()].exit;
+                    self.layout.edge(exit, enter, EdgeKind::Order);
+                    let from = Some(InstanceId(at as u32));
+                    let links = standing.members.values().map(|to| Link { from, to: *to, kind: LinkKind::After });
+                    self.layout.links.extend(links);
+                }
             }
-            _ => problem.at(site, "it grew too large here"),
-        }
-    }
-
-    fn edge(&mut self, from: VertexId, to: VertexId, kind: EdgeKind) {
-        self.edges.push((from, to, kind));
-    }
-
-    fn freeze(self) -> Plan {
-        let mut graph: DiGraph<(), EdgeKind> = DiGraph::with_capacity(self.vertices.len(), self.edges.len());
-        self.vertices.iter().for_each(|_| {
-            graph.add_node(());
-        });
-        // A demand wakes, it is not waited for: with the order in which tasks were asked for it may run in circles.
-        for (from, to, kind) in self.edges.iter().filter(|(_, _, kind)| *kind != EdgeKind::Demand) {
-            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), *kind);
-        }
-        let path = longest_paths(&graph, &self.vertices);
-        let forward: Vec<(VertexId, Edge)> =
-            self.edges.iter().map(|(from, to, kind)| (*from, Edge { other: *to, kind: *kind })).collect();
-        let backward: Vec<(VertexId, Edge)> =
-            self.edges.iter().map(|(from, to, kind)| (*to, Edge { other: *from, kind: *kind })).collect();
-        Plan {
-            successors: Csr::new(self.vertices.len(), &forward),
-            predecessors: Csr::new(self.vertices.len(), &backward),
-            vertices: self.vertices,
-            owner: self.owner,
-            path,
-            scopes: self.scopes,
-            leaves: self.leaves,
-            instances: self.instances,
-            requested: self.requested,
-            limits: self.limits,
-            links: self.links,
-            defs: Arc::unwrap_or_clone(self.defs),
         }
     }
 }
 
-/// For each vertex, the most leaves on any way from it to the end, itself included.
-fn longest_paths(graph: &DiGraph<(), EdgeKind>, vertices: &[Vertex]) -> Vec<u32> {
-    let order = petgraph::algo::toposort(graph, None)
-        .expect("cycles among tasks were refused before, and edges within a task follow the order of its steps");
-    let mut path = vec![0u32; vertices.len()];
-    for node in order.into_iter().rev() {
-        let longest = graph.neighbors(node).map(|next| path[next.index()]).max().unwrap_or(0);
-        path[node.index()] = longest + u32::from(matches!(vertices[node.index()], Vertex::Leaf(_)));
+impl<'d> Frame<'d> {
+    fn new(scope: ScopeId, instance: Option<InstanceId>, todo: Todo<'d>, order: Order, tail: VertexId) -> Self {
+        Self {
+            scope,
+            instance,
+            todo,
+            order,
+            tail,
+            loose: Vec::new(),
+            hooks: None,
+            stage: None,
+            called: None,
+            members: Vec::new(),
+        }
     }
-    path
 }

@@ -1,5 +1,6 @@
 //! Tasks and commands lowered once, however many instances there will be: the policies that flow down
-//! (`cwd env shell on-error`, and the nearest `grace`) are settled here, so that no one looks them up later.
+//! (`cwd env shell on-error priority`, and the nearest `grace`) are settled here, so that no one looks them up
+//! later. What depends on an instance's values stays a text.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -11,10 +12,16 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::{Part, Template};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
-use crate::xecfile::model::{EnvEntry, OnError, Reference, Settings, Step, StepKind, Width, Xecfile};
+use crate::xecfile::model::{
+    Capture, Condition, EnvEntry, FileId, Hooks, Late, OnError, Reference, Retry, Settings, Share, Step, StepKind,
+    Width, Xecfile,
+};
 
 /// From the first signal to SIGKILL, where nothing else is said.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+/// The longest that hooks may take, where they do not say: a run must not hang on its cleaning up.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// All that a run needs of the file.
 #[derive(Clone, Debug)]
@@ -23,26 +30,39 @@ pub struct Defs {
     pub sources: Arc<SourceMap>,
     /// The directory of the first.
     pub root: PathBuf,
+    /// What holds in each file, with its directory.
+    pub dirs: Vec<PathBuf>,
     /// The tasks that are reached.
     pub tasks: Vec<TaskDef>,
     /// Their commands.
     pub commands: Vec<Command>,
     files: Vec<Arc<str>>,
+    by_name: HashMap<Arc<str>, TaskDefId>,
 }
 
 /// A task, lowered.
 #[derive(Clone, Debug)]
 pub struct TaskDef {
-    /// How an instance of it is shown.
+    /// Where it stands in the file.
+    pub index: TaskIndex,
+    /// Which file that is.
+    pub file: FileId,
+    /// How it is shown where it has one instance.
     pub label: Arc<TaskLabel>,
-    /// What must have succeeded before.
-    pub needs: Vec<Spanned<TaskDefId>>,
-    /// What must have ended before, by place in the file: it need not be in the run.
+    /// What must have ended before, of what is in the run.
     pub after: Vec<TaskDefId>,
     /// Its steps: a sequence.
     pub body: Vec<Node>,
+    /// What follows an instance.
+    pub hooks: HookDefs,
+    /// What follows its matrix.
+    pub set_hooks: HookDefs,
     /// What its scope goes by.
     pub policy: Policy,
+    /// What its matrix goes by.
+    pub set_policy: Policy,
+    /// The nearest `cwd`, for globs.
+    pub cwd: Option<Spanned<Template>>,
     /// The node in the file.
     pub span: Span,
 }
@@ -54,8 +74,20 @@ pub struct Node {
     pub kind: NodeKind,
     /// What its scope goes by.
     pub policy: Policy,
+    /// It runs only if all of these hold.
+    pub conditions: Arc<[Condition]>,
+    /// What follows it.
+    pub hooks: HookDefs,
     /// The node in the file.
     pub span: Span,
+}
+
+impl Node {
+    /// Whether a step that is no group needs a scope of its own.
+    pub fn needs_scope(&self) -> bool {
+        let policy = &self.policy;
+        policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some() || !self.conditions.is_empty()
+    }
 }
 
 /// What a step is.
@@ -64,31 +96,37 @@ pub enum NodeKind {
     /// A command.
     Leaf(CommandId),
     /// A fresh instance of a task, in place.
-    Call(TaskDefId),
+    Call(TaskDefId, Reference),
     /// Steps one after the other.
     Sequence(Vec<Node>),
     /// Steps side by side.
     Parallel(Vec<Node>),
 }
 
-/// What a scope goes by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// Hooks, lowered; empty where there are none.
+#[derive(Clone, Debug, Default)]
+pub struct HookDefs {
+    /// After a success, after a failure, after all.
+    pub stages: [Vec<Node>; 3],
+}
+
+/// What a scope goes by. What may hold values of an instance is settled when that is laid out.
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// What a failure does to its siblings.
     pub on_error: OnError,
     /// Whether its own failure counts.
-    pub optional: bool,
+    pub optional: Option<Spanned<Late<bool>>>,
     /// The longest an attempt may take.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Spanned<Late<Duration>>>,
     /// How many of its children at once.
-    pub jobs: Option<Width>,
-}
-
-impl Policy {
-    /// Whether a leaf that goes by this needs a scope of its own.
-    pub fn needs_scope(&self) -> bool {
-        self.optional || self.timeout.is_some()
-    }
+    pub jobs: Option<Spanned<Late<Width>>>,
+    /// How many of its children must succeed.
+    pub require: Option<Spanned<Late<Share>>>,
+    /// How often it is tried again.
+    pub retry: Option<Retry>,
+    /// Higher first.
+    pub priority: i32,
 }
 
 /// A command, with every policy that flowed down to it. Not expanded yet: values may come late.
@@ -102,16 +140,30 @@ pub struct Command {
     pub site: Site,
     /// The same, for problems.
     pub span: Span,
+    /// The file it stands in.
+    pub file: FileId,
     /// The directory, against that of the file.
     pub cwd: Option<Spanned<Template>>,
     /// Outermost first; the last one of a name counts.
     pub env: Arc<[EnvEntry]>,
     /// The interpreter; empty for `exec`.
     pub shell: Arc<[Template]>,
+    /// The values that the script names, as it spells them: these alone are exported to it.
+    pub names: Arc<[Arc<str>]>,
     /// From the first signal to SIGKILL.
-    pub grace: Duration,
+    pub grace: Option<Spanned<Late<Duration>>>,
+    /// Higher first.
+    pub priority: i32,
     /// Whether it owns the terminal.
     pub interactive: bool,
+    /// Keeps its stdout.
+    pub capture: Option<Capture>,
+    /// Keeps its exit code under this name.
+    pub status: Option<Spanned<Arc<str>>>,
+    /// What it reads.
+    pub stdin: Option<Spanned<Template>>,
+    /// What its script sees as `"$@"`.
+    pub args: Option<Spanned<Template>>,
 }
 
 /// What a command does.
@@ -121,16 +173,20 @@ pub enum Work {
     Run(Arc<str>),
     /// A program and its words.
     Exec(Arc<[Spanned<Template>]>),
+    /// Nothing, for so long.
+    Wait(Spanned<Late<Duration>>),
 }
 
 /// What flows down.
 #[derive(Clone)]
 struct Ambient {
+    file: FileId,
     cwd: Option<Spanned<Template>>,
     env: Arc<[EnvEntry]>,
     shell: Arc<[Template]>,
     on_error: OnError,
-    grace: Duration,
+    grace: Option<Spanned<Late<Duration>>>,
+    priority: i32,
     interactive: bool,
 }
 
@@ -142,12 +198,30 @@ impl Ambient {
             self.env.iter().chain(&settings.env).cloned().collect()
         };
         Self {
+            file: self.file,
             cwd: settings.cwd.clone().or_else(|| self.cwd.clone()),
             env,
             shell: settings.shell.as_ref().map_or_else(|| self.shell.clone(), |shell| shell.value.as_slice().into()),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
-            grace: settings.grace.as_ref().map_or(self.grace, |grace| now(&grace.value, self.grace)),
+            grace: settings.grace.clone().or_else(|| self.grace.clone()),
+            priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
+        }
+    }
+
+    /// The policy of what is written with these settings; `fallback` has what they do not say.
+    fn policy(&self, settings: &Settings, fallback: Option<&Settings>) -> Policy {
+        fn or<T: Clone>(own: &Option<T>, fallback: Option<&Option<T>>) -> Option<T> {
+            own.clone().or_else(|| fallback.cloned().flatten())
+        }
+        Policy {
+            on_error: self.on_error,
+            optional: or(&settings.optional, fallback.map(|other| &other.optional)),
+            timeout: or(&settings.timeout, fallback.map(|other| &other.timeout)),
+            jobs: or(&settings.jobs, fallback.map(|other| &other.jobs)),
+            require: or(&settings.require, fallback.map(|other| &other.require)),
+            retry: or(&settings.retry, fallback.map(|other| &other.retry)).map(|retry| retry.value),
+            priority: self.priority,
         }
     }
 }
@@ -163,25 +237,40 @@ impl Defs {
             defs: Defs {
                 sources: Arc::new(file.sources.clone()),
                 root: file.root.clone(),
+                dirs: file.files.iter().map(|scope| scope.dir.clone()).collect(),
                 tasks: Vec::with_capacity(reached.len()),
                 commands: Vec::new(),
                 files,
+                by_name: HashMap::new(),
             },
         };
-        let base = Ambient {
-            cwd: None,
-            env: file.files[0].env.as_slice().into(),
-            shell: ["sh", "-eu", "-c"].map(Template::plain).into(),
-            on_error,
-            grace: DEFAULT_GRACE,
-            interactive: false,
-        }
-        .with(&file.files[0].defaults);
+        let shell: Arc<[Template]> = ["sh", "-eu", "-c"].map(Template::plain).into();
         for task in reached {
-            let def = lower.task(*task, &base);
+            let id = file.tasks[*task].file;
+            let scope = &file.files[usize::from(id.0)];
+            let base = Ambient {
+                file: id,
+                cwd: None,
+                env: scope.env.as_slice().into(),
+                shell: shell.clone(),
+                on_error,
+                grace: None,
+                priority: 0,
+                interactive: false,
+            };
+            let def = lower.task(*task, &base.with(&scope.defaults));
+            let id = TaskDefId(lower.defs.tasks.len() as u32);
+            let written = &file.tasks[*task];
+            let names = written.aliases.iter().chain([&written.name]).map(|name| name.value.clone());
+            lower.defs.by_name.extend(names.map(|name| (name, id)));
             lower.defs.tasks.push(def);
         }
         lower.defs
+    }
+
+    /// The task of a whole name, if it is reached.
+    pub fn find(&self, name: &str) -> Option<TaskDefId> {
+        self.by_name.get(name.strip_prefix(':').unwrap_or(name)).copied()
     }
 
     /// A place for people.
@@ -205,23 +294,28 @@ impl Lower<'_> {
     fn task(&mut self, at: TaskIndex, base: &Ambient) -> TaskDef {
         let task = &self.file.tasks[at];
         let ambient = base.with(&task.settings);
-        let defaults = &self.file.files[0].defaults;
-        let policy = Policy {
-            on_error: ambient.on_error,
-            optional: task.settings.optional.as_ref().or(defaults.optional.as_ref()).is_some_and(|set| now(&set.value, false)),
-            timeout: task.settings.timeout.as_ref().or(defaults.timeout.as_ref()).map(|limit| now(&limit.value, Duration::MAX)),
-            jobs: task.settings.jobs.as_ref().or(defaults.jobs.as_ref()).map(|width| now(&width.value, Width::Count(0))),
+        let defaults = &self.file.scope(task).defaults;
+        let no_hooks = Hooks::default();
+        let (set_policy, set_hooks) = match &task.matrix {
+            // What the task says of its instances is not said of the set.
+            Some(matrix) => (ambient.with(&matrix.settings).policy(&matrix.settings, None), &matrix.hooks),
+            None => (Policy::default(), &no_hooks),
         };
         TaskDef {
+            index: at,
+            file: task.file,
             label: Arc::new(TaskLabel {
                 task: task.name.value.clone(),
                 instance: task.name.value.clone(),
                 site: self.defs.site(task.name.span),
             }),
-            needs: task.needs.iter().filter_map(|need| Some(Spanned::new(self.id(need)?, need.task.span))).collect(),
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
-            policy,
+            hooks: self.hooks(&task.hooks, &ambient),
+            set_hooks: self.hooks(set_hooks, &ambient),
+            policy: ambient.policy(&task.settings, Some(defaults)),
+            set_policy,
+            cwd: ambient.cwd.clone(),
             span: task.name.span,
         }
     }
@@ -231,61 +325,64 @@ impl Lower<'_> {
         self.ids.get(&self.names.get(&reference.task.value)?).copied()
     }
 
+    fn hooks(&mut self, hooks: &Hooks, ambient: &Ambient) -> HookDefs {
+        let mut stage = |steps: &[Step]| steps.iter().map(|step| self.node(step, ambient)).collect();
+        HookDefs { stages: [stage(&hooks.success), stage(&hooks.failure), stage(&hooks.finally)] }
+    }
+
     /// Groups nest at most as deep as the loader lets braces nest, which is what bounds this recursion.
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
-        let policy = Policy {
-            on_error: ambient.on_error,
-            optional: step.settings.optional.as_ref().is_some_and(|set| now(&set.value, false)),
-            timeout: step.settings.timeout.as_ref().map(|limit| now(&limit.value, Duration::MAX)),
-            jobs: step.settings.jobs.as_ref().map(|width| now(&width.value, Width::Count(0))),
-        };
         let kind = match &step.kind {
-            StepKind::Sequence(steps) => {
-                NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect())
-            }
-            StepKind::Parallel(steps) => {
-                NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
-            }
+            StepKind::Sequence(steps) => NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect()),
+            StepKind::Parallel(steps) => NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect()),
             StepKind::Call(callee) => match self.id(callee) {
-                Some(id) => NodeKind::Call(id),
+                Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Sequence(Vec::new()),
             },
-            StepKind::Run(text) => NodeKind::Leaf(self.command(
-                step,
-                &ambient,
-                Work::Run(text.clone()),
-                text.trim().into(),
-                ambient.shell.clone(),
-            )),
+            StepKind::Wait(time) => {
+                let text = match time {
+                    Late::Now(time) => format!("wait {}", crate::base::duration::show(*time)),
+                    Late::Text(text) => format!("wait {}", shown(text)),
+                };
+                NodeKind::Leaf(self.command(step, &ambient, Work::Wait(Spanned::new(time.clone(), step.span)), text.into()))
+            }
+            StepKind::Run(text) => NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into())),
             StepKind::Exec(words) => {
-                let shown: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
-                let work = Work::Exec(words.as_slice().into());
-                NodeKind::Leaf(self.command(step, &ambient, work, shown.join(" ").into(), Arc::from([])))
+                let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
+                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), line.join(" ").into()))
             }
         };
-        Node { kind, policy, span: step.span }
+        Node {
+            kind,
+            policy: ambient.policy(&step.settings, None),
+            conditions: step.conditions.as_slice().into(),
+            hooks: self.hooks(&step.hooks, &ambient),
+            span: step.span,
+        }
     }
 
-    fn command(
-        &mut self,
-        step: &Step,
-        ambient: &Ambient,
-        work: Work,
-        text: Arc<str>,
-        shell: Arc<[Template]>,
-    ) -> CommandId {
+    fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
         let id = CommandId(self.defs.commands.len() as u32);
+        let shell = if matches!(work, Work::Run(_)) { ambient.shell.clone() } else { Arc::from([]) };
+        let names = if let Work::Run(script) = &work { names_in(script, &shell) } else { Vec::new() };
         self.defs.commands.push(Command {
             work,
             text,
             site: self.defs.site(step.span),
             span: step.span,
+            file: ambient.file,
             cwd: ambient.cwd.clone(),
             env: ambient.env.clone(),
             shell,
-            grace: ambient.grace,
+            names: names.into(),
+            grace: ambient.grace.clone(),
+            priority: ambient.priority,
             interactive: ambient.interactive,
+            capture: step.data.capture.clone(),
+            status: step.data.status.clone(),
+            stdin: step.data.stdin.clone(),
+            args: step.data.args.clone(),
         });
         id
     }
@@ -300,9 +397,48 @@ fn shown(word: &Template) -> String {
     word.parts.iter().map(piece).collect()
 }
 
-fn now<T: Copy>(late: &crate::xecfile::model::Late<T>, otherwise: T) -> T {
-    match late {
-        crate::xecfile::model::Late::Now(value) => *value,
-        crate::xecfile::model::Late::Text(_) => otherwise,
+/// The words of a script that may be values: after `$` or `${` for a shell of the Bourne family, any word for
+/// another interpreter, which may read its environment in ways of its own.
+fn names_in(script: &str, shell: &[Template]) -> Vec<Arc<str>> {
+    let program = shell.first().and_then(Template::as_text).map_or("", |program| program.rsplit('/').next().unwrap_or(""));
+    let bourne = matches!(program, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh" | "busybox");
+    let is_word = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    let bytes = script.as_bytes();
+    let mut names: Vec<Arc<str>> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        let behind = |back: usize, byte: u8| at >= back && bytes[at - back] == byte;
+        // `${#name}` and `${!name}` name it too.
+        let braced = behind(1, b'{') && behind(2, b'$')
+            || (behind(1, b'#') || behind(1, b'!')) && behind(2, b'{') && behind(3, b'$');
+        let named = !bourne || behind(1, b'$') || braced;
+        if named && bytes[at].is_ascii_lowercase() {
+            let word = &script[at..at + length];
+            if !names.iter().any(|name| **name == *word) {
+                names.push(word.into());
+            }
+        }
+        at += length;
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_names_what_it_expands() {
+        let sh = [Template::plain("/bin/sh")];
+        let names = |script: &str| names_in(script, &sh).iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(r#"echo "$a" ${b:-x} ${#c} $HOME $1 d '$e'"#), ["a", "b", "c", "e"]);
+        assert_eq!(names("py$py tox"), ["py"]);
+        let python = names_in("os.environ['version']", &[Template::plain("python3")]);
+        assert!(python.iter().any(|name| &**name == "version"));
     }
 }

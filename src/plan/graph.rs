@@ -8,7 +8,8 @@ use crate::base::event::{Site, StepLabel, TaskLabel};
 use crate::base::source::Span;
 use crate::plan::defs::{Command, Defs};
 use crate::plan::ids::{CommandId, InstanceId, LeafId, LimitId, ScopeId, TaskDefId, TemplateId, VertexId};
-use crate::xecfile::model::OnError;
+use crate::plan::values::{FileValues, Inputs};
+use crate::xecfile::model::{Condition, OnError, Retry, Share};
 
 /// What a vertex stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,6 +143,20 @@ pub struct Scope {
     pub enter: VertexId,
     /// Where it ends.
     pub exit: VertexId,
+    /// Whether it has to run at all.
+    pub guard: Guard,
+    /// How many direct children it has.
+    pub children: u32,
+    /// How many of them must succeed.
+    pub require: Share,
+    /// How often it is tried again.
+    pub retry: Option<Retry>,
+    /// The nearest scope around it that may be tried again.
+    pub retried_parent: Option<ScopeId>,
+    /// What follows it: after a success, after a failure, after all.
+    pub hooks: [Option<ScopeId>; 3],
+    /// It is such a hook: its place is reached when the scope around it says so.
+    pub is_hook: bool,
     /// What a failure in it does to the rest of it.
     pub on_error: OnError,
     /// Whether its failure is none to those around it.
@@ -158,6 +173,18 @@ pub struct Scope {
     pub site: Span,
 }
 
+/// Whether a scope has to run at all.
+#[derive(Clone, Debug, Default)]
+pub enum Guard {
+    /// It has.
+    #[default]
+    Always,
+    /// It has not: that is known already.
+    Never,
+    /// That is asked just before its body.
+    Ask(Arc<[Condition]>),
+}
+
 /// What is taken in one move, each limit once.
 pub type Claim = Box<[(LimitId, u32)]>;
 
@@ -172,6 +199,10 @@ pub struct Leaf {
     pub vertex: VertexId,
     /// What it does.
     pub command: CommandId,
+    /// From the first signal to SIGKILL.
+    pub grace: Duration,
+    /// It does nothing, for so long.
+    pub wait: Option<Duration>,
 }
 
 /// A task's instance.
@@ -183,6 +214,25 @@ pub struct Instance {
     pub def: TaskDefId,
     /// How it is shown.
     pub label: Arc<TaskLabel>,
+    /// What it was given.
+    pub inputs: Inputs,
+    /// Who called it, in whose scope late inputs are made.
+    pub caller: Option<InstanceId>,
+    /// What it has from others.
+    pub takes: Vec<TakeFrom>,
+}
+
+/// A value that an instance has from others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakeFrom {
+    /// What it is called here.
+    pub here: Arc<str>,
+    /// What it is called there.
+    pub name: Arc<str>,
+    /// From whom, in the order of their matrix.
+    pub from: Vec<InstanceId>,
+    /// Whether it is a list, however many there are.
+    pub list: bool,
 }
 
 /// How two instances are tied, for those who look at a plan.
@@ -239,14 +289,18 @@ pub struct Plan {
     pub leaves: Vec<Leaf>,
     /// The instances, in the order they were found.
     pub instances: Vec<Instance>,
-    /// The vertex that ends as each requested instance did, in the order asked for.
-    pub requested: Vec<(InstanceId, VertexId)>,
+    /// What was asked for, each with the vertex that ends as it did.
+    pub requested: Vec<(Arc<str>, VertexId)>,
+    /// The priority of each vertex; empty where none is set.
+    pub priority: Vec<i32>,
     /// How many there are of each limit; `None` is without end. The first one is the `-j` slots.
     pub limits: Vec<Option<u32>>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.
-    pub defs: Defs,
+    pub defs: Arc<Defs>,
+    /// What each file says, as far as it is known.
+    pub files: Vec<FileValues>,
 }
 
 impl Plan {
@@ -272,7 +326,7 @@ impl Plan {
 
     /// When a vertex gets its turn among those that are ready.
     pub fn rank(&self, vertex: VertexId) -> Rank {
-        Rank { priority: std::cmp::Reverse(0), path: std::cmp::Reverse(self.path[vertex.index()]), order: vertex.0 }
+        Rank { priority: std::cmp::Reverse(self.priority.get(vertex.index()).copied().unwrap_or(0)), path: std::cmp::Reverse(self.path[vertex.index()]), order: vertex.0 }
     }
 
     /// The scope a vertex opens or closes, gates of requests aside.

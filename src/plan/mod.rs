@@ -12,14 +12,22 @@
 //! ```
 
 pub mod compile;
+pub mod conditions;
 pub mod cycle;
 pub mod defs;
 pub mod graph;
 pub mod ids;
+pub mod inputs;
+pub mod layout;
+pub mod matrix;
 pub mod request;
 pub mod select;
+pub mod units;
+pub mod values;
+pub mod world;
 
 pub use compile::compile;
 pub use graph::{Plan, Scope, ScopeKind};
+pub use world::World;
 pub use request::{Asked, Request, Word};
 pub use ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};

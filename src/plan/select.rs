@@ -1,11 +1,13 @@
 //! From names to tasks: which ones a request reaches, and by which words.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::source::Span;
-use crate::xecfile::model::{Reference, Step, StepKind, Task, Xecfile};
+use crate::plan::matrix::Filter;
+use crate::xecfile::model::{Hooks, Reference, Step, StepKind, Task, Xecfile};
 
 /// A task by its place in the file.
 pub type TaskIndex = usize;
@@ -44,34 +46,57 @@ pub struct Names<'f> {
 impl<'f> Names<'f> {
     /// Of one file.
     pub fn new(file: &'f Xecfile) -> Self {
-        let places = file.tasks.iter().enumerate().map(|(at, task)| (&*task.name.value, at)).collect();
+        let mut places = HashMap::new();
+        for (at, task) in file.tasks.iter().enumerate() {
+            let aliases = task.aliases.iter().map(|alias| &*alias.value);
+            places.extend(aliases.chain([&*task.name.value]).map(|name| (name, at)));
+        }
         Self { file, places }
     }
 
-    /// The task of a name.
+    /// The task of a name or an alias.
     pub fn get(&self, name: &str) -> Option<TaskIndex> {
-        self.places.get(name).copied()
+        // `:x` is the root's.
+        self.places.get(name.strip_prefix(':').unwrap_or(name)).copied()
     }
 
-    /// The tasks asked for on the command line.
+    /// The tasks that a selector means, with the combinations it asks of each: `build`, `test[os=linux]`, `*:test`.
     ///
     /// # Errors
-    /// One problem for each name that no task has, with the nearest ones.
-    pub fn request<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<TaskIndex>, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut found = Vec::new();
-        for name in names.iter().map(AsRef::as_ref) {
-            match self.get(name) {
-                Some(at) if found.contains(&at) => {}
-                Some(at) => found.push(at),
-                None => problems.push(self.unknown(name)),
-            }
+    /// No task has that name, with the nearest ones; it is private; the brackets make no sense.
+    pub fn select(&self, selector: &str) -> Result<(Vec<TaskIndex>, Filter), Box<Problem>> {
+        let (name, brackets) = match selector.split_once('[') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (selector, None),
+        };
+        let filter = match brackets {
+            Some(rest) => brackets_of(rest).ok_or_else(|| {
+                let message = format!("`{selector}` is no selector");
+                let help = format!("write the axes it should have: '{name}[axis=value,…]'");
+                Box::new(Problem::error(Code::Usage, message).help(help))
+            })?,
+            None => Filter::new(),
+        };
+        if name.contains('*') {
+            let public = |task: &&Task| !task.private && glob(name, &task.name.value);
+            let found: Vec<TaskIndex> =
+                self.file.tasks.iter().filter(public).filter_map(|task| self.get(&task.name.value)).collect();
+            return if found.is_empty() { Err(Box::new(self.unknown(name))) } else { Ok((found, filter)) };
         }
-        if problems.is_empty() { Ok(found) } else { Err(problems) }
+        match self.get(name) {
+            Some(at) if self.file.tasks[at].private => {
+                let task = &self.file.tasks[at];
+                let problem = Problem::error(Code::PrivateTask, format!("the task `{name}` is private"));
+                Err(Box::new(problem.at(task.name.span, "it is declared so").help("only other tasks may use it")))
+            }
+            Some(at) => Ok((vec![at], filter)),
+            None => Err(Box::new(self.unknown(name))),
+        }
     }
 
     fn unknown(&self, name: &str) -> Problem {
-        let names = self.file.tasks.iter().map(|task| &*task.name.value);
+        let public = self.file.tasks.iter().filter(|task| !task.private);
+        let names = public.flat_map(|task| task.aliases.iter().map(|alias| &*alias.value).chain([&*task.name.value]));
         let help = did_you_mean(name, names).unwrap_or_else(|| "`xec -l` lists the tasks of this file".to_owned());
         Problem::error(Code::UnknownTask, format!("there is no task `{name}`")).help(help)
     }
@@ -88,8 +113,17 @@ impl<'f> Names<'f> {
         };
         task.needs.iter().for_each(|need| add(need, Tie::Needs));
         task.after.iter().for_each(|other| add(other, Tie::After));
-        let mut open: Vec<&Step> = task.body.iter().rev().collect();
+        let mut open: Vec<&Step> = Vec::new();
+        let of_hooks = |hooks: &'f Hooks, open: &mut Vec<&'f Step>| {
+            open.extend(hooks.finally.iter().chain(&hooks.failure).chain(&hooks.success).rev());
+        };
+        if let Some(matrix) = &self.file.tasks[from].matrix {
+            of_hooks(&matrix.hooks, &mut open);
+        }
+        of_hooks(&self.file.tasks[from].hooks, &mut open);
+        open.extend(self.file.tasks[from].body.iter().rev());
         while let Some(step) = open.pop() {
+            of_hooks(&step.hooks, &mut open);
             match &step.kind {
                 StepKind::Call(callee) => add(callee, Tie::Call),
                 StepKind::Sequence(steps) | StepKind::Parallel(steps) => open.extend(steps.iter().rev()),
@@ -121,5 +155,64 @@ impl<'f> Names<'f> {
         }
         mentions.retain(|mention| seen[mention.to]);
         (reached, mentions)
+    }
+}
+
+/// What stands in the brackets of a selector, the opening one gone.
+fn brackets_of(rest: &str) -> Option<Filter> {
+    let inner = rest.strip_suffix(']')?;
+    let mut filter = Filter::new();
+    let mut left = inner;
+    while !left.is_empty() {
+        let (name, value) = left.split_once('=')?;
+        let (value, more): (Arc<str>, &str) = if value.starts_with('"') {
+            let mut stream = serde_json::Deserializer::from_str(value).into_iter::<String>();
+            let text = stream.next()?.ok()?;
+            (text.into(), &value[stream.byte_offset()..])
+        } else {
+            let end = value.find(',').unwrap_or(value.len());
+            (value[..end].into(), &value[end..])
+        };
+        filter.push((name.trim().into(), value));
+        left = match more.strip_prefix(',') {
+            Some(next) => next,
+            None if more.is_empty() => more,
+            None => return None,
+        };
+    }
+    Some(filter)
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything.
+fn glob(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let last = pieces.pop().unwrap_or_default();
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_hold_axes() {
+        let filter = brackets_of(r#"os=linux,py="3, 12"]"#).expect("a filter");
+        let pairs: Vec<(&str, &str)> = filter.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(pairs, [("os", "linux"), ("py", "3, 12")]);
+        assert!(brackets_of("os=linux").is_none() && brackets_of("os]").is_none());
+    }
+
+    #[test]
+    fn stars_stand_for_anything() {
+        assert!(glob("*:test", "api:test") && glob("a*c*", "abcd") && glob("*", ""));
+        assert!(!glob("*:test", "test") && !glob("ab*ba", "aba"));
     }
 }

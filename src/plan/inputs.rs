@@ -1,0 +1,218 @@
+//! From what is said of a task's inputs to what an instance is given: defaults, types and choices settled, so
+//! that two ways to say the same make one instance.
+
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
+use crate::plan::request::{Asked, Word};
+use crate::plan::values::{Bound, Inputs, Known, Value, Values, nearest};
+use crate::xecfile::model::{Binding, Param, ParamRole, Task};
+
+type Given = Vec<(usize, Vec<Bound>, Option<Span>)>;
+
+/// The params of a task from the bindings of `needs` or `call`; those that name axes are handed back.
+///
+/// # Errors
+/// A binding of the wrong type or name, or one that is missing.
+pub fn from_bindings<'b>(
+    task: &Task,
+    bindings: &'b [Binding],
+    caller: Values<'_>,
+    own: Values<'_>,
+    span: Span,
+) -> Result<(Inputs, Vec<&'b Binding>), Box<Problem>> {
+    let mut given: Given = Vec::new();
+    let mut axes = Vec::new();
+    for binding in bindings {
+        let Some(at) = task.params.iter().position(|param| param.name.value == binding.name.value) else {
+            axes.push(binding);
+            continue;
+        };
+        let bound = match caller.known(&binding.value)? {
+            Known::Value(value) => Bound::Static(value),
+            Known::Late => Bound::Late(binding.value.clone()),
+            Known::Unset => continue,
+        };
+        given.push((at, vec![bound], Some(binding.value.span)));
+    }
+    Ok((settle(task, given, own, Some(span))?, axes))
+}
+
+/// The params of a task from the words after it on the command line.
+///
+/// # Errors
+/// A word that the task does not take, of the wrong type, or one that is missing.
+pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs, Box<Problem>> {
+    let mut given: Given = Vec::new();
+    let mut add = |at: usize, value: String| {
+        let bound = Bound::Static(Value::text(value));
+        match given.iter_mut().find(|(place, _, _)| *place == at) {
+            Some((_, values, _)) => values.push(bound),
+            None => given.push((at, vec![bound], None)),
+        }
+    };
+    for word in &asked.words {
+        let at = find(task, word)?;
+        let param = &task.params[at];
+        match (word, param.role) {
+            (Word::Value(_, value), _) => add(at, value.clone()),
+            (Word::Flag(_) | Word::Short(_), ParamRole::Flag) => add(at, "true".to_owned()),
+            (Word::Flag(_) | Word::Short(_), _) => {
+                let name = &param.name.value;
+                return Err(Box::new(
+                    Problem::error(Code::Usage, format!("`{name}` of `{}` takes a value", task.name.value))
+                        .help(format!("write {name}=…")),
+                ));
+            }
+        }
+    }
+    if let Some(rest) = &asked.rest {
+        let Some(at) = task.params.iter().position(|param| param.role == ParamRole::Rest) else {
+            let message = format!("`{}` takes nothing after `--`", task.name.value);
+            return Err(Box::new(Problem::error(Code::Usage, message).help("a task takes it with `rest NAME`")));
+        };
+        let list = rest.iter().map(|word| Arc::from(word.as_str())).collect();
+        given.push((at, vec![Bound::Static(Value::List(list))], None));
+    }
+    settle(task, given, own, None)
+}
+
+fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
+    let (shown, place) = match word {
+        Word::Value(name, _) | Word::Flag(name) => {
+            let same = |param: &Param| param.name.value.replace('_', "-") == name.replace('_', "-");
+            (name.clone(), task.params.iter().position(same))
+        }
+        Word::Short(letter) => (letter.to_string(), task.params.iter().position(|param| param.short == Some(*letter))),
+    };
+    place.ok_or_else(|| {
+        let names: Vec<Arc<str>> = task.params.iter().map(|param| param.name.value.clone()).collect();
+        let message = format!("`{}` has no input `{shown}`", task.name.value);
+        Box::new(Problem::error(Code::UnknownInput, message).help(nearest(&shown, &names)))
+    })
+}
+
+/// Fills in defaults, and holds every value against its type and choices.
+fn settle(task: &Task, mut given: Given, own: Values<'_>, span: Option<Span>) -> Result<Inputs, Box<Problem>> {
+    let mut inputs: Vec<(Arc<str>, Bound)> = Vec::with_capacity(task.params.len());
+    for (at, param) in task.params.iter().enumerate() {
+        let found = given.iter().position(|(place, _, _)| *place == at).map(|found| given.swap_remove(found));
+        let (bound, place) = match found {
+            Some((_, values, place)) => (gather(task, param, values)?, place),
+            None => {
+                let so_far = Values { inputs: &inputs, ..own };
+                (default(task, param, so_far, span)?, param.default.as_ref().map(|text| text.span))
+            }
+        };
+        let bound = match bound {
+            Bound::Static(value) => Bound::Static(typed(task, param, value, place)?),
+            late @ Bound::Late(_) => late,
+        };
+        inputs.push((param.name.value.clone(), bound));
+    }
+    Ok(inputs.into())
+}
+
+fn gather(task: &Task, param: &Param, mut values: Vec<Bound>) -> Result<Bound, Box<Problem>> {
+    let many = param.many || param.role == ParamRole::Rest;
+    match values.len() {
+        1 if !many => Ok(values.swap_remove(0)),
+        _ if many => {
+            let mut items = Vec::new();
+            for value in values {
+                match value {
+                    Bound::Static(value) => items.extend(value.items()),
+                    late @ Bound::Late(_) => return Ok(late),
+                }
+            }
+            Ok(Bound::Static(Value::List(items.into())))
+        }
+        _ => Err(Box::new(
+            Problem::error(Code::Duplicate, format!("`{}` of `{}` is given twice", param.name.value, task.name.value))
+                .help("a param that takes several says `many=#true`"),
+        )),
+    }
+}
+
+fn default(task: &Task, param: &Param, own: Values<'_>, span: Option<Span>) -> Result<Bound, Box<Problem>> {
+    if let Some(text) = &param.default {
+        let value = own.must(text, "a default")?;
+        return Ok(Bound::Static(if param.many { Value::List(value.items().into()) } else { value }));
+    }
+    match param.role {
+        ParamRole::Flag => Ok(Bound::Static(Value::text(""))),
+        ParamRole::Rest => Ok(Bound::Static(Value::List(Arc::from([])))),
+        ParamRole::Value if param.many => Ok(Bound::Static(Value::List(Arc::from([])))),
+        ParamRole::Value => {
+            let name = &param.name.value;
+            let problem = Problem::error(Code::MissingInput, format!("`{}` needs a value for `{name}`", task.name.value));
+            let problem = match span {
+                Some(span) => problem.at(span, format!("`{name}` is missing here")),
+                None => problem.at(param.name.span, "it is declared without a default"),
+            };
+            let choices: Vec<&str> = param.choices.iter().map(|choice| &*choice.value).collect();
+            Err(Box::new(match choices.first() {
+                Some(_) => problem.help(format!("write {name}=…, one of {}", choices.join(", "))),
+                None => problem.help(format!("write {name}=…")),
+            }))
+        }
+    }
+}
+
+fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Result<Value, Box<Problem>> {
+    let bad = |why: String, help: String| {
+        let problem = Problem::error(Code::BadValue, why).help(help);
+        Err(Box::new(match place {
+            Some(span) => problem.at(span, "it is given here"),
+            None => problem.at(param.name.span, "it is declared here"),
+        }))
+    };
+    let name = &param.name.value;
+    for item in value.items() {
+        if param.role == ParamRole::Flag {
+            if !matches!(&*item, "" | "true" | "false") {
+                return bad(format!("the flag `{name}` is `true` or `false`, not `{item}`"), format!("write --{name}"));
+            }
+            continue;
+        }
+        if let Err(why) = param.ty.check(&item) {
+            return bad(format!("`{item}` is no value for `{name}` of `{}`: {why}", task.name.value), why);
+        }
+        if !param.choices.is_empty() && !param.choices.iter().any(|choice| choice.value == item) {
+            let choices: Vec<Arc<str>> = param.choices.iter().map(|choice| choice.value.clone()).collect();
+            return bad(format!("`{item}` is not one of the choices of `{name}`"), nearest(&item, &choices));
+        }
+    }
+    // A flag is `true` or empty, so that `${flag:+…}` works.
+    Ok(match (param.role, &value) {
+        (ParamRole::Flag, Value::Text(text)) if &**text == "false" => Value::text(""),
+        _ => value,
+    })
+}
+
+/// What is in an instance's brackets: what it was given beyond the defaults, and its axes.
+pub fn brackets(task: &Task, inputs: &Inputs, own: Values<'_>) -> String {
+    let mut shown = Vec::new();
+    for (name, bound) in inputs.iter() {
+        let Bound::Static(value) = bound else { continue };
+        let param = task.params.iter().find(|param| param.name.value == *name);
+        if param.is_some_and(|param| default(task, param, own, None).is_ok_and(|usual| usual == *bound)) {
+            continue;
+        }
+        shown.push(format!("{name}={}", quoted(&value.flat())));
+    }
+    if shown.is_empty() { String::new() } else { format!("[{}]", shown.join(",")) }
+}
+
+/// A value as it stands in the name of an instance: JSON where it would be mistaken.
+pub fn quoted(value: &str) -> String {
+    let plain = !value.is_empty() && !value.contains([',', ']', '=', ' ', '"', '\n', '\t', '[']);
+    if plain { value.to_owned() } else { format!("{value:?}") }
+}
+
+/// A text that was typed, as a template that holds nothing.
+pub fn literal(text: &str, span: Span) -> Spanned<Template> {
+    Spanned::new(Template::plain(text), span)
+}

@@ -1,0 +1,238 @@
+//! The arrays of a plan while they grow: vertices, scopes and edges, and how they are frozen. Knows nothing of
+//! tasks.
+
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::Span;
+use crate::plan::compile::MAX_VERTICES;
+use crate::plan::defs::Defs;
+use crate::plan::graph::{
+    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
+};
+use crate::plan::ids::{LimitId, ScopeId, VertexId};
+use crate::plan::values::FileValues;
+use crate::xecfile::model::{OnError, Retry, Share};
+
+/// What a new scope goes by, settled.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What a failure does to its siblings.
+    pub on_error: OnError,
+    /// Whether its own failure counts.
+    pub optional: bool,
+    /// The longest an attempt may take.
+    pub timeout: Option<std::time::Duration>,
+    /// How many of its children at once.
+    pub jobs: Option<u32>,
+    /// How many of them must succeed.
+    pub require: Share,
+    /// How often it is tried again.
+    pub retry: Option<Retry>,
+    /// Higher first.
+    pub priority: i32,
+    /// Whether it has to run at all.
+    pub guard: Guard,
+    /// Needed or requested, instead of standing in place.
+    pub shared: bool,
+    /// It follows the scope around it.
+    pub is_hook: bool,
+}
+
+impl Rules {
+    /// Nothing is said but what a failure does.
+    pub fn plain(on_error: OnError) -> Self {
+        Self {
+            on_error,
+            optional: false,
+            timeout: None,
+            jobs: None,
+            require: Share::ALL,
+            retry: None,
+            priority: 0,
+            guard: Guard::Always,
+            shared: false,
+            is_hook: false,
+        }
+    }
+}
+
+/// The growing arrays.
+#[derive(Default)]
+pub struct Layout {
+    /// What each vertex is.
+    pub vertices: Vec<Vertex>,
+    /// Whose child it is.
+    pub owner: Vec<ScopeId>,
+    /// Its priority, if any is set.
+    pub priority: Vec<i32>,
+    /// From, to, why.
+    pub edges: Vec<(VertexId, VertexId, EdgeKind)>,
+    /// The tree.
+    pub scopes: Vec<Scope>,
+    /// What is done.
+    pub leaves: Vec<Leaf>,
+    /// For whom.
+    pub instances: Vec<Instance>,
+    /// What was asked for.
+    pub requested: Vec<(Arc<str>, VertexId)>,
+    /// How many there are of each limit.
+    pub limits: Vec<Option<u32>>,
+    /// Who names whom.
+    pub links: Vec<Link>,
+}
+
+/// Something was laid out, or there was too much.
+pub type Laid<T> = Result<T, Box<Problem>>;
+
+impl Layout {
+    /// A vertex, as a child of `owner`.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn vertex(&mut self, vertex: Vertex, owner: ScopeId, priority: i32, site: Span) -> Laid<VertexId> {
+        if self.vertices.len() >= MAX_VERTICES {
+            let message = format!("the plan has more than {MAX_VERTICES} vertices");
+            return Err(Box::new(Problem::error(Code::PlanTooLarge, message).at(site, "it grew too large here")));
+        }
+        if priority != 0 || !self.priority.is_empty() {
+            self.priority.resize(self.vertices.len(), 0);
+            self.priority.push(priority);
+        }
+        self.vertices.push(vertex);
+        self.owner.push(owner);
+        Ok(VertexId(self.vertices.len() as u32 - 1))
+    }
+
+    /// An edge.
+    pub fn edge(&mut self, from: VertexId, to: VertexId, kind: EdgeKind) {
+        self.edges.push((from, to, kind));
+    }
+
+    /// Opens a scope; its exit comes with [`Layout::close`].
+    ///
+    /// # Errors
+    /// There are too many vertices.
+    pub fn open(&mut self, parent: Option<ScopeId>, kind: ScopeKind, rules: Rules, site: Span) -> Laid<ScopeId> {
+        let id = ScopeId(self.scopes.len() as u32);
+        let enter = self.vertex(Vertex::Enter(id), parent.unwrap_or(ScopeId::RUN), rules.priority, site)?;
+        let around = parent.filter(|_| !rules.shared).map(|parent| &self.scopes[parent.index()]);
+        let token = around.filter(|_| !rules.is_hook).and_then(|around| around.child_token);
+        let claim: Claim = token.map(|limit| (limit, 1)).into_iter().collect();
+        let above = |has: fn(&Scope) -> bool, next: fn(&Scope) -> Option<ScopeId>| {
+            around.and_then(|scope| if has(scope) { parent } else { next(scope) })
+        };
+        let timed_parent = above(|scope| scope.timeout.is_some(), |scope| scope.timed_parent);
+        let retried_parent = above(|scope| scope.retry.is_some(), |scope| scope.retried_parent);
+        // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
+        let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent) {
+            (true, true) => around.and_then(next),
+            _ => found,
+        };
+        let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
+        let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
+        let child_token = rules.jobs.map(|count| {
+            self.limits.push(Some(count));
+            LimitId(self.limits.len() as u32 - 1)
+        });
+        self.scopes.push(Scope {
+            parent,
+            kind,
+            shared: rules.shared,
+            completion: Completion::All,
+            vertices: enter.0..enter.0,
+            gate: None,
+            enter,
+            exit: enter,
+            guard: rules.guard,
+            children: 0,
+            require: rules.require,
+            retry: rules.retry,
+            retried_parent,
+            hooks: [None; 3],
+            is_hook: rules.is_hook,
+            on_error: rules.on_error,
+            optional: rules.optional,
+            timeout: rules.timeout,
+            timed_parent,
+            claim,
+            child_token,
+            site,
+        });
+        Ok(id)
+    }
+
+    /// Closes a scope whose body ends with these vertices.
+    ///
+    /// # Errors
+    /// There are too many vertices.
+    pub fn close(&mut self, id: ScopeId, ends: &[VertexId]) -> Laid<VertexId> {
+        let scope = &self.scopes[id.index()];
+        let (around, site) = (scope.parent.unwrap_or(ScopeId::RUN), scope.site);
+        let exit = self.vertex(Vertex::Exit(id), around, 0, site)?;
+        for end in ends {
+            self.edge(*end, exit, EdgeKind::Settled);
+        }
+        let scope = &mut self.scopes[id.index()];
+        scope.exit = exit;
+        scope.vertices.end = exit.0 + 1;
+        Ok(exit)
+    }
+
+    /// Where a scope is reached.
+    pub fn head(&self, scope: ScopeId) -> VertexId {
+        let scope = &self.scopes[scope.index()];
+        scope.gate.unwrap_or(scope.enter)
+    }
+
+    /// The plan.
+    pub fn freeze(self, defs: Arc<Defs>, files: Vec<FileValues>) -> Plan {
+        let mut graph: DiGraph<(), EdgeKind> = DiGraph::with_capacity(self.vertices.len(), self.edges.len());
+        self.vertices.iter().for_each(|_| {
+            graph.add_node(());
+        });
+        // A demand wakes, it is not waited for: with the order in which tasks were asked for it may run in circles.
+        for (from, to, kind) in self.edges.iter().filter(|(_, _, kind)| *kind != EdgeKind::Demand) {
+            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), *kind);
+        }
+        let path = longest_paths(&graph, &self.vertices);
+        let forward: Vec<(VertexId, Edge)> =
+            self.edges.iter().map(|(from, to, kind)| (*from, Edge { other: *to, kind: *kind })).collect();
+        let backward: Vec<(VertexId, Edge)> =
+            self.edges.iter().map(|(from, to, kind)| (*to, Edge { other: *from, kind: *kind })).collect();
+        let mut priority = self.priority;
+        if !priority.is_empty() {
+            priority.resize(self.vertices.len(), 0);
+        }
+        Plan {
+            successors: Csr::new(self.vertices.len(), &forward),
+            predecessors: Csr::new(self.vertices.len(), &backward),
+            vertices: self.vertices,
+            owner: self.owner,
+            path,
+            scopes: self.scopes,
+            leaves: self.leaves,
+            instances: self.instances,
+            requested: self.requested,
+            priority,
+            limits: self.limits,
+            links: self.links,
+            defs,
+            files,
+        }
+    }
+}
+
+/// For each vertex, the most leaves on any way from it to the end, itself included.
+fn longest_paths(graph: &DiGraph<(), EdgeKind>, vertices: &[Vertex]) -> Vec<u32> {
+    let order = petgraph::algo::toposort(graph, None)
+        .expect("cycles among tasks were refused before, and edges within a task follow the order of its steps");
+    let mut path = vec![0u32; vertices.len()];
+    for node in order.into_iter().rev() {
+        let longest = graph.neighbors(node).map(|next| path[next.index()]).max().unwrap_or(0);
+        path[node.index()] = longest + u32::from(matches!(vertices[node.index()], Vertex::Leaf(_)));
+    }
+    path
+}

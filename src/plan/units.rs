@@ -1,0 +1,268 @@
+//! What is shared in a run: for each task and each distinct set of its inputs one unit, with those of its
+//! combinations that anyone asks for. Found from what was requested, along `needs` and into calls, before
+//! anything is laid out, so that a unit is laid out whole.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::plan::compile::MAX_VERTICES;
+use crate::plan::conditions::{Decision, decide};
+use crate::plan::defs::{Defs, HookDefs, Node, NodeKind, TaskDef};
+use crate::plan::ids::TaskDefId;
+use crate::plan::inputs::from_bindings;
+use crate::plan::matrix::{self, Filter, Row};
+use crate::plan::values::{Bound, FileValues, Inputs, Values};
+use crate::plan::world::World;
+use crate::xecfile::model::{Reference, Task, Xecfile};
+
+/// A unit, by its place among all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct UnitId(pub u32);
+
+/// A task with its inputs, once for the run.
+pub struct Unit {
+    /// The task.
+    pub task: TaskDefId,
+    /// What it was given.
+    pub inputs: Inputs,
+    /// Its combinations; `None` where it has no matrix.
+    pub rows: Option<Vec<Row>>,
+    /// Which of them are asked for.
+    pub wanted: Vec<bool>,
+}
+
+/// What a reference comes to: a unit, and which of its combinations (all of them, if `None`).
+pub struct Meant {
+    /// The unit.
+    pub unit: UnitId,
+    /// Places of combinations; `None` is the whole unit.
+    pub rows: Option<Vec<usize>>,
+}
+
+/// What every evaluation needs.
+pub struct Context<'c> {
+    /// The file.
+    pub file: &'c Xecfile,
+    /// Its tasks, lowered.
+    pub defs: Arc<Defs>,
+    /// The world.
+    pub world: World<'c>,
+    /// What each file says.
+    pub values: Vec<FileValues>,
+}
+
+impl<'c> Context<'c> {
+    /// A task, lowered.
+    pub fn def(&self, id: TaskDefId) -> &TaskDef {
+        &self.defs.tasks[id.index()]
+    }
+
+    /// The same, as it is written.
+    pub fn task(&self, id: TaskDefId) -> &'c Task {
+        &self.file.tasks[self.def(id).index]
+    }
+
+    /// What is in scope of an instance of a task.
+    pub fn scope<'v>(&'v self, id: TaskDefId, inputs: &'v [(Arc<str>, Bound)]) -> Values<'v> {
+        Values { file: &self.values[usize::from(self.def(id).file.0)], inputs, world: self.world }
+    }
+
+    /// What a task that another one names is given, and which of its combinations are meant.
+    ///
+    /// # Errors
+    /// What is given does not fit.
+    pub fn bind(
+        &self,
+        reference: &Reference,
+        callee: TaskDefId,
+        caller: (TaskDefId, &[(Arc<str>, Bound)]),
+    ) -> Result<(Inputs, Option<Vec<Row>>, Filter), Box<Problem>> {
+        let task = self.task(callee);
+        let outer = self.scope(caller.0, caller.1);
+        let (inputs, axes) =
+            from_bindings(task, &reference.bindings, outer, self.scope(callee, &[]), reference.task.span)?;
+        let rows = self.rows(callee, &inputs)?;
+        let names: Vec<Arc<str>> = match &task.matrix {
+            Some(matrix) => matrix.axes.iter().map(|axis| axis.name.value.clone()).collect(),
+            None => Vec::new(),
+        };
+        let all: Vec<Arc<str>> =
+            task.params.iter().map(|param| param.name.value.clone()).chain(names.iter().cloned()).collect();
+        if let Some(stray) = axes.iter().find(|binding| !names.contains(&binding.name.value)) {
+            let name = &stray.name.value;
+            let problem = Problem::error(Code::UnknownInput, format!("`{}` has no input `{name}`", task.name.value));
+            return Err(Box::new(
+                problem.at(stray.name.span, "").help(crate::plan::values::nearest(name, &all)),
+            ));
+        }
+        let filter =
+            matrix::filter(&task.name.value, &names, rows.as_deref().unwrap_or(&[]), &axes, outer)?;
+        Ok((inputs, rows, filter))
+    }
+
+    /// The combinations of a task that was given this.
+    pub fn rows(&self, id: TaskDefId, inputs: &Inputs) -> Result<Option<Vec<Row>>, Box<Problem>> {
+        let task = self.task(id);
+        let Some(matrix) = &task.matrix else { return Ok(None) };
+        let scope = self.scope(id, inputs);
+        let dir: PathBuf = match &self.def(id).cwd {
+            Some(cwd) => self.defs.dirs[usize::from(task.file.0)].join(scope.must(cwd, "the directory of a glob")?.flat()),
+            None => self.defs.dirs[usize::from(task.file.0)].clone(),
+        };
+        matrix::rows(matrix, &task.name.value, &dir, scope).map(Some)
+    }
+}
+
+/// All units of a run.
+pub struct Units {
+    /// In the order they were found.
+    pub units: Vec<Unit>,
+    places: HashMap<(TaskDefId, Inputs), UnitId>,
+    open: VecDeque<(UnitId, Option<usize>)>,
+    seen: usize,
+}
+
+impl Units {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { units: Vec::new(), places: HashMap::new(), open: VecDeque::new(), seen: 0 }
+    }
+
+    /// Someone asks for a task with these inputs, and for the combinations that fit.
+    pub fn want(&mut self, task: TaskDefId, inputs: Inputs, rows: Option<Vec<Row>>, filter: &Filter) -> Meant {
+        let next = UnitId(self.units.len() as u32);
+        let unit = *self.places.entry((task, inputs.clone())).or_insert(next);
+        if unit == next {
+            let wanted = vec![false; rows.as_ref().map_or(0, Vec::len)];
+            if rows.is_none() {
+                self.open.push_back((unit, None));
+            }
+            self.units.push(Unit { task, inputs, rows, wanted });
+        }
+        let this = &mut self.units[unit.0 as usize];
+        let Some(rows) = &this.rows else { return Meant { unit, rows: None } };
+        let fitting: Vec<usize> = (0..rows.len()).filter(|at| matrix::matches(&rows[*at], filter)).collect();
+        for at in &fitting {
+            if !std::mem::replace(&mut this.wanted[*at], true) {
+                self.open.push_back((unit, Some(*at)));
+            }
+        }
+        Meant { unit, rows: if filter.is_empty() { None } else { Some(fitting) } }
+    }
+
+    /// Follows everything that was asked for to all that it needs.
+    ///
+    /// # Errors
+    /// What is given somewhere does not fit, or there is too much.
+    pub fn follow(&mut self, cx: &Context<'_>) -> Result<(), Box<Problem>> {
+        while let Some((unit, row)) = self.open.pop_front() {
+            let this = &self.units[unit.0 as usize];
+            let inputs = given(&this.inputs, row.and_then(|at| this.rows.as_ref().map(|rows| &rows[at])));
+            self.follow_instance(cx, this.task, inputs)?;
+            let this = &self.units[unit.0 as usize];
+            if row == Some(0) || row.is_none() {
+                let (task, inputs) = (this.task, this.inputs.clone());
+                let hooks: Vec<&Node> = cx.defs.tasks[task.index()].set_hooks.stages.iter().flatten().collect();
+                self.follow_nodes(cx, task, &inputs, hooks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an instance needs, and what all needs that it calls, however deep.
+    fn follow_instance(&mut self, cx: &Context<'_>, task: TaskDefId, inputs: Inputs) -> Result<(), Box<Problem>> {
+        let mut open = vec![(task, inputs)];
+        while let Some((task, inputs)) = open.pop() {
+            self.seen += 1;
+            if self.seen > MAX_VERTICES {
+                let def = cx.def(task);
+                let problem = Problem::error(Code::PlanTooLarge, format!("the plan has more than {MAX_VERTICES} instances"));
+                return Err(Box::new(problem.at(def.span, "this one, again and again").help("every `call` is a fresh instance; `needs` runs once")));
+            }
+            if decide(&cx.task(task).conditions, cx.scope(task, &inputs))? == Decision::No {
+                continue;
+            }
+            for need in &cx.task(task).needs {
+                self.need(cx, need, (task, &inputs))?;
+            }
+            let def = &cx.defs.tasks[task.index()];
+            let nodes = def.body.iter().chain(def.hooks.stages.iter().flatten()).collect();
+            self.calls(cx, task, &inputs, nodes, &mut open)?;
+        }
+        Ok(())
+    }
+
+    fn follow_nodes(&mut self, cx: &Context<'_>, task: TaskDefId, inputs: &Inputs, nodes: Vec<&Node>) -> Result<(), Box<Problem>> {
+        let mut open = Vec::new();
+        self.calls(cx, task, inputs, nodes, &mut open)?;
+        for (task, inputs) in open {
+            self.follow_instance(cx, task, inputs)?;
+        }
+        Ok(())
+    }
+
+    /// The instances that some steps call.
+    fn calls(
+        &mut self,
+        cx: &Context<'_>,
+        task: TaskDefId,
+        inputs: &Inputs,
+        mut nodes: Vec<&Node>,
+        open: &mut Vec<(TaskDefId, Inputs)>,
+    ) -> Result<(), Box<Problem>> {
+        while let Some(node) = nodes.pop() {
+            nodes.extend(hooks_of(&node.hooks));
+            match &node.kind {
+                NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => nodes.extend(steps),
+                NodeKind::Call(callee, reference) => {
+                    let (inputs, rows, filter) = cx.bind(reference, *callee, (task, inputs))?;
+                    match rows {
+                        None => open.push((*callee, inputs)),
+                        Some(rows) => {
+                            let fitting = rows.iter().filter(|row| matrix::matches(row, &filter));
+                            open.extend(fitting.map(|row| (*callee, given(&inputs, Some(row)))));
+                        }
+                    }
+                }
+                NodeKind::Leaf(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What a `needs` comes to.
+    ///
+    /// # Errors
+    /// What it binds does not fit.
+    pub fn need(
+        &mut self,
+        cx: &Context<'_>,
+        need: &Reference,
+        caller: (TaskDefId, &[(Arc<str>, Bound)]),
+    ) -> Result<Option<Meant>, Box<Problem>> {
+        let Some(callee) = cx.defs.find(&need.task.value) else { return Ok(None) };
+        let (inputs, rows, filter) = cx.bind(need, callee, caller)?;
+        if let Some((name, Bound::Late(text))) = inputs.iter().find(|(_, bound)| matches!(bound, Bound::Late(_))) {
+            let problem = Problem::error(Code::LateValue, format!("`needs` cannot give `{name}` a value that comes later"));
+            return Err(Box::new(problem.at(text.span, "this is known only when a step has run").help("use `call`, which begins when its place is reached")));
+        }
+        Ok(Some(self.want(callee, inputs, rows, &filter)))
+    }
+}
+
+/// The inputs of an instance: those of its task, then the values of its axes.
+pub fn given(inputs: &Inputs, row: Option<&Row>) -> Inputs {
+    match row {
+        None => inputs.clone(),
+        Some(row) => {
+            let axes = matrix::inputs(row).map(|(name, value)| (name, Bound::Static(value)));
+            inputs.iter().cloned().chain(axes).collect()
+        }
+    }
+}
+
+fn hooks_of(hooks: &HookDefs) -> impl Iterator<Item = &Node> {
+    hooks.stages.iter().flatten()
+}
