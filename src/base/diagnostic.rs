@@ -170,6 +170,16 @@ codes! {
     BadTemplate = "bad-template",
     /// `${…}` names a value that is not in scope.
     UnknownValue = "unknown-value",
+    /// The task is private: only other tasks may use it.
+    PrivateTask = "private-task",
+    /// A task has no input, and no axis, of that name.
+    UnknownInput = "unknown-input",
+    /// A task needs a value that it was not given.
+    MissingInput = "missing-input",
+    /// A matrix has no combination at all, and does not say `empty=ok`.
+    EmptyMatrix = "empty-matrix",
+    /// A value is known only while the run goes on, and is wanted before.
+    LateValue = "late-value",
     /// Tasks wait for each other in a circle.
     Cycle = "cycle",
     /// The plan would be larger than a million vertices.

@@ -27,6 +27,13 @@ pub struct Param {
     pub desc: Option<Arc<str>>,
 }
 
+impl Param {
+    /// Whether a task cannot do without it.
+    pub fn is_required(&self) -> bool {
+        self.role == ParamRole::Value && self.default.is_none() && !self.many
+    }
+}
+
 /// How a param is given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ParamRole {
@@ -58,6 +65,24 @@ pub enum ParamType {
     Size,
 }
 
+impl ParamType {
+    /// Whether a text is one of these.
+    ///
+    /// # Errors
+    /// What it should be.
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let ok = match self {
+            ParamType::String | ParamType::Path => true,
+            ParamType::Int => text.parse::<i64>().is_ok(),
+            ParamType::Float => text.parse::<f64>().is_ok(),
+            ParamType::Bool => matches!(text, "true" | "false"),
+            ParamType::Duration => crate::base::duration::parse(text).is_ok(),
+            ParamType::Size => !text.is_empty(),
+        };
+        if ok { Ok(()) } else { Err("another type is wanted".to_owned()) }
+    }
+}
+
 /// A task that another one names.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -67,6 +92,13 @@ pub struct Reference {
     pub bindings: Vec<Binding>,
     /// Values that come back.
     pub takes: Vec<Take>,
+}
+
+impl Reference {
+    /// All of a task.
+    pub fn to(task: Spanned<Arc<str>>) -> Self {
+        Self { task, bindings: Vec::new(), takes: Vec::new() }
+    }
 }
 
 /// A value for a name.
