@@ -115,6 +115,8 @@ pub enum Failure {
     Inside(u32),
     /// It kept more than it was allowed to: the cap in bytes.
     CaptureTooLarge(usize),
+    /// What it kept is not what it should be, or what it should be given cannot be made: in words.
+    Value(String),
 }
 
 /// Why something was not begun.
@@ -124,6 +126,8 @@ pub enum SkipReason {
     Dependency(Arc<str>),
     /// An earlier step of the same task did not succeed.
     Earlier,
+    /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
+    Condition,
     /// The run was ending.
     Cancelled(Reason),
 }
@@ -244,6 +248,17 @@ pub enum Event {
         duration: Duration,
         /// What it used.
         usage: Option<Usage>,
+    },
+    /// Something failed and is tried again.
+    Retrying {
+        /// Which task's.
+        task: Arc<TaskLabel>,
+        /// The attempt to come, counted from 1.
+        attempt: u32,
+        /// How many there can be.
+        of: u32,
+        /// How long before it.
+        pause: Duration,
     },
     /// A task ended.
     TaskFinished {

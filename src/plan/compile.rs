@@ -335,6 +335,7 @@ impl<'b, 'c> Builder<'b, 'c> {
                 let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
                 let enter = self.layout.scopes[scope.index()].enter;
                 self.arrive(frame, enter);
+                self.layout.scopes[scope.index()].side_by_side = side;
                 let order = if side { Order::SideBySide } else { Order::InTurn };
                 let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
                 vec![Frame { hooks: Some(&node.hooks), ..inner }]
@@ -477,6 +478,7 @@ impl<'b, 'c> Builder<'b, 'c> {
         let def = &defs.tasks[task.index()];
         let rules = self.settle(&def.set_policy, self.cx.scope(task, &inputs))?;
         let scope = self.layout.open(Some(parent), ScopeKind::Group, Rules { shared, ..rules }, def.span)?;
+        self.layout.scopes[scope.index()].side_by_side = true;
         self.sets.insert(scope, (task, inputs.clone()));
         let enter = self.layout.scopes[scope.index()].enter;
         let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);

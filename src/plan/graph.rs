@@ -145,6 +145,8 @@ pub struct Scope {
     pub exit: VertexId,
     /// Whether it has to run at all.
     pub guard: Guard,
+    /// Its children run side by side: tried again, only those that failed are.
+    pub side_by_side: bool,
     /// How many direct children it has.
     pub children: u32,
     /// How many of them must succeed.
@@ -357,6 +359,14 @@ impl Plan {
     /// The same by the vertex where each ends.
     pub fn children_ends(&self, scope: ScopeId) -> impl Iterator<Item = VertexId> + '_ {
         self.children(scope).map(|head| self.scope_of(head).map_or(head, |inner| self.scope(inner).exit))
+    }
+
+    /// An instance that lies directly in a scope, if there is one.
+    pub fn instance_in(&self, scope: ScopeId) -> Option<InstanceId> {
+        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| match self.scope(inner).kind {
+            ScopeKind::Instance(instance) => Some(instance),
+            _ => None,
+        })
     }
 
     /// The instance that a vertex belongs to, if it is not the run's own.

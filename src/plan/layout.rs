@@ -147,6 +147,7 @@ impl Layout {
             enter,
             exit: enter,
             guard: rules.guard,
+            side_by_side: false,
             children: 0,
             require: rules.require,
             retry: rules.retry,

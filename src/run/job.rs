@@ -66,7 +66,7 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
                 }
             };
             let Finished { outcome, usage, captures, capture_overflow, leaked } = finished;
-            JobEnd { outcome, usage, captures, capture_overflow, leaked }
+            JobEnd { outcome, usage, captures, capture_overflow, leaked, bad_value: None }
         }
         Err(why) => {
             // What finds no room is tried again, and has not been started in anyone's eyes.

@@ -79,6 +79,11 @@ impl Limits {
         self.serve(claim.iter().map(|(limit, _)| *limit).collect(), granted);
     }
 
+    /// Takes a claim without asking, since it is given back at once.
+    pub fn regain(&mut self, claim: &[(LimitId, u32)]) {
+        self.take(claim);
+    }
+
     /// Whoever waited, waits no more.
     pub fn forget(&mut self, who: VertexId, granted: &mut Vec<(VertexId, LimitId)>) {
         let lines = self.unpark(who);

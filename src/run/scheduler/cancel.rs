@@ -1,13 +1,21 @@
 //! How things come to an early end: one mechanism for fail-fast, timeouts, signals and what nobody needs.
 
+use crate::base::command::Outcome;
 use crate::base::event::{Event, Level, Reason};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, End, JobEnd, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
+/// What ends a leaf that only waits; no process ever sees it.
+const SIGTERM: i32 = 15;
+
 impl Scheduler {
+    fn is_dormant(&self, scope: ScopeId) -> bool {
+        self.scope_phase(scope) == Phase::Dormant
+    }
+
     /// Someone outside wants something to end.
     pub(super) fn cancel_from_outside(&mut self, scope: ScopeId, reason: Reason, level: Level, out: &mut Vec<Action>) {
         if scope == ScopeId::RUN {
@@ -41,7 +49,19 @@ impl Scheduler {
             at += 1;
             match plan.vertices[vertex.index()] {
                 Vertex::Leaf(leaf) if self.phase_of(vertex).is_live() => self.stop(vertex, leaf, reason, level, out),
+                // Hooks are woken by their scope alone, which then shields them from the first level.
+                Vertex::Enter(inner) if plan.scope(inner).is_hook && (level == Level::Soft || self.is_dormant(inner)) => {
+                    at = plan.scope(inner).exit.0 + 1;
+                }
+                Vertex::Enter(inner) if self.scope_phase(inner) == Phase::Backoff => {
+                    self.scopes[inner.index()].from_above = true;
+                    self.cancelling(vertex, reason, level);
+                    at = plan.scope(inner).exit.0 + 1;
+                    self.look(plan.scope(inner).exit);
+                    self.break_off(inner, out);
+                }
                 Vertex::Enter(inner) if self.scope_phase(inner).is_live() => {
+                    self.scopes[inner.index()].from_above = true;
                     self.cancelling(vertex, reason, level);
                 }
                 Vertex::Exit(_) => {}
@@ -73,9 +93,12 @@ impl Scheduler {
             return;
         }
         let Some(job) = self.live.get(&leaf).copied() else { return };
+        if self.plan.leaf(leaf).wait.is_some() {
+            return self.job_ended(job, JobEnd::plain(Outcome::Signalled(SIGTERM)), out);
+        }
         out.push(Action::Stop { job, reason, level });
         if level == Level::Soft {
-            let grace = self.plan.command(leaf).grace;
+            let grace = self.plan.leaf(leaf).grace;
             out.push(Action::SetTimer(TimerKey::Grace(job), self.now.saturating_add(grace)));
         }
     }
@@ -98,7 +121,10 @@ impl Scheduler {
                 continue;
             }
             match plan.vertices[inner.index()] {
-                Vertex::Exit(ended) if ended == scope => self.finish(inner, end),
+                Vertex::Exit(ended) if ended == scope => {
+                    self.close_values(scope, false, out);
+                    self.finish(inner, end);
+                }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),
                 Vertex::Enter(inside) => {
                     if let (ScopeKind::Instance(_), true) = (plan.scope(inside).kind, inner.0 >= told) {
@@ -125,8 +151,7 @@ impl Scheduler {
 
     /// Ends a vertex that has not begun, telling nobody.
     fn silence(&mut self, vertex: VertexId, end: End) {
-        if self.phase_of(vertex) == Phase::Queued {
-            self.queue.remove(&vertex);
+        if self.queue.remove(&vertex).is_some() {
             let mut granted = Vec::new();
             self.limits.forget(vertex, &mut granted);
             self.later(granted);
@@ -161,7 +186,7 @@ impl Scheduler {
                 Vertex::Await => plan.predecessors.of(child).iter().find_map(|edge| plan.scope_of(edge.other)),
                 _ => plan.scope_of(child),
             };
-            let shared = plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared);
+            let shared = plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared || plan.scope(inner).is_hook);
             let untouched = inner.map_or(self.phase_of(child).is_open(), |inner| self.is_untouched(inner));
             if !untouched || shared {
                 continue;
@@ -200,8 +225,12 @@ impl Scheduler {
         }
     }
 
-    fn give_up_gate(&mut self, gate: VertexId, gently: bool) {
+    pub(super) fn give_up_gate(&mut self, gate: VertexId, gently: bool) {
         let plan = self.plan.clone();
+        // What may be tried again may want it again.
+        if let Some(holder) = self.retrying_around(gate) {
+            return self.held.entry(holder).or_default().push(gate);
+        }
         for edge in plan.successors.of(gate).iter().filter(|edge| edge.kind == EdgeKind::Demand) {
             self.give_up_one(gate, edge.other, gently);
         }

@@ -1,11 +1,11 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Answer;
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler};
+use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 impl Scheduler {
@@ -56,9 +56,49 @@ impl Scheduler {
                 if self.plan.scope(scope).gate.is_none() {
                     self.scopes[scope.index()].wanted = self.now;
                 }
-                self.claim(vertex);
+                self.begin(vertex, scope, out);
             }
             Vertex::Leaf(_) => self.claim(vertex),
+        }
+    }
+
+    /// Nothing holds a scope back any more; whether it has to run at all is a question of its own.
+    fn begin(&mut self, enter: VertexId, scope: ScopeId, out: &mut Vec<Action>) {
+        let guard = self.plan.scope(scope).guard.clone();
+        if let Guard::Never = guard {
+            return self.skip(enter, End::Passed, out);
+        }
+        if let (ScopeKind::Instance(instance), false) =
+            (self.plan.scope(scope).kind, std::mem::replace(&mut self.scopes[scope.index()].opened, true))
+        {
+            out.push(Action::Open(instance));
+        }
+        match guard {
+            Guard::Ask(_) => {
+                self.shift(enter, Trigger::Met);
+                self.shift(enter, Trigger::Probe);
+                out.push(Action::Probe(scope));
+            }
+            Guard::Always | Guard::Never => self.claim(enter),
+        }
+    }
+
+    /// It is known whether a scope has to run.
+    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<bool, String>, out: &mut Vec<Action>) {
+        let enter = self.plan.scope(scope).enter;
+        if self.phase_of(enter) != Phase::Probing {
+            return;
+        }
+        match answer {
+            Ok(true) => {
+                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+                self.ask(enter);
+            }
+            Ok(false) => self.skip(enter, End::Passed, out),
+            Err(why) => {
+                self.complaints.insert(self.plan.scope(scope).exit, why);
+                self.skip(enter, End::Failed(1), out);
+            }
         }
     }
 
@@ -67,8 +107,11 @@ impl Scheduler {
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
             Vertex::Leaf(leaf) => {
-                let token = self.plan.scope(self.plan.leaf(leaf).scope).child_token;
-                token.into_iter().chain([LimitId::SLOTS]).map(|limit| (limit, 1)).collect()
+                let leaf = self.plan.leaf(leaf);
+                let token = self.plan.scope(leaf.scope).child_token;
+                // Who only waits needs no slot for it.
+                let slot = leaf.wait.is_none().then_some(LimitId::SLOTS);
+                token.into_iter().chain(slot).map(|limit| (limit, 1)).collect()
             }
             _ => Vec::new(),
         }
@@ -126,6 +169,7 @@ impl Scheduler {
             None => {}
         }
         match self.plan.vertices[vertex.index()] {
+            Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             _ => {}
@@ -142,6 +186,7 @@ impl Scheduler {
         self.shift(enter, Trigger::Grant);
         let state = &mut self.scopes[scope.index()];
         state.attempt += 1;
+        state.tries += 1;
         state.entered = self.now;
         if let Some(parent) = plan.scope(scope).parent {
             self.scopes[parent.index()].open += 1;
@@ -167,9 +212,17 @@ impl Scheduler {
             self.scopes[id.index()].touched = true;
             around = plan.scope(id).parent;
         }
+        queue.attempt = self.attempt_around(plan.leaf(leaf).scope);
         self.jobs.insert(job, super::Job { leaf, started: None, queue });
         self.live.insert(leaf, job);
-        out.push(Action::Start { job, leaf, attempt: queue.attempt, waits: queue.waits });
+        let Queue { attempt, waits, .. } = queue;
+        let Some(time) = plan.leaf(leaf).wait else {
+            return out.push(Action::Start { job, leaf, attempt, waits });
+        };
+        let step = std::sync::Arc::new(plan.step_label(leaf));
+        out.push(Action::Emit(Event::StepStarted { job, step, attempt, waits, pid: None }));
+        out.push(Action::SetTimer(TimerKey::Wait(job), self.now.saturating_add(time)));
+        self.job_started(job, out);
     }
 
     /// A vertex has come to its end; who waited for it is told soon.

@@ -50,6 +50,8 @@ impl Scheduler {
                     out.push(Action::Stop { job, reason, level: Level::Kill });
                 }
             }
+            TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
+            TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
             TimerKey::Room(leaf) => {
                 let vertex = self.plan.leaf(leaf).vertex;
                 if self.phase_of(vertex) == Phase::Queued && self.queue.contains_key(&vertex) {
@@ -101,6 +103,9 @@ impl Scheduler {
                 _ => Verdict::Cancelled(reason),
             };
             return (End::Cancelled(reason), verdict);
+        }
+        if let Some(why) = &end.bad_value {
+            return (End::Failed(1), Verdict::Failed(Failure::Value(why.clone())));
         }
         match (&end.outcome, end.capture_overflow) {
             (_, Some(cap)) => (End::Failed(1), Verdict::Failed(Failure::CaptureTooLarge(cap))),

@@ -14,6 +14,7 @@
 mod cancel;
 mod flow;
 mod jobs;
+mod retry;
 mod verdict;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::time::Duration;
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Counts, Event, JobId, Level, Reason, Waits};
 use crate::plan::graph::{EdgeKind, Plan, Vertex};
-use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
@@ -41,6 +42,8 @@ pub enum Input {
     Ended(JobId, JobEnd),
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
+    /// Whether a scope has to run, or why that cannot be said.
+    Probed(ScopeId, Result<bool, String>),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
 }
@@ -58,12 +61,14 @@ pub struct JobEnd {
     pub capture_overflow: Option<usize>,
     /// Who held its output open after its end.
     pub leaked: Vec<String>,
+    /// What it kept is not what it should be.
+    pub bad_value: Option<String>,
 }
 
 impl JobEnd {
     /// Just how, with nothing to tell beside.
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, usage: None, captures: Captures::default(), capture_overflow: None, leaked: Vec::new() }
+        Self { outcome, usage: None, captures: Captures::default(), capture_overflow: None, leaked: Vec::new(), bad_value: None }
     }
 }
 
@@ -90,6 +95,12 @@ pub enum Action {
         /// How hard.
         level: Level,
     },
+    /// Ask whether a scope has to run.
+    Probe(ScopeId),
+    /// An attempt of an instance begins: make what lives as long as it.
+    Open(InstanceId),
+    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
+    Close(InstanceId, bool),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.
@@ -107,12 +118,18 @@ pub enum TimerKey {
     Grace(JobId),
     /// There may be room again for a leaf.
     Room(LeafId),
+    /// A leaf that only waits has waited.
+    Wait(JobId),
+    /// The pause before the next attempt of a scope is over.
+    Retry(ScopeId, u32),
 }
 
 /// How a vertex ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {
     Ok,
+    /// It had not to run, by its conditions.
+    Passed,
     /// A command with this code, or a scope with so many failures in it.
     Failed(i32),
     TimedOut,
@@ -126,8 +143,20 @@ enum End {
 /// What changes about a scope.
 #[derive(Clone, Debug, Default)]
 struct ScopeState {
-    /// Counted from 1 once it is entered; timers of an earlier one are ignored.
+    /// Never counts back; timers of an earlier one are ignored.
     attempt: u32,
+    /// Attempts since the scope around it began its own.
+    tries: u32,
+    /// Someone around it wants it to end.
+    from_above: bool,
+    /// What its body came to, once that is over.
+    body: Option<End>,
+    /// The next of its hooks to look at.
+    stage: usize,
+    /// One of them failed.
+    hook_failed: bool,
+    /// It was opened for its values.
+    opened: bool,
     /// Direct children that are live.
     open: u32,
     /// Direct children that failed and count.
@@ -185,6 +214,12 @@ pub struct Scheduler {
     counted: HashSet<(VertexId, VertexId)>,
     /// Who will be skipped when nothing is pending any more, and for whose sake.
     blamed: HashMap<VertexId, VertexId>,
+    /// Why something failed that no job can tell of.
+    complaints: HashMap<VertexId, String>,
+    /// Gates whose demands are given up when this scope is not tried again.
+    held: HashMap<ScopeId, Vec<VertexId>>,
+    /// Makes pauses differ.
+    seed: u64,
     /// Demands that were given up.
     released: HashSet<(VertexId, VertexId)>,
     demanded: VecDeque<VertexId>,
@@ -217,6 +252,9 @@ impl Scheduler {
             let waited = |kind| !matches!(kind, EdgeKind::Order | EdgeKind::Demand);
             pending[vertex.index()] = edges.iter().filter(|edge| waited(edge.kind)).count() as u32;
         }
+        for scope in plan.scopes.iter().filter(|scope| scope.is_hook) {
+            phase[scope.enter.index()] = Phase::Dormant;
+        }
         for (scope, state) in plan.scopes.iter().zip(&mut scopes).filter(|(scope, _)| scope.shared) {
             let head = scope.gate.unwrap_or(scope.enter);
             phase[head.index()] = Phase::Dormant;
@@ -238,6 +276,9 @@ impl Scheduler {
             next_job: 1,
             counted: HashSet::new(),
             blamed: HashMap::new(),
+            complaints: HashMap::new(),
+            held: HashMap::new(),
+            seed: 0,
             released: HashSet::new(),
             demanded: VecDeque::new(),
             ended: VecDeque::new(),
@@ -255,6 +296,13 @@ impl Scheduler {
         }
     }
 
+    /// Gives it something to make random pauses of.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
@@ -266,6 +314,7 @@ impl Scheduler {
             Input::Started(job) => self.job_started(job, out),
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
+            Input::Probed(scope, answer) => self.probed(scope, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
         self.settle(out);
@@ -328,7 +377,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok) => true,
+            Some(End::Ok | End::Passed) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
+use crate::base::event::{Counts, Culprit, Event, Failure, Level, Reason, SkipReason, Verdict};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
@@ -21,6 +21,11 @@ impl Scheduler {
         if let Some(End::Failed(_) | End::TimedOut) = self.end[vertex.index()] {
             self.failures.push(vertex);
         }
+        if let (Some(inner), false) = (self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook), ok) {
+            let began = self.end[self.plan.scope(inner).enter.index()] == Some(End::Ok);
+            self.scopes[owner.index()].hook_failed |= began;
+            return;
+        }
         if !counts || ok {
             return;
         }
@@ -32,9 +37,14 @@ impl Scheduler {
         };
         if fault {
             self.scopes[owner.index()].failed += 1;
-            self.trip(owner, out);
         } else {
             self.scopes[owner.index()].dropped += 1;
+        }
+        let this = self.plan.scope(owner);
+        let state = &self.scopes[owner.index()];
+        let possible = this.children.saturating_sub(state.failed + state.dropped);
+        if fault && (possible < this.require.of(this.children) || owner == ScopeId::RUN) {
+            self.trip(owner, out);
         }
     }
 
@@ -43,19 +53,80 @@ impl Scheduler {
         self.plan.owner[vertex.index()] == owner && !shared
     }
 
-    /// A scope's body is over.
+    /// A scope's body is over, or one of its hooks is: the next hook that is due begins, or the scope ends.
     pub(super) fn leave(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let body = match self.scopes[scope.index()].body {
+            Some(body) => body,
+            None => {
+                let body = self.judge_body(scope);
+                if self.try_again(scope, body, out) {
+                    return;
+                }
+                self.scopes[scope.index()].body = Some(body);
+                body
+            }
+        };
+        while let Some(hook) = self.next_hook(scope, body) {
+            let enter = self.plan.scope(scope).enter;
+            if self.phase_of(enter) != Phase::Hooks {
+                self.shift(enter, Trigger::Hook);
+            }
+            let begins = self.plan.scope(hook).enter;
+            self.shift(begins, Trigger::Demand);
+            return self.look(begins);
+        }
+        self.end_scope(scope, body, out);
+    }
+
+    fn judge_body(&self, scope: ScopeId) -> End {
+        let this = self.plan.scope(scope);
+        let state = &self.scopes[scope.index()];
+        let succeeded = this.children.saturating_sub(state.failed + state.dropped);
+        let enough = succeeded >= this.require.of(this.children);
+        match self.scope_phase(scope) {
+            _ if state.timed_out => End::TimedOut,
+            _ if enough => End::Ok,
+            Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
+            _ => End::Failed(state.failed as i32),
+        }
+    }
+
+    /// The next hook that is due: after a success, after a failure, after all; none any more once it is killed.
+    fn next_hook(&mut self, scope: ScopeId, body: End) -> Option<ScopeId> {
+        // A body that had to be killed for its time still gets its hooks; what was killed from above does not.
+        let above = self.scopes[scope.index()].from_above || self.scopes[scope.index()].stage > 0;
+        let killed = above && matches!(self.scope_phase(scope), Phase::Cancelling(_, Level::Kill));
+        while let Some(hook) = self.plan.scope(scope).hooks.get(self.scopes[scope.index()].stage).copied() {
+            let stage = self.scopes[scope.index()].stage;
+            self.scopes[scope.index()].stage += 1;
+            let due = match stage {
+                0 => body == End::Ok,
+                1 => matches!(body, End::Failed(_) | End::TimedOut),
+                _ => true,
+            };
+            if let (Some(hook), true, false) = (hook, due, killed) {
+                return Some(hook);
+            }
+        }
+        None
+    }
+
+    fn end_scope(&mut self, scope: ScopeId, body: End, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let this = plan.scope(scope);
-        let state = &self.scopes[scope.index()];
-        let end = match self.scope_phase(scope) {
-            _ if state.timed_out => End::TimedOut,
-            _ if state.failed > 0 => End::Failed(state.failed as i32),
-            Phase::Cancelling(reason, _) if state.dropped > 0 => End::Cancelled(reason),
-            _ => End::Ok,
-        };
+        let end = if body == End::Ok && self.scopes[scope.index()].hook_failed { End::Failed(1) } else { body };
+        // Hooks that were not due end with their scope.
+        for hook in this.hooks.iter().flatten() {
+            if self.end[plan.scope(*hook).exit.index()].is_none() {
+                self.skip(plan.scope(*hook).enter, End::Dropped(Reason::Decided), out);
+            }
+        }
         self.shift(this.enter, Trigger::End);
+        self.close_values(scope, matches!(end, End::Ok), out);
         self.finish(this.exit, end);
+        for gate in self.held.remove(&scope).unwrap_or_default() {
+            self.give_up_gate(gate, self.scopes[scope.index()].gently);
+        }
         if scope == ScopeId::RUN {
             return self.close(out);
         }
@@ -73,6 +144,15 @@ impl Scheduler {
         self.release(this.enter);
     }
 
+    /// What lived as long as an attempt of an instance goes with it.
+    pub(super) fn close_values(&mut self, scope: ScopeId, succeeded: bool, out: &mut Vec<Action>) {
+        if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind {
+            if std::mem::replace(&mut self.scopes[scope.index()].opened, false) {
+                out.push(Action::Close(instance, succeeded));
+            }
+        }
+    }
+
     /// An instance that never began is told of, unless nobody had asked for it.
     pub(super) fn tell_skipped(&mut self, scope: ScopeId, end: End, out: &mut Vec<Action>) {
         let ScopeKind::Instance(instance) = self.plan.scope(scope).kind else { return };
@@ -85,6 +165,7 @@ impl Scheduler {
     fn verdict(&self, scope: ScopeId, end: End) -> Verdict {
         match end {
             End::Ok => Verdict::Ok,
+            End::Passed => Verdict::Skipped(SkipReason::Condition),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
@@ -95,12 +176,15 @@ impl Scheduler {
 
     fn skip_reason(&self, scope: ScopeId, blamed: VertexId) -> SkipReason {
         match self.plan.vertices[blamed.index()] {
-            Vertex::Exit(other) if self.plan.scope(other).shared => match self.plan.scope(other).kind {
-                ScopeKind::Instance(id) if other != scope => {
-                    SkipReason::Dependency(self.plan.instance(id).label.instance.clone())
+            Vertex::Exit(other) if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) => {
+                match self.plan.scope(other).kind {
+                    ScopeKind::Instance(id) => SkipReason::Dependency(self.plan.instance(id).label.instance.clone()),
+                    _ => match self.plan.instance_in(other) {
+                        Some(id) => SkipReason::Dependency(self.plan.instance(id).label.task.clone()),
+                        None => SkipReason::Earlier,
+                    },
                 }
-                _ => SkipReason::Earlier,
-            },
+            }
             _ => SkipReason::Earlier,
         }
     }
@@ -130,30 +214,36 @@ impl Scheduler {
     /// waited for. What is optional hides what is in it; what was cancelled is nobody's fault.
     fn culprits(&self) -> Vec<Culprit> {
         let mut guilty: HashSet<VertexId> = HashSet::new();
+        let mut in_hooks: HashSet<VertexId> = HashSet::new();
         let mut seen: HashSet<VertexId> = HashSet::new();
-        let mut open: Vec<VertexId> = self.plan.requested.iter().map(|(_, wait)| *wait).collect();
-        while let Some(vertex) = open.pop() {
+        let mut open: Vec<(VertexId, bool)> = self.plan.requested.iter().map(|(_, wait)| (*wait, false)).collect();
+        while let Some((vertex, mut hook)) = open.pop() {
             if self.satisfies(vertex) || !seen.insert(vertex) {
                 continue;
             }
+            hook |= self.plan.scope_of(vertex).is_some_and(|scope| self.plan.scope(scope).is_hook);
             match (self.end[vertex.index()], self.plan.vertices[vertex.index()]) {
                 (Some(End::Failed(_)), Vertex::Leaf(_)) | (Some(End::TimedOut), _) => {
+                    if hook { in_hooks.insert(vertex) } else { guilty.insert(vertex) };
+                }
+                (Some(End::Failed(_)), Vertex::Exit(_)) if self.complaints.contains_key(&vertex) => {
                     guilty.insert(vertex);
                 }
-                (Some(End::Failed(_)), Vertex::Exit(scope)) => open.extend(self.plan.children_ends(scope)),
+                (Some(End::Failed(_)), Vertex::Exit(scope)) => {
+                    open.extend(self.plan.children_ends(scope).map(|end| (end, hook)));
+                }
                 (Some(End::Skipped(_)), Vertex::Exit(scope)) => {
                     let this = self.plan.scope(scope);
-                    open.extend(this.gate.into_iter().chain([this.enter]).flat_map(|waits| self.blamed_by(waits)));
+                    let waits = this.gate.into_iter().chain([this.enter]);
+                    open.extend(waits.flat_map(|waits| self.blamed_by(waits)).map(|end| (end, hook)));
                 }
-                (Some(End::Skipped(_)), _) => open.extend(self.blamed_by(vertex)),
+                (Some(End::Skipped(_)), _) => open.extend(self.blamed_by(vertex).map(|end| (end, hook))),
                 _ => {}
             }
         }
-        self.failures
-            .iter()
-            .filter(|vertex| guilty.contains(vertex))
-            .filter_map(|vertex| self.culprit(*vertex))
-            .collect()
+        // Hooks count only if nothing else failed.
+        let blame = if guilty.is_empty() { &in_hooks } else { &guilty };
+        self.failures.iter().filter(|vertex| blame.contains(vertex)).filter_map(|vertex| self.culprit(*vertex)).collect()
     }
 
     fn blamed_by(&self, vertex: VertexId) -> impl Iterator<Item = VertexId> + '_ {
@@ -167,20 +257,25 @@ impl Scheduler {
         match self.plan.vertices[vertex.index()] {
             Vertex::Leaf(leaf) => {
                 let (job, end) = self.ends.get(&vertex)?;
-                let failure = match end.capture_overflow {
-                    Some(cap) => Failure::CaptureTooLarge(cap),
-                    None => Failure::Command(end.outcome.clone()),
+                let failure = match (&end.bad_value, end.capture_overflow) {
+                    (Some(why), _) => Failure::Value(why.clone()),
+                    (None, Some(cap)) => Failure::CaptureTooLarge(cap),
+                    (None, None) => Failure::Command(end.outcome.clone()),
                 };
                 Some(Culprit {
                     owner,
                     step: Some(Arc::new(self.plan.step_label(leaf))),
                     job: Some(*job),
-                    code: match end.capture_overflow {
-                        Some(_) => 1,
-                        None => end.outcome.code(),
+                    code: match failure {
+                        Failure::Command(_) => end.outcome.code(),
+                        _ => 1,
                     },
                     verdict: Verdict::Failed(failure),
                 })
+            }
+            Vertex::Exit(_) if self.complaints.contains_key(&vertex) => {
+                let verdict = Verdict::Failed(Failure::Value(self.complaints[&vertex].clone()));
+                Some(Culprit { owner, step: None, job: None, verdict, code: 1 })
             }
             Vertex::Exit(scope) => {
                 let timeout = self.plan.scope(scope).timeout.unwrap_or_default();

@@ -1,0 +1,191 @@
+//! Attempts: whether a scope is tried again, when, and what of it begins anew. A sequence begins anew as a whole,
+//! of children side by side only those that failed do.
+
+use std::time::Duration;
+
+use crate::base::event::{Event, Reason};
+use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::ids::{ScopeId, VertexId};
+use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::{Action, End, Queue, Scheduler, ScopeState, TimerKey};
+use crate::xecfile::model::{Backoff, Retry};
+
+impl Scheduler {
+    /// If a body failed that may be tried again, it will be; nobody around it hears of the failure.
+    pub(super) fn try_again(&mut self, scope: ScopeId, body: End, out: &mut Vec<Action>) -> bool {
+        let Some(retry) = self.plan.scope(scope).retry else { return false };
+        let state = &self.scopes[scope.index()];
+        let own = match self.scope_phase(scope) {
+            Phase::Cancelling(reason, _) => matches!(reason, Reason::Failed | Reason::Timeout) && !state.from_above,
+            _ => !state.from_above,
+        };
+        if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {
+            return false;
+        }
+        let pause = pause(retry, state.tries, self.random(scope));
+        let (attempt, next) = (state.attempt, state.tries + 1);
+        let enter = self.plan.scope(scope).enter;
+        self.shift(enter, Trigger::Retry);
+        self.close_values(scope, false, out);
+        self.release(enter);
+        if let Some(instance) = self.plan.instance_around(enter) {
+            let task = self.plan.instance(instance).label.clone();
+            out.push(Action::Emit(Event::Retrying { task, attempt: next, of: retry.times + 1, pause }));
+        }
+        out.push(Action::SetTimer(TimerKey::Retry(scope, attempt), self.now.saturating_add(pause)));
+        true
+    }
+
+    /// The pause is over: the scope waits for room like any other.
+    pub(super) fn retry_is_due(&mut self, scope: ScopeId, attempt: u32) {
+        let enter = self.plan.scope(scope).enter;
+        if self.phase_of(enter) == Phase::Backoff && self.scopes[scope.index()].attempt == attempt {
+            self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+            self.ask(enter);
+        }
+    }
+
+    /// A scope that waits for its next attempt is ended instead.
+    pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let enter = self.plan.scope(scope).enter;
+        if self.queue.remove(&enter).is_some() {
+            let mut granted = Vec::new();
+            self.limits.forget(enter, &mut granted);
+            self.later(granted);
+        }
+        // What it held was given back when the pause began.
+        let claim = self.plan.scope(scope).claim.clone();
+        self.limits.regain(&claim);
+        self.leave(scope, out);
+    }
+
+    /// The next attempt begins.
+    pub(super) fn enter_again(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let plan = self.plan.clone();
+        let this = plan.scope(scope);
+        self.shift(this.enter, Trigger::Grant);
+        let kept = &self.scopes[scope.index()];
+        self.scopes[scope.index()] = ScopeState {
+            attempt: kept.attempt + 1,
+            tries: kept.tries + 1,
+            interest: kept.interest,
+            wanted: kept.wanted,
+            entered: kept.entered,
+            touched: true,
+            opened: true,
+            ..ScopeState::default()
+        };
+        if let ScopeKind::Instance(instance) = this.kind {
+            out.push(Action::Open(instance));
+        }
+        let mut anew: Vec<VertexId> = Vec::new();
+        for child in plan.children(scope) {
+            let inner = plan.scope_of(child);
+            let end = inner.map_or(child, |inner| plan.scope(inner).exit);
+            if inner.is_some_and(|inner| plan.scope(inner).is_hook) || (this.side_by_side && self.satisfies(end)) {
+                continue;
+            }
+            anew.extend((child.0..=end.0).map(VertexId));
+        }
+        anew.push(this.exit);
+        self.reset(&anew);
+        anew.into_iter().for_each(|vertex| self.look(vertex));
+    }
+
+    fn reset(&mut self, anew: &[VertexId]) {
+        let plan = self.plan.clone();
+        for vertex in anew {
+            self.end[vertex.index()] = None;
+            self.blamed.remove(vertex);
+            self.ends.remove(vertex);
+            self.complaints.remove(vertex);
+            match plan.vertices[vertex.index()] {
+                // The phase of a scope stands at its entry; the exit of the one that is tried again is not touched.
+                Vertex::Exit(_) => {}
+                Vertex::Enter(inner) => {
+                    let kept = &self.scopes[inner.index()];
+                    self.scopes[inner.index()] =
+                        ScopeState { attempt: kept.attempt, interest: kept.interest, ..ScopeState::default() };
+                    self.phase[vertex.index()] = if plan.scope(inner).is_hook { Phase::Dormant } else { Phase::Waiting };
+                }
+                _ => self.phase[vertex.index()] = Phase::Waiting,
+            }
+        }
+        for vertex in anew {
+            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
+                let waited = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand);
+                waited && self.end[edge.other.index()].is_none()
+            });
+            self.pending[vertex.index()] = waits.count() as u32;
+        }
+        let (first, last) = (anew.first().copied(), anew.last().copied());
+        if let (Some(first), Some(last)) = (first, last) {
+            self.failures.retain(|vertex| *vertex < first || *vertex > last || self.end[vertex.index()].is_some());
+        }
+    }
+
+    /// The nearest scope around a gate that may be tried again.
+    pub(super) fn retrying_around(&self, gate: VertexId) -> Option<ScopeId> {
+        let mut at = self.plan.scope_of(gate).and_then(|scope| self.plan.scope(scope).retried_parent);
+        while let Some(id) = at {
+            let over = self.end[self.plan.scope(id).exit.index()].is_some() || self.scopes[id.index()].body.is_some();
+            if !over {
+                return Some(id);
+            }
+            at = self.plan.scope(id).retried_parent;
+        }
+        None
+    }
+
+    /// Which attempt a leaf belongs to: that of the nearest scope that can be tried again.
+    pub(super) fn attempt_around(&self, scope: ScopeId) -> u32 {
+        let this = self.plan.scope(scope);
+        let retried = if this.retry.is_some() { Some(scope) } else { this.retried_parent };
+        retried.map_or(1, |id| self.scopes[id.index()].tries)
+    }
+
+    /// A number that differs from scope to scope, attempt to attempt and run to run (the finalizer of SplitMix64).
+    fn random(&self, scope: ScopeId) -> u64 {
+        let attempt = u64::from(self.scopes[scope.index()].attempt);
+        let mut mixed = self.seed ^ (u64::from(scope.0) << 32 | attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// How long to wait after so many attempts.
+fn pause(retry: Retry, tries: u32, random: u64) -> Duration {
+    let grown = match retry.backoff {
+        Backoff::Fixed => retry.delay,
+        Backoff::Linear => retry.delay.saturating_mul(tries),
+        Backoff::Exponential => retry.delay.saturating_mul(1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX)),
+    };
+    let pause = retry.max.map_or(grown, |max| grown.min(max));
+    if !retry.jitter {
+        return pause;
+    }
+    let part = (random % 1024) as u32;
+    pause - pause / 2 * part / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_as_they_should() {
+        let second = Duration::from_secs(1);
+        let retry = |backoff| Retry { times: 5, delay: second, backoff, max: Some(second * 6), jitter: false };
+        let all = |backoff| (1..=4).map(|tries| pause(retry(backoff), tries, 0).as_secs()).collect::<Vec<_>>();
+        assert_eq!(all(Backoff::Fixed), [1, 1, 1, 1]);
+        assert_eq!(all(Backoff::Linear), [1, 2, 3, 4]);
+        assert_eq!(all(Backoff::Exponential), [1, 2, 4, 6]);
+        let shaken = Retry { jitter: true, ..retry(Backoff::Fixed) };
+        for random in [0, 1, 511, 1023, u64::MAX] {
+            let pause = pause(shaken, 1, random);
+            assert!(pause > second / 2 - Duration::from_millis(1) && pause <= second);
+        }
+        assert_eq!(pause(Retry { max: None, ..retry(Backoff::Exponential) }, 40, 0), second * u32::MAX);
+    }
+}
