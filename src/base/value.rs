@@ -161,6 +161,14 @@ impl Template {
         }
     }
 
+    /// The name of its hole, where the text is nothing else.
+    pub fn bare_hole(&self) -> Option<&Arc<str>> {
+        match &*self.parts {
+            [Part::Hole { name, default: None, filters }] if filters.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+
     /// The names of its holes, in order.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.parts.iter().filter_map(|part| match part {

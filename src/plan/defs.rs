@@ -13,7 +13,7 @@ use crate::base::value::{Part, Template};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Hooks, Late, OnError, Reference, Retry, Settings, Share, Step, StepKind,
+    Capture, Condition, EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Retry, Settings, Share, Step, StepKind,
     Width, Xecfile,
 };
 
@@ -36,6 +36,8 @@ pub struct Defs {
     pub tasks: Vec<TaskDef>,
     /// Their commands.
     pub commands: Vec<Command>,
+    /// The scripts of each file that give a `let` its value, in order.
+    pub lets: Vec<Vec<(Arc<str>, Arc<str>)>>,
     files: Vec<Arc<str>>,
     by_name: HashMap<Arc<str>, TaskDefId>,
 }
@@ -53,6 +55,8 @@ pub struct TaskDef {
     pub after: Vec<TaskDefId>,
     /// Its steps: a sequence.
     pub body: Vec<Node>,
+    /// Names of the directories that live as long as an attempt of an instance.
+    pub temps: Arc<[Arc<str>]>,
     /// What follows an instance.
     pub hooks: HookDefs,
     /// What follows its matrix.
@@ -240,6 +244,7 @@ impl Defs {
                 dirs: file.files.iter().map(|scope| scope.dir.clone()).collect(),
                 tasks: Vec::with_capacity(reached.len()),
                 commands: Vec::new(),
+                lets: file.files.iter().map(|scope| scripts(&scope.lets)).collect(),
                 files,
                 by_name: HashMap::new(),
             },
@@ -311,6 +316,7 @@ impl Lower<'_> {
             }),
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
+            temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
@@ -388,6 +394,14 @@ impl Lower<'_> {
     }
 }
 
+fn scripts(lets: &[Let]) -> Vec<(Arc<str>, Arc<str>)> {
+    let script = |item: &Let| match &item.value {
+        LetValue::Run(script) => Some((item.name.value.clone(), script.value.clone())),
+        LetValue::Text(_) => None,
+    };
+    lets.iter().filter_map(script).collect()
+}
+
 /// A word as a user reads it, holes and all.
 fn shown(word: &Template) -> String {
     let piece = |part: &Part| match part {
@@ -395,6 +409,11 @@ fn shown(word: &Template) -> String {
         Part::Hole { name, .. } => format!("${{{name}}}"),
     };
     word.parts.iter().map(piece).collect()
+}
+
+/// The words of a script for `sh` that may be values.
+pub fn names_in_sh(script: &str) -> Vec<Arc<str>> {
+    names_in(script, &[Template::plain("sh")])
 }
 
 /// The words of a script that may be values: after `$` or `${` for a shell of the Bourne family, any word for

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::source::Spanned;
-use crate::base::value::{Part, Template};
+use crate::base::value::Template;
 use crate::plan::world::World;
 use crate::xecfile::model::{FileScope, Late, LetValue};
 
@@ -72,6 +72,16 @@ pub struct FileValues {
 }
 
 impl FileValues {
+    /// What can be said of a `let` of this file.
+    pub fn get(&self, name: &str) -> Option<&Known> {
+        self.lets.iter().rev().find(|(given, _)| **given == *name).map(|(_, known)| known)
+    }
+
+    /// The variables that the file declares.
+    pub fn env(&self) -> &[(Arc<str>, String)] {
+        &self.env
+    }
+
     /// Reads `env` and `let`s in order, so that later ones may name earlier ones.
     ///
     /// # Errors
@@ -150,8 +160,7 @@ impl Values<'_> {
         if known.iter().any(|(_, known)| *known == Known::Late) {
             return Ok(Known::Late);
         }
-        if let ([(name, Known::Value(list @ Value::List(_)))], true) = (&known[..], is_bare_hole(&text.value)) {
-            debug_assert!(!name.is_empty());
+        if let ([(_, Known::Value(list @ Value::List(_)))], true) = (&known[..], text.value.bare_hole().is_some()) {
             return Ok(Known::Value(list.clone()));
         }
         let lookup = |name: &str| match known.iter().find(|(given, _)| **given == *name) {
@@ -200,10 +209,6 @@ impl Values<'_> {
             }
         }
     }
-}
-
-fn is_bare_hole(text: &Template) -> bool {
-    matches!(&*text.parts, [Part::Hole { default: None, filters, .. }] if filters.is_empty())
 }
 
 /// The problem of a hole that nothing fills.

@@ -1,5 +1,5 @@
-//! From a command of the plan to what a target is asked to do: every `${…}` filled, every path whole.
-//! Knows nothing of processes; it is given the environment it reads.
+//! From a command of the plan to what a target is asked to do: every `${…}` filled, every path whole, and of all
+//! values just those handed over that the script names. Knows nothing of processes.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -7,20 +7,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
-use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::did_you_mean;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::{Command, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::LeafId;
+use crate::plan::ids::{InstanceId, LeafId};
+use crate::plan::values::Value;
+use crate::run::values::{CAPTURE_CAP, Scope, Store};
+use crate::xecfile::model::FileId;
+
+/// The largest value that goes by environment: more of it breaks `execve`.
+const LARGEST_VARIABLE: usize = 100 * 1024;
 
 /// What a run is surrounded by: read once, before it begins.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     /// The environment that xec was started with.
     pub env: HashMap<OsString, OsString>,
-    /// The directory of the file: `XEC_ROOT`, and what every `cwd` is against.
+    /// What each file's `dotenv` adds, where that environment says nothing.
+    pub dotenv: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    /// The directory of the first file: `XEC_ROOT`.
     pub root: PathBuf,
     /// Names this run.
     pub run: Arc<str>,
@@ -28,106 +34,190 @@ pub struct Surroundings {
     pub merge: bool,
 }
 
-/// All that is wrong with the commands of a plan and can be known before one runs.
-pub fn check(plan: &Plan, around: &Surroundings) -> Vec<Problem> {
-    plan.defs.commands.iter().filter_map(|command| fill(command, around).err()).map(|problem| *problem).collect()
+impl Surroundings {
+    /// A variable that xec was started with, as text.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.env.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
+    }
 }
 
-/// What a target is asked for an attempt of a leaf.
+/// What a target is asked for an attempt of a leaf; `hook` has the values of the hook that it stands in.
 ///
 /// # Errors
-/// A value that is named and not there.
-pub fn spec(plan: &Plan, leaf: LeafId, attempt: u32, around: &Surroundings) -> Result<CommandSpec, Box<Problem>> {
+/// A value that is named and not there, or too large: in words.
+pub fn spec(
+    plan: &Plan,
+    leaf: LeafId,
+    attempt: u32,
+    around: &Surroundings,
+    store: &Store,
+    hook: &[(Arc<str>, Value)],
+) -> Result<CommandSpec, String> {
     let command = plan.command(leaf);
-    let label = &plan.instance(plan.leaf(leaf).instance).label;
-    let Filled { program, env, cwd } = fill(command, around)?;
-    let attempt = attempt.to_string();
-    let root = around.root.as_os_str();
-    let own: [(&str, &OsStr); 6] = [
-        ("XEC", OsStr::new("1")),
-        ("XEC_TASK", OsStr::new(&*label.task)),
-        ("XEC_INSTANCE", OsStr::new(&*label.instance)),
-        ("XEC_ROOT", root),
-        ("XEC_RUN_ID", OsStr::new(&*around.run)),
-        ("XEC_ATTEMPT", OsStr::new(&attempt)),
-    ];
-    let own = own.into_iter().map(|(name, value)| (OsString::from(name), Some(value.to_owned())));
-    let (stdin, stdout, stderr) = match command.interactive {
-        true => (Stdin::Terminal, Sink::Inherit, Sink::Inherit),
-        false if around.merge => (Stdin::Null, Sink::Report, Sink::WithStdout),
-        false => (Stdin::Null, Sink::Report, Sink::Report),
+    let instance = plan.leaf(leaf).instance;
+    let scope = store.scope(plan, around, instance).with(hook);
+    let fill = Fill { command, around, scope };
+    let mut env = fill.env()?;
+    let program = fill.program(&env)?;
+    let cwd = match &command.cwd {
+        Some(cwd) => plan.defs.dirs[usize::from(command.file.0)].join(fill.flat(cwd, &env)?),
+        None => plan.defs.dirs[usize::from(command.file.0)].clone(),
+    };
+    let stdin = match &command.stdin {
+        Some(text) => Stdin::Bytes(fill.flat(text, &env)?.into_bytes().into()),
+        None if command.interactive => Stdin::Terminal,
+        None => Stdin::Null,
+    };
+    if let Program::Script { .. } = program {
+        fill.export(&mut env)?;
+    }
+    env.extend(own(plan, instance, attempt, around));
+    let (stdout, stderr) = match (&command.capture, command.interactive) {
+        (Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
+        (None, true) => (Sink::Inherit, Sink::Inherit),
+        (None, false) if around.merge => (Sink::Report, Sink::WithStdout),
+        (None, false) => (Sink::Report, Sink::Report),
     };
     Ok(CommandSpec {
         program,
         cwd,
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).chain(own).collect(),
+        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
         stdin,
         stdout,
         stderr,
-        grace: command.grace,
+        grace: plan.leaf(leaf).grace,
     })
 }
 
-/// A command with every hole filled.
-struct Filled {
-    program: Program,
-    env: Vec<(OsString, OsString)>,
-    cwd: PathBuf,
+/// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`.
+pub fn script(plan: &Plan, file: FileId, instance: Option<InstanceId>, text: &Arc<str>, around: &Surroundings, store: &Store) -> CommandSpec {
+    let mut env: Vec<(OsString, OsString)> = dotenv(around, file);
+    for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
+        env.push((OsString::from(&**name), value.into()));
+    }
+    if let Some(instance) = instance {
+        let scope = store.scope(plan, around, instance);
+        for name in crate::plan::defs::names_in_sh(text) {
+            if let Some(value) = scope.spelled(&name) {
+                env.push((OsString::from(&*name), value.flat().into()));
+            }
+        }
+        env.extend(own(plan, instance, 1, around));
+    }
+    CommandSpec {
+        program: Program::Script { shell: ["sh", "-eu", "-c"].map(OsString::from).into(), text: text.clone(), args: Vec::new() },
+        cwd: plan.defs.dirs[usize::from(file.0)].clone(),
+        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+        stdin: Stdin::Null,
+        stdout: Sink::Capture(CAPTURE_CAP),
+        stderr: Sink::Report,
+        grace: crate::plan::defs::DEFAULT_GRACE,
+    }
 }
 
-fn fill(command: &Command, around: &Surroundings) -> Result<Filled, Box<Problem>> {
-    let mut env: Vec<(OsString, OsString)> = Vec::with_capacity(command.env.len());
-    for entry in command.env.iter() {
-        let value = expand(&entry.value, &env, around)?;
-        env.push((OsString::from(&*entry.name.value), value.into()));
-    }
-    let program = match &command.work {
-        Work::Run(text) => {
-            let words = command.shell.iter().map(|word| Spanned::new(word.clone(), command.span));
-            let shell: Result<Vec<OsString>, Box<Problem>> =
-                words.map(|word| Ok(expand(&word, &env, around)?.into())).collect();
-            Program::Script { shell: shell?.into(), text: text.clone(), args: Vec::new() }
-        }
-        Work::Exec(words) => {
-            let words: Result<Vec<OsString>, Box<Problem>> =
-                words.iter().map(|word| Ok(expand(word, &env, around)?.into())).collect();
-            Program::Words(words?)
-        }
-    };
-    let cwd = match &command.cwd {
-        Some(cwd) => around.root.join(expand(cwd, &env, around)?),
-        None => around.root.clone(),
-    };
-    Ok(Filled { program, env, cwd })
+fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
+    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
+    let missing = declared.filter(|(name, _)| !around.env.contains_key(OsStr::new(&**name)));
+    missing.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))).collect()
 }
 
-/// Fills a text from what is in scope: `env.NAME`, as declared so far or else as xec was given it.
-fn expand(
-    text: &Spanned<Template>,
-    env: &[(OsString, OsString)],
-    around: &Surroundings,
-) -> Result<String, Box<Problem>> {
-    if let Some(plain) = text.value.as_text() {
-        return Ok(plain.to_string());
+/// What xec itself says to every process.
+fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> [(OsString, OsString); 6] {
+    let label = &plan.instance(instance).label;
+    [
+        ("XEC".into(), "1".into()),
+        ("XEC_TASK".into(), OsString::from(&*label.task)),
+        ("XEC_INSTANCE".into(), OsString::from(&*label.instance)),
+        ("XEC_ROOT".into(), around.root.clone().into()),
+        ("XEC_RUN_ID".into(), OsString::from(&*around.run)),
+        ("XEC_ATTEMPT".into(), attempt.to_string().into()),
+    ]
+}
+
+/// A command that is being filled.
+struct Fill<'f> {
+    command: &'f Command,
+    around: &'f Surroundings,
+    scope: Scope<'f>,
+}
+
+impl Fill<'_> {
+    /// The declared environment, outermost first; an entry may name those before it.
+    fn env(&self) -> Result<Vec<(OsString, OsString)>, String> {
+        let mut env = dotenv(self.around, self.command.file);
+        for entry in self.command.env.iter() {
+            let value = self.flat(&entry.value, &env)?;
+            env.push((OsString::from(&*entry.name.value), value.into()));
+        }
+        Ok(env)
     }
-    let lookup = |name: &str| {
-        let wanted = OsStr::new(name.strip_prefix("env.")?);
-        let declared = env.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value);
-        let found = declared.or_else(|| around.env.get(wanted))?;
-        Some(found.to_string_lossy().into_owned())
-    };
-    text.value.expand(&lookup).map_err(|unknown| {
-        let name = unknown.name.strip_prefix("env.").unwrap_or(&unknown.name);
-        let known = around.env.keys().filter_map(|name| name.to_str());
-        let default = format!("`${{{}:-…}}` gives it a value where it is not set", unknown.name);
-        let help = match did_you_mean(name, known) {
-            Some(near) => format!("{near} {default}"),
-            None => default,
+
+    fn program(&self, env: &[(OsString, OsString)]) -> Result<Program, String> {
+        match &self.command.work {
+            Work::Run(text) => {
+                let place = |word: &Template| Spanned::new(word.clone(), self.command.span);
+                let shell: Result<Vec<OsString>, String> =
+                    self.command.shell.iter().map(|word| Ok(self.flat(&place(word), env)?.into())).collect();
+                let args = match &self.command.args {
+                    Some(text) => self.words(text, env)?,
+                    None => Vec::new(),
+                };
+                Ok(Program::Script { shell: shell?.into(), text: text.clone(), args })
+            }
+            Work::Exec(written) => {
+                let mut words = Vec::with_capacity(written.len());
+                for word in written.iter() {
+                    words.extend(self.words(word, env)?);
+                }
+                match words.is_empty() {
+                    true => Err("there is no program to execute".to_owned()),
+                    false => Ok(Program::Words(words)),
+                }
+            }
+            Work::Wait(_) => Err("waiting is no command".to_owned()),
+        }
+    }
+
+    /// A word: a list alone in it becomes several, everything else stays one.
+    fn words(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Vec<OsString>, String> {
+        Ok(match self.value(text, env)? {
+            Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
+            Value::Text(text) => vec![OsString::from(&*text)],
+        })
+    }
+
+    fn flat(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<String, String> {
+        Ok(self.value(text, env)?.flat())
+    }
+
+    fn value(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Value, String> {
+        let declared = |name: &str| {
+            let found = env.iter().rev().find(|(given, _)| given == OsStr::new(name));
+            found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        Box::new(
-            Problem::error(Code::UnknownValue, format!("the environment variable `{name}` is not set"))
-                .at(text.span, "it is used here")
-                .help(help),
-        )
-    })
+        match self.scope.text_with(text, &declared) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Ok(Value::text("")),
+            Err(name) => Err(match name.strip_prefix("env.") {
+                Some(variable) => format!("the environment variable `{variable}` is not set"),
+                None => format!("`{name}` has no value here"),
+            }),
+        }
+    }
+
+    /// The values that the script names, and no others; what has no value stays unset, so that `-u` speaks up.
+    fn export(&self, env: &mut Vec<(OsString, OsString)>) -> Result<(), String> {
+        for name in self.command.names.iter() {
+            let Some(value) = self.scope.spelled(name) else { continue };
+            let value = value.flat();
+            if value.len() > LARGEST_VARIABLE {
+                return Err(format!("`{name}` is larger than 100 KiB: hand it over by stdin \"${{{name}}}\""));
+            }
+            if value.contains('\0') {
+                return Err(format!("`{name}` holds a NUL byte, which no environment can"));
+            }
+            env.push((OsString::from(&**name), value.into()));
+        }
+        Ok(())
+    }
 }

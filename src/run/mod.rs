@@ -14,6 +14,8 @@ pub mod dispatch;
 pub mod job;
 pub mod limits;
 pub mod phase;
+pub mod probe;
 pub mod scheduler;
+pub mod values;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,216 @@
+//! The values of a run as they come to be: what steps keep, what instances are given late, where their temporary
+//! directories are. The dispatcher owns them; nobody else writes.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::base::command::Captures;
+use crate::base::source::Spanned;
+use crate::base::value::Template;
+use crate::plan::defs::Command;
+use crate::plan::graph::{Plan, TakeFrom};
+use crate::plan::ids::InstanceId;
+use crate::plan::values::{Bound, Known, Value};
+use crate::run::command::Surroundings;
+use crate::xecfile::model::{CaptureForm, FileId};
+
+/// The most that a step may keep.
+pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
+
+/// All values that came to be.
+#[derive(Debug, Default)]
+pub struct Store {
+    made: HashMap<(InstanceId, Arc<str>), Value>,
+    lets: HashMap<(FileId, Arc<str>), Value>,
+    succeeded: HashSet<InstanceId>,
+    temps: HashMap<InstanceId, Vec<TempDir>>,
+}
+
+impl Store {
+    /// An attempt of an instance begins: nothing of the last one is left, its late inputs are made, its temporary
+    /// directories are there.
+    ///
+    /// # Errors
+    /// A directory cannot be made.
+    pub fn open(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId) -> io::Result<()> {
+        let instance = plan.instance(id);
+        for (name, bound) in instance.inputs.iter() {
+            if let (Bound::Late(text), Some(caller)) = (bound, instance.caller) {
+                let made = self.scope(plan, around, caller).text(text);
+                if let Ok(Some(value)) = made {
+                    self.made.insert((id, name.clone()), value);
+                }
+            }
+        }
+        for name in plan.defs.tasks[instance.def.index()].temps.iter() {
+            let dir = tempfile::Builder::new().prefix("xec-").tempdir()?;
+            self.made.insert((id, name.clone()), Value::text(dir.path().to_string_lossy()));
+            self.temps.entry(id).or_default().push(dir);
+        }
+        Ok(())
+    }
+
+    /// It is over.
+    ///
+    /// # Errors
+    /// A temporary directory cannot be removed.
+    pub fn close(&mut self, plan: &Plan, id: InstanceId, succeeded: bool) -> io::Result<()> {
+        if succeeded {
+            self.succeeded.insert(id);
+        }
+        let mut result = Ok(());
+        for dir in self.temps.remove(&id).unwrap_or_default() {
+            result = result.and(dir.close());
+        }
+        for name in plan.defs.tasks[plan.instance(id).def.index()].temps.iter() {
+            self.made.remove(&(id, name.clone()));
+        }
+        result
+    }
+
+    /// A step has ended: what it keeps.
+    ///
+    /// # Errors
+    /// What it wrote is not what it should be.
+    pub fn keep(&mut self, command: &Command, id: InstanceId, code: i32, captures: &Captures) -> Result<(), String> {
+        if let Some(status) = &command.status {
+            self.made.insert((id, status.value.clone()), Value::text(code.to_string()));
+        }
+        let (Some(capture), Some(bytes)) = (&command.capture, &captures.stdout) else { return Ok(()) };
+        let text = std::str::from_utf8(bytes).map_err(|why| {
+            format!("what `{}` should keep is not UTF-8, from byte {}", capture.name.value, why.valid_up_to())
+        })?;
+        let value = match capture.form {
+            CaptureForm::Text => Value::text(text.trim_end_matches(['\n', '\r'])),
+            CaptureForm::Lines => Value::List(text.lines().map(Arc::from).collect()),
+            CaptureForm::Json => json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?,
+        };
+        self.made.insert((id, capture.name.value.clone()), value);
+        Ok(())
+    }
+
+    /// A `let` of a file has its value.
+    pub fn set_let(&mut self, file: FileId, name: Arc<str>, value: Value) {
+        self.lets.insert((file, name), value);
+    }
+
+    /// What an instance sees.
+    pub fn scope<'s>(&'s self, plan: &'s Plan, around: &'s Surroundings, id: InstanceId) -> Scope<'s> {
+        Scope { store: self, plan, around, id, extra: &[] }
+    }
+}
+
+/// What an instance sees.
+#[derive(Clone, Copy)]
+pub struct Scope<'s> {
+    store: &'s Store,
+    plan: &'s Plan,
+    around: &'s Surroundings,
+    id: InstanceId,
+    /// The values of a hook.
+    extra: &'s [(Arc<str>, Value)],
+}
+
+impl<'s> Scope<'s> {
+    /// The same, with the values of a hook.
+    pub fn with(self, extra: &'s [(Arc<str>, Value)]) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// The value of a name, if it has one by now.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let instance = self.plan.instance(self.id);
+        if let Some((_, value)) = self.extra.iter().find(|(given, _)| **given == *name) {
+            return Some(value.clone());
+        }
+        if let Some(value) = self.store.made.get(&(self.id, Arc::from(name))) {
+            return Some(value.clone());
+        }
+        if let Some((_, Bound::Static(value))) = instance.inputs.iter().rev().find(|(given, _)| **given == *name) {
+            return Some(value.clone());
+        }
+        if let Some(take) = instance.takes.iter().rev().find(|take| *take.here == *name) {
+            return self.taken(take);
+        }
+        self.of_file(self.plan.defs.tasks[instance.def.index()].file, name)
+    }
+
+    /// The values of all names that a script may spell with `_` for `-`.
+    pub fn spelled(&self, word: &str) -> Option<Value> {
+        if let Some(value) = self.get(word) {
+            return Some(value);
+        }
+        word.contains('_').then(|| self.get(&word.replace('_', "-"))).flatten()
+    }
+
+    fn taken(&self, take: &TakeFrom) -> Option<Value> {
+        let from = |id: &InstanceId| -> Option<Value> {
+            let axis = self.plan.instance(*id).inputs.iter().find(|(name, _)| *name == take.name);
+            match (self.store.made.get(&(*id, take.name.clone())), axis) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some((_, Bound::Static(value)))) => Some(value.clone()),
+                (None, _) => None,
+            }
+        };
+        if !take.list {
+            return take.from.first().and_then(from);
+        }
+        let succeeded = take.from.iter().filter(|id| self.store.succeeded.contains(id));
+        Some(Value::List(succeeded.filter_map(from).flat_map(|value| value.items()).collect()))
+    }
+
+    fn of_file(&self, file: FileId, name: &str) -> Option<Value> {
+        if let Some(value) = self.store.lets.get(&(file, Arc::from(name))) {
+            return Some(value.clone());
+        }
+        match self.plan.files.get(usize::from(file.0))?.get(name)? {
+            Known::Value(value) => Some(value.clone()),
+            Known::Late | Known::Unset => None,
+        }
+    }
+
+    /// What a text comes to, `None` where a value that it names is not there; a list stays one where the text is
+    /// nothing but its hole.
+    ///
+    /// # Errors
+    /// The name of the value that is not there.
+    pub fn text(&self, text: &Spanned<Template>) -> Result<Option<Value>, String> {
+        self.text_with(text, &|_| None)
+    }
+
+    /// The same; `env` knows the variables that were declared so far.
+    pub fn text_with(&self, text: &Spanned<Template>, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Value>, String> {
+        if let Some(plain) = text.value.as_text() {
+            return Ok(Some(Value::Text(plain.clone())));
+        }
+        let get = |name: &str| match name.strip_prefix("env.") {
+            Some(variable) => env(variable).or_else(|| self.around.variable(variable)).map(Value::text),
+            None => self.get(name),
+        };
+        if let Some(name) = text.value.bare_hole() {
+            return get(name).map(Some).ok_or_else(|| name.to_string());
+        }
+        let lookup = |name: &str| get(name).map(|value| value.flat());
+        match text.value.expand(&lookup) {
+            Ok(text) => Ok(Some(Value::text(text))),
+            Err(unknown) => Err(unknown.name.to_string()),
+        }
+    }
+}
+
+/// The items of a JSON array, or the text of anything else.
+fn json(text: &str) -> Result<Value, serde_json::Error> {
+    let shown = |value: &serde_json::Value| -> Arc<str> {
+        match value {
+            serde_json::Value::String(text) => text.as_str().into(),
+            other => other.to_string().into(),
+        }
+    };
+    Ok(match serde_json::from_str::<serde_json::Value>(text)? {
+        serde_json::Value::Array(items) => Value::List(items.iter().map(shown).collect()),
+        other => Value::Text(shown(&other)),
+    })
+}
