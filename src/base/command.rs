@@ -110,6 +110,17 @@ pub enum NotStarted {
     Failed(String),
 }
 
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (NotStarted::Scarce(why)
+        | NotStarted::Missing(why)
+        | NotStarted::Denied(why)
+        | NotStarted::Unreachable(why)
+        | NotStarted::Failed(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// What a process tree used, as far as the kernel counted it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Usage {

@@ -285,6 +285,11 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// Something went wrong that fails nothing by itself.
+    Trouble {
+        /// What.
+        why: String,
+    },
     /// Ctrl-Z: everything stands still from here to [`Event::Resumed`].
     Suspended,
     /// `fg`.

@@ -170,6 +170,21 @@ pub struct Command {
     pub args: Option<Spanned<Template>>,
 }
 
+impl Command {
+    /// The values that it names anywhere.
+    pub fn value_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.names.to_vec();
+        let mut add = |text: &Template| names.extend(text.names().cloned());
+        if let Work::Exec(words) = &self.work {
+            words.iter().for_each(|word| add(&word.value));
+        }
+        self.env.iter().for_each(|entry| add(&entry.value.value));
+        self.shell.iter().for_each(&mut add);
+        [&self.cwd, &self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
+        names
+    }
+}
+
 /// What a command does.
 #[derive(Clone, Debug)]
 pub enum Work {

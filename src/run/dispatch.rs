@@ -12,16 +12,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::diagnostic::Problem;
-use crate::base::event::{Event, JobId, Level, Message, Reason};
+use crate::base::command::{NotStarted, Outcome};
+use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::graph::Plan;
-use crate::plan::ids::{LeafId, ScopeId};
+use crate::plan::graph::{Guard, Plan};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
-use crate::run::scheduler::{Action, Input, Scheduler, TimerKey};
+use crate::run::probe::{self, Probe, Question, Questions, Said, Start, Waiting, World};
+use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::values::Store;
 
 /// A word from outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +65,8 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let Dispatch { plan, target, around, output, suspend } = dispatch;
-    let scheduler = Scheduler::new(plan.clone());
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+    let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let loop_ = Loop {
         scheduler,
@@ -75,7 +78,10 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         suspend,
         news_tx,
         controls: HashMap::new(),
+        store: Store::default(),
+        questions: Questions::default(),
         timers: BinaryHeap::new(),
+        leaves: HashMap::new(),
         ending: None,
     };
     loop_.run(news, orders).await
@@ -99,7 +105,10 @@ struct Loop {
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
     news_tx: UnboundedSender<News>,
     controls: HashMap<JobId, Handle>,
+    store: Store,
+    questions: Questions,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
+    leaves: HashMap<JobId, LeafId>,
     ending: Option<Ending>,
 }
 
@@ -134,13 +143,18 @@ impl Loop {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Cancel(reason, level) => self.feed(Input::Cancel(ScopeId::RUN, reason, level)),
+            Order::Cancel(reason, level) => {
+                self.questions.signal_all(signal_for(reason, level));
+                self.feed(Input::Cancel(ScopeId::RUN, reason, level));
+            }
             Order::Suspend => {
+                self.questions.signal_all(Signal::Stop);
                 self.clock.stop();
                 self.tell(Event::Suspended);
                 self.signal_all(Signal::Stop);
                 (self.suspend)().await;
                 self.signal_all(Signal::Continue);
+                self.questions.signal_all(Signal::Continue);
                 self.clock.resume();
                 self.tell(Event::Resumed);
             }
@@ -159,8 +173,11 @@ impl Loop {
             }
             News::Ended(job, end) => {
                 self.controls.remove(&job);
+                let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Asked(job, control) => self.questions.started(job, control),
+            News::Answered(job, said) => self.answered(job, said),
         }
     }
 
@@ -182,6 +199,9 @@ impl Loop {
             match action {
                 Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
                 Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
+                Action::Probe(scope) => self.probe(scope),
+                Action::Open(instance) => self.open(instance),
+                Action::Close(instance, succeeded) => self.close(instance, succeeded),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
@@ -194,11 +214,29 @@ impl Loop {
         }
     }
 
-    fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: crate::base::event::Waits) {
-        self.controls.insert(id, Handle::default());
+    /// Starts a job, once every `let` that it names has its value.
+    fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
+        self.controls.entry(id).or_default();
+        let start = Start { id, leaf, attempt, waits };
+        let (plan, around) = (self.plan.clone(), self.around.clone());
+        let names = plan.command(leaf).value_names();
+        let missing = probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
+        let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
+        let waiting = Waiting::Let { file, name: name.clone() };
+        if self.questions.join(&waiting, start) {
+            return;
+        }
+        let question = probe::let_question(&plan, file, &script, &around, &self.store);
+        let job = self.questions.next(waiting, Some(start));
+        self.ask(job, question);
+    }
+
+    fn begin(&mut self, start: Start) {
+        let Start { id, leaf, attempt, waits } = start;
+        self.leaves.insert(id, leaf);
         let step = Arc::new(self.plan.step_label(leaf));
-        let spec =
-            command::spec(&self.plan, leaf, attempt, &self.around).map_err(|problem: Box<Problem>| problem.message);
+        let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
+        let spec = command::spec(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let job = Job { id, step, attempt, waits, spec };
         tokio::task::spawn_local(job::run(
             job,
@@ -209,7 +247,94 @@ impl Loop {
         ));
     }
 
+    /// What a job that is over leaves for others.
+    fn keep(&mut self, job: JobId, mut end: JobEnd) -> JobEnd {
+        let Some(leaf) = self.leaves.remove(&job) else { return end };
+        let (command, instance) = (self.plan.command(leaf), self.plan.leaf(leaf).instance);
+        if let Err(why) = self.store.keep(command, instance, end.outcome.code(), &end.captures) {
+            end.bad_value = Some(why);
+        }
+        end
+    }
+
+    fn open(&mut self, instance: InstanceId) {
+        if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
+            // Its steps will say that the value is not there; this says why.
+            self.tell(Event::Trouble { why: format!("cannot make a temporary directory: {why}") });
+        }
+    }
+
+    fn close(&mut self, instance: InstanceId, succeeded: bool) {
+        if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
+            self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
+        }
+    }
+
+    /// Asks whether a scope has to run; the next script of it, if there is one, is asked when the last has answered.
+    fn probe(&mut self, scope: ScopeId) {
+        let plan = self.plan.clone();
+        let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
+        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else { return };
+        let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
+        let around = self.around.clone();
+        let world = World {
+            scope: self.store.scope(&plan, &around, instance),
+            around: &around,
+            dir: &plan.defs.dirs[usize::from(file.0)],
+        };
+        match Probe::look(conditions, &world) {
+            Ok(probe) => self.probe_on(scope, probe),
+            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+        }
+    }
+
+    fn probe_on(&mut self, scope: ScopeId, probe: Probe) {
+        let Some((condition, line, script)) = probe.next() else {
+            return self.feed(Input::Probed(scope, Ok(probe.answer().unwrap_or(true))));
+        };
+        let question = probe::question(&self.plan, scope, &script, &self.around, &self.store);
+        let job = self.questions.next(Waiting::Probe { scope, probe, condition, line }, None);
+        self.ask(job, question);
+    }
+
+    fn ask(&mut self, job: JobId, question: Question) {
+        let (target, news) = (self.target.clone(), self.news_tx.clone());
+        tokio::task::spawn_local(async move {
+            let said = probe::ask(question, target, job, &news).await;
+            // Without a dispatcher there is no run.
+            let _ = news.send(News::Answered(job, said));
+        });
+    }
+
+    fn answered(&mut self, job: JobId, said: Said) {
+        let Some((waiting, starts)) = self.questions.answered(job) else { return };
+        match waiting {
+            Waiting::Probe { scope, mut probe, condition, line } => match said {
+                Ok((code, _)) => {
+                    probe.set(condition, line, code == 0);
+                    self.probe_on(scope, probe);
+                }
+                Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            },
+            Waiting::Let { file, name } => match said.and_then(probe::let_value) {
+                Ok(value) => {
+                    self.store.set_let(file, name, value);
+                    starts.into_iter().for_each(|start| self.start(start.id, start.leaf, start.attempt, start.waits));
+                }
+                Err(why) => {
+                    for start in starts {
+                        self.controls.remove(&start.id);
+                        let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.clone())));
+                        end.bad_value = Some(format!("`let {name}`: {why}"));
+                        self.feed(Input::Ended(start.id, end));
+                    }
+                }
+            },
+        }
+    }
+
     fn signal(&mut self, job: JobId, signal: Signal) {
+        self.questions.signal(job, signal);
         let Some(handle) = self.controls.get_mut(&job) else { return };
         match &handle.control {
             Some(control) => control(signal),

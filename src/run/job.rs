@@ -12,6 +12,7 @@ use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{Finished, JobCx, Running, Signal, Target};
 use crate::run::clock::RunClock;
+use crate::run::probe::Said;
 use crate::run::scheduler::JobEnd;
 
 /// Sends signals to a job.
@@ -23,6 +24,10 @@ pub enum News {
     Started(JobId, Control),
     /// It is over.
     Ended(JobId, JobEnd),
+    /// A question is being asked, and can be ended by this.
+    Asked(JobId, Control),
+    /// A question was answered.
+    Answered(JobId, Said),
 }
 
 /// All that a job needs.

@@ -92,6 +92,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a `let` of a file has its value.
+    pub fn has_let(&self, file: FileId, name: &str) -> bool {
+        self.lets.contains_key(&(file, Arc::from(name)))
+    }
+
     /// A `let` of a file has its value.
     pub fn set_let(&mut self, file: FileId, name: Arc<str>, value: Value) {
         self.lets.insert((file, name), value);

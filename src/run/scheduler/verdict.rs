@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::event::{Counts, Culprit, Event, Failure, Level, Reason, SkipReason, Verdict};
+use crate::base::event::{Counts, Culprit, Event, Failure, JobId, Level, Reason, SkipReason, Verdict};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
-use crate::plan::ids::{ScopeId, VertexId};
+use crate::plan::ids::{LeafId, ScopeId, VertexId};
+use crate::plan::values::Value;
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, End, Scheduler};
 
@@ -160,6 +161,41 @@ impl Scheduler {
         count(&mut self.counts, &verdict);
         let task = self.plan.instance(instance).label.clone();
         out.push(Action::Emit(Event::TaskFinished { task, verdict, duration: std::time::Duration::ZERO }));
+    }
+
+    /// What a leaf in a hook may know of what it follows; nothing for any other leaf.
+    pub fn hook_values(&self, leaf: LeafId, last_errors: &dyn Fn(JobId) -> String) -> Vec<(Arc<str>, Value)> {
+        let mut at = Some(self.plan.leaf(leaf).scope);
+        while let Some(id) = at.filter(|id| !self.plan.scope(*id).is_hook) {
+            at = self.plan.scope(id).parent;
+        }
+        let Some(scope) = at.and_then(|hook| self.plan.scope(hook).parent) else { return Vec::new() };
+        let status = match self.scopes[scope.index()].body {
+            Some(End::Ok) => "success",
+            Some(End::Cancelled(_)) => "cancelled",
+            _ => "failed",
+        };
+        let (mut names, mut error): (Vec<Arc<str>>, String) = (Vec::new(), String::new());
+        let range = self.plan.scope(scope).vertices.clone();
+        for vertex in self.failures.iter().filter(|vertex| range.contains(&vertex.0)) {
+            let Vertex::Leaf(failed) = self.plan.vertices[vertex.index()] else { continue };
+            let name = self.plan.instance(self.plan.leaf(failed).instance).label.instance.clone();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            if let Some((job, _)) = self.ends.get(vertex) {
+                error = last_errors(*job);
+            }
+        }
+        let duration = self.now.saturating_sub(self.scopes[scope.index()].entered);
+        [
+            ("xec_status", Value::text(status)),
+            ("xec_failed", Value::List(names.into())),
+            ("xec_error", Value::text(error)),
+            ("xec_duration", Value::text(crate::base::duration::show(duration))),
+        ]
+        .map(|(name, value)| (Arc::from(name), value))
+        .to_vec()
     }
 
     fn verdict(&self, scope: ScopeId, end: End) -> Verdict {
