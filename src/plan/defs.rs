@@ -208,9 +208,24 @@ impl Lower<'_> {
         let defaults = &self.file.files[0].defaults;
         let policy = Policy {
             on_error: ambient.on_error,
-            optional: task.settings.optional.as_ref().or(defaults.optional.as_ref()).is_some_and(|set| now(&set.value, false)),
-            timeout: task.settings.timeout.as_ref().or(defaults.timeout.as_ref()).map(|limit| now(&limit.value, Duration::MAX)),
-            jobs: task.settings.jobs.as_ref().or(defaults.jobs.as_ref()).map(|width| now(&width.value, Width::Count(0))),
+            optional: task
+                .settings
+                .optional
+                .as_ref()
+                .or(defaults.optional.as_ref())
+                .is_some_and(|set| now(&set.value, false)),
+            timeout: task
+                .settings
+                .timeout
+                .as_ref()
+                .or(defaults.timeout.as_ref())
+                .map(|limit| now(&limit.value, Duration::MAX)),
+            jobs: task
+                .settings
+                .jobs
+                .as_ref()
+                .or(defaults.jobs.as_ref())
+                .map(|width| now(&width.value, Width::Count(0))),
         };
         TaskDef {
             label: Arc::new(TaskLabel {
@@ -247,6 +262,7 @@ impl Lower<'_> {
             StepKind::Parallel(steps) => {
                 NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
+            StepKind::Wait(_) => NodeKind::Sequence(Vec::new()),
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id),
                 None => NodeKind::Sequence(Vec::new()),

@@ -58,8 +58,8 @@ fn times_of(target: &FakeTarget, wanted: impl Fn(&What) -> bool) -> Vec<Duration
 #[test]
 fn a_timeout_then_the_grace_then_the_kill() {
     let plan = plan_of("t", |task| {
-        task.settings.timeout = Some(crate::run::testing::at(50 * MS));
-        task.settings.grace = Some(crate::run::testing::at(20 * MS));
+        task.settings.timeout = Some(crate::run::testing::at(crate::xecfile::model::Late::Now(50 * MS)));
+        task.settings.grace = Some(crate::run::testing::at(crate::xecfile::model::Late::Now(20 * MS)));
     });
     let target = Rc::new(FakeTarget::new(|_, _| Act::ok(9_000 * MS).stubborn()));
     let (ending, _) = ran(plan, target.clone(), Vec::new(), Duration::ZERO);
@@ -70,14 +70,18 @@ fn a_timeout_then_the_grace_then_the_kill() {
 
 #[test]
 fn the_time_before_the_process_is_there_does_not_count() {
-    let plan = plan_of("t", |task| task.settings.timeout = Some(crate::run::testing::at(50 * MS)));
+    let plan = plan_of("t", |task| {
+        task.settings.timeout = Some(crate::run::testing::at(crate::xecfile::model::Late::Now(50 * MS)))
+    });
     let target = Rc::new(FakeTarget::new(|_, _| Act { start: 500 * MS, ..Act::ok(49 * MS) }));
     assert_eq!(ran(plan, target, Vec::new(), Duration::ZERO).0.code, 0);
 }
 
 #[test]
 fn clocks_stand_still_while_everything_is_stopped() {
-    let plan = plan_of("t", |task| task.settings.timeout = Some(crate::run::testing::at(50 * MS)));
+    let plan = plan_of("t", |task| {
+        task.settings.timeout = Some(crate::run::testing::at(crate::xecfile::model::Late::Now(50 * MS)))
+    });
     let target = Rc::new(FakeTarget::new(|_, _| Act::ok(9_000 * MS)));
     let (ending, told) = ran(plan, target.clone(), vec![(20 * MS, Order::Suspend)], 1_000 * MS);
     assert_eq!(ending.code, 124);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::source::{Span, Spanned};
 use crate::plan::compile::{Request, compile};
 use crate::plan::graph::Plan;
-use crate::xecfile::model::{OnError, Reference, Settings, Step, StepKind, Task, Width, Xecfile};
+use crate::xecfile::model::{FileScope, Late, OnError, Reference, Settings, Step, StepKind, Task, Width, Xecfile};
 
 /// Decisions, one byte each; zero when there are none left.
 pub(crate) struct Tape<'b> {
@@ -37,7 +37,7 @@ fn name(task: usize) -> Arc<str> {
 }
 
 fn reference(task: usize) -> Reference {
-    Reference { task: at(name(task)) }
+    Reference::to(at(name(task)))
 }
 
 fn settings(tape: &mut Tape<'_>) -> Settings {
@@ -47,16 +47,16 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.on_error = Some(at(modes[tape.pick(3)]));
     }
     if tape.one_in(6) {
-        settings.optional = Some(at(true));
+        settings.optional = Some(at(Late::Now(true)));
     }
     if tape.one_in(5) {
-        settings.timeout = Some(at(Duration::from_millis(5 + tape.pick(60) as u64)));
+        settings.timeout = Some(at(Late::Now(Duration::from_millis(5 + tape.pick(60) as u64))));
     }
     if tape.one_in(5) {
-        settings.jobs = Some(at(Width::Count(1 + tape.pick(3) as u32)));
+        settings.jobs = Some(at(Late::Now(Width::Count(1 + tape.pick(3) as u32))));
     }
     if tape.one_in(5) {
-        settings.grace = Some(at(Duration::from_millis(tape.pick(10) as u64)));
+        settings.grace = Some(at(Late::Now(Duration::from_millis(tape.pick(10) as u64))));
     }
     settings
 }
@@ -71,25 +71,23 @@ fn steps(tape: &mut Tape<'_>, task: usize, depth: usize) -> Vec<Step> {
                 3 => StepKind::Parallel(steps(tape, task, depth - 1)),
                 _ => StepKind::Sequence(steps(tape, task, depth - 1)),
             };
-            Step { kind, settings: settings(tape), span: Span::default() }
+            Step { settings: settings(tape), ..Step::new(kind, Span::default()) }
         })
         .collect()
 }
 
 /// Up to six tasks; each needs, calls and follows only earlier ones, so there is no cycle.
 pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
-    let mut file = Xecfile::default();
+    let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
     for task in 0..1 + tape.pick(6) {
         let some = |tape: &mut Tape<'_>, chance| (0..task).filter(|_| tape.one_in(chance)).map(reference).collect();
         file.tasks.push(Task {
-            name: at(name(task)),
-            desc: None,
             needs: some(tape, 3),
             after: some(tape, 4),
             settings: settings(tape),
             body: steps(tape, task, 2),
-            span: Span::default(),
+            ..Task::new(at(name(task)), Span::default())
         });
     }
     file
@@ -111,18 +109,10 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
 
 /// The plan of one task with one step, and four slots.
 pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
-    let mut file = Xecfile::default();
+    let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
-    let step = Step { kind: StepKind::Run("true".into()), settings: Settings::default(), span: Span::default() };
-    let mut only = Task {
-        name: at(task.into()),
-        desc: None,
-        needs: Vec::new(),
-        after: Vec::new(),
-        settings: Settings::default(),
-        body: vec![step],
-        span: Span::default(),
-    };
+    let step = Step::new(StepKind::Run("true".into()), Span::default());
+    let mut only = Task { body: vec![step], ..Task::new(at(task.into()), Span::default()) };
     change(&mut only);
     file.tasks.push(only);
     let tasks = vec![task.to_owned()];

@@ -59,6 +59,7 @@ impl Check<'_, '_> {
                 StepKind::Run(text) => self.script(text, step.span),
                 StepKind::Exec(words) => words.iter().for_each(|word| self.template(&word.value, word.span)),
                 StepKind::Call(reference) => self.reference(reference),
+                StepKind::Wait(_) => {}
                 StepKind::Sequence(steps) | StepKind::Parallel(steps) => self.steps(steps),
             }
         }

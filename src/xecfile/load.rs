@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::diagnostic::{Code, Problem, Problems, Severity};
 use crate::base::source::{SourceId, SourceMap, Span};
 use crate::xecfile::cursor::Reader;
-use crate::xecfile::model::Xecfile;
+use crate::xecfile::model::{FileScope, Xecfile};
 use crate::xecfile::{check, decode, guard};
 
 /// The name that is looked for.
@@ -152,6 +152,7 @@ fn read_text(sources: SourceMap, source: SourceId, root: PathBuf, text: &str) ->
     }
     let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
     let decode::Decoded { defaults, env, tasks } = decoded;
-    let file = Xecfile { sources: sources.clone(), root, defaults, env, tasks };
+    let scope = FileScope { dir: root.clone(), defaults, env, ..FileScope::default() };
+    let file = Xecfile { sources: sources.clone(), root, files: vec![scope], tasks };
     Loaded { file: (!failed).then_some(file), sources, problems }
 }

@@ -8,7 +8,7 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::{Once, empty, unreachable_row, values};
-use crate::xecfile::model::{EnvEntry, Settings};
+use crate::xecfile::model::{EnvEntry, Late, Settings};
 use crate::xecfile::schema::Row;
 
 /// What xec sets itself for every process.
@@ -47,7 +47,10 @@ impl Bag {
                 "on-error" => settings.on_error = values::on_error(reader, row, value),
                 "timeout" => settings.timeout = values::span_of_time(reader, row, value),
                 "grace" => settings.grace = values::span_of_time(reader, row, value),
-                "optional" => settings.optional = values::boolean(reader, row, value),
+                "optional" => {
+                    settings.optional =
+                        values::boolean(reader, row, value).map(|set| Spanned::new(Late::Now(set.value), set.span))
+                }
                 "jobs" => settings.jobs = values::width(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),

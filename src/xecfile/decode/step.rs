@@ -42,7 +42,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         policy(reader, child, &mut bag);
     }
     cursor.finish(reader);
-    Some(Step { kind: kind?, settings: bag.settings, span })
+    Some(Step { settings: bag.settings, ..Step::new(kind?, span) })
 }
 
 /// A policy of a step that holds no steps.

@@ -8,13 +8,14 @@ use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::{Once, not_yet, row_of, step, values};
-use crate::xecfile::model::{Reference, Settings, Task};
+use crate::xecfile::model::{Reference, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Reads a task; `None` if it has no name to be known by.
 pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Task> {
     let name = name(reader, &mut cursor, row);
-    let mut parts = Parts { task: empty_task(span), bag: Bag::new(), once: Once::default() };
+    let mut parts =
+        Parts { task: Task::new(Spanned::new(Arc::from(""), span), span), bag: Bag::new(), once: Once::default() };
     for property in cursor.take_props() {
         child(reader, property, &mut parts);
     }
@@ -31,18 +32,6 @@ struct Parts {
     task: Task,
     bag: Bag,
     once: Once,
-}
-
-fn empty_task(span: Span) -> Task {
-    Task {
-        name: Spanned::new(Arc::from(""), span),
-        desc: None,
-        needs: Vec::new(),
-        after: Vec::new(),
-        settings: Settings::default(),
-        body: Vec::new(),
-        span,
-    }
 }
 
 fn name<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<Spanned<Arc<str>>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part};
 use crate::xecfile::load::read;
-use crate::xecfile::model::{EnvEntry, OnError, Settings, Step, StepKind, Width, Xecfile};
+use crate::xecfile::model::{EnvEntry, Late, OnError, Settings, Step, StepKind, Width, Xecfile};
 
 fn good(text: &str) -> Xecfile {
     let loaded = read(text);
@@ -34,6 +34,7 @@ fn body(steps: &[Step]) -> String {
             let words = words.iter().map(|word| word.value.as_text().map_or("?", |text| text).to_owned());
             words.collect::<Vec<_>>().join("|")
         }
+        StepKind::Wait(_) => "wait".to_owned(),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
         StepKind::Sequence(steps) => format!("({})", body(steps)),
         StepKind::Parallel(steps) => format!("[{}]", body(steps)),
@@ -44,13 +45,13 @@ fn body(steps: &[Step]) -> String {
 fn settings(settings: &Settings) -> String {
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        settings.timeout.map(|spanned| spanned.value),
-        settings.grace.map(|spanned| spanned.value),
+        settings.timeout.as_ref().map(|spanned| &spanned.value),
+        settings.grace.as_ref().map(|spanned| &spanned.value),
         settings.on_error.map(|spanned| spanned.value),
         settings.cwd.as_ref().map(|spanned| &spanned.value),
         settings.shell.as_ref().map(|spanned| &spanned.value),
-        settings.optional.map(|spanned| spanned.value),
-        settings.jobs.map(|spanned| spanned.value),
+        settings.optional.as_ref().map(|spanned| &spanned.value),
+        settings.jobs.as_ref().map(|spanned| &spanned.value),
         settings.interactive.map(|spanned| spanned.value),
         variables(&settings.env),
     )
@@ -69,11 +70,14 @@ fn a_whole_file() {
             }
             task lint; task clean; task gen; task old"##,
     );
-    assert_eq!(variables(&file.env), ["A=1"]);
-    assert_eq!(file.defaults.timeout.map(|spanned| spanned.value), Some(Duration::from_secs(600)));
-    assert_eq!(file.defaults.on_error.map(|spanned| spanned.value), Some(OnError::Drain));
-    let (place, build) = file.find("build").expect("there");
-    assert_eq!((place, build.desc.as_deref()), (0, Some("Compile")));
+    assert_eq!(variables(&file.files[0].env), ["A=1"]);
+    assert_eq!(
+        file.files[0].defaults.timeout.as_ref().map(|spanned| spanned.value.clone()),
+        Some(Late::Now(Duration::from_secs(600)))
+    );
+    assert_eq!(file.files[0].defaults.on_error.map(|spanned| spanned.value), Some(OnError::Drain));
+    let build = &file.tasks[0];
+    assert_eq!(build.desc.as_deref(), Some("Compile"));
     let names = |references: &[crate::xecfile::model::Reference]| {
         references.iter().map(|reference| reference.task.value.to_string()).collect::<Vec<_>>()
     };
@@ -117,7 +121,7 @@ fn values_keep_their_spelling() {
     let file = good(
         "env { A 3.10; B 0755; C 1_000; D 0x1F; E 1e3; F +5 }\ntask a { exec x 1.50 -0 \"\\u{41}\\\"\" #\"\\d\"# }",
     );
-    assert_eq!(variables(&file.env), ["A=3.10", "B=0755", "C=1_000", "D=0x1F", "E=1e3", "F=+5"]);
+    assert_eq!(variables(&file.files[0].env), ["A=3.10", "B=0755", "C=1_000", "D=0x1F", "E=1e3", "F=+5"]);
     assert_eq!(body(&file.tasks[0].body), "x|1.50|-0|A\"|\\d");
 }
 
@@ -161,7 +165,7 @@ fn templates_and_widths() {
         "task a jobs=\"cpus-1\" { cwd \"${env.HOME:-/}/x\"; shell bash -c; exec echo \"${env.A|stem}\" \"$${x}\" }",
     );
     let task = &file.tasks[0];
-    assert_eq!(task.settings.jobs.map(|spanned| spanned.value), Some(Width::CpusLess(1)));
+    assert_eq!(task.settings.jobs.as_ref().map(|spanned| spanned.value.clone()), Some(Late::Now(Width::CpusLess(1))));
     assert_eq!(task.settings.shell.as_ref().map(|shell| shell.value.len()), Some(2));
     let StepKind::Exec(words) = &task.body[0].kind else { panic!("exec") };
     let Part::Hole { filters, .. } = &words[1].value.parts[0] else { panic!("a hole") };

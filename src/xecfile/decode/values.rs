@@ -11,7 +11,7 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Reader, Value, ValueKind};
 use crate::xecfile::decode::not_yet;
 use crate::xecfile::guard::quote;
-use crate::xecfile::model::{OnError, Reference, Width};
+use crate::xecfile::model::{Late, OnError, Reference, Width};
 use crate::xecfile::schema::{Kind, Row};
 
 /// A string or a number in its spelling; a keyword is neither.
@@ -48,7 +48,7 @@ pub(super) fn reference(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Re
         not_yet(reader, value.span, &format!("`{name}` as the name of a task"));
         return None;
     }
-    Some(Reference { task: Spanned::new(Arc::from(name), value.span) })
+    Some(Reference::to(Spanned::new(Arc::from(name), value.span)))
 }
 
 /// A value of a policy that must be known before anything runs.
@@ -68,12 +68,12 @@ fn bad(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>, help: Option<Strin
 }
 
 /// `"5s"`.
-pub(super) fn span_of_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Duration>> {
+pub(super) fn span_of_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Duration>>> {
     let text = known(reader, row, value)?;
     let number = value.kind == ValueKind::Number;
     match duration::parse(text) {
         Ok(found) if !number && (row.name != "timeout" || !found.is_zero()) => {
-            return Some(Spanned::new(found, value.span));
+            return Some(Spanned::new(Late::Now(found), value.span));
         }
         _ if number || text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
             bad(reader, row, value, Some(format!("with its unit: {} \"{text}s\"", row.name)));
@@ -113,14 +113,16 @@ pub(super) fn on_error(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) ->
 }
 
 /// `4`, `"50%"`, `"cpus-1"`.
-pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Width>> {
+pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Width>>> {
     let text = known(reader, row, value)?;
     if text == "adaptive" {
         not_yet(reader, value.span, "`jobs adaptive`");
         return None;
     }
     match text.parse::<Width>() {
-        Ok(width) if matches!(value.kind, ValueKind::Text | ValueKind::Number) => Some(Spanned::new(width, value.span)),
+        Ok(width) if matches!(value.kind, ValueKind::Text | ValueKind::Number) => {
+            Some(Spanned::new(Late::Now(width), value.span))
+        }
         _ => {
             bad(reader, row, value, None);
             None

@@ -69,6 +69,13 @@ pub struct Reference {
     pub takes: Vec<Take>,
 }
 
+impl Reference {
+    /// All of a task.
+    pub fn to(task: Spanned<Arc<str>>) -> Self {
+        Self { task, bindings: Vec::new(), takes: Vec::new() }
+    }
+}
+
 /// A value for a name.
 #[derive(Clone, Debug)]
 pub struct Binding {

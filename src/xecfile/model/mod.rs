@@ -97,6 +97,30 @@ pub struct Task {
     pub span: Span,
 }
 
+impl Task {
+    /// A task of which nothing else is known.
+    pub fn new(name: Spanned<Arc<str>>, span: Span) -> Self {
+        Self {
+            file: FileId::default(),
+            name,
+            aliases: Vec::new(),
+            desc: None,
+            private: false,
+            confirm: None,
+            params: Vec::new(),
+            needs: Vec::new(),
+            after: Vec::new(),
+            matrix: None,
+            conditions: Vec::new(),
+            temps: Vec::new(),
+            settings: Settings::default(),
+            body: Vec::new(),
+            hooks: Hooks::default(),
+            span,
+        }
+    }
+}
+
 /// What follows a body that has begun, each a sequence; empty where nothing is written.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
@@ -130,6 +154,14 @@ pub struct Step {
     pub settings: Settings,
     /// The node without its children.
     pub span: Span,
+}
+
+impl Step {
+    /// A step of which nothing else is known.
+    pub fn new(kind: StepKind, span: Span) -> Self {
+        let (conditions, data, hooks) = (Vec::new(), Data::default(), Hooks::default());
+        Self { kind, conditions, data, hooks, settings: Settings::default(), span }
+    }
 }
 
 /// The values that a `run` or `exec` makes and takes.

@@ -212,7 +212,8 @@ impl std::str::FromStr for Share {
     /// Reads `4`, `90%` or `1/3`; a share is at most all.
     fn from_str(text: &str) -> Result<Self, ()> {
         let number = |text: &str| text.parse::<u32>().map_err(|_| ());
-        let part = |part: u32, whole: u32| if part <= whole && whole > 0 { Ok(Share::Part(part, whole)) } else { Err(()) };
+        let part =
+            |part: u32, whole: u32| if part <= whole && whole > 0 { Ok(Share::Part(part, whole)) } else { Err(()) };
         if let Some(percent) = text.strip_suffix('%') {
             part(number(percent)?, 100)
         } else if let Some((above, below)) = text.split_once('/') {
