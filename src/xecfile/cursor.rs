@@ -101,6 +101,11 @@ impl<'a> Value<'a> {
         Self { text, kind, span, repr }
     }
 
+    /// The name of a node, as a value.
+    pub(crate) fn of_name(cursor: &Cursor<'a>) -> Self {
+        Self { text: cursor.name, kind: ValueKind::Text, span: cursor.name_span, repr: cursor.name }
+    }
+
     /// Whether it is a string without quotes.
     pub(crate) fn is_bare(&self) -> bool {
         self.kind == ValueKind::Text && !self.repr.starts_with(['"', '#'])
@@ -210,6 +215,31 @@ impl<'a> Cursor<'a> {
     /// Its block; `None` if there is none, or it is empty.
     pub(crate) fn take_block(&mut self) -> Option<&'a [KdlNode]> {
         self.block.take().filter(|nodes| !nodes.is_empty())
+    }
+
+    /// Its properties and then the nodes of its block: the two spellings of one thing.
+    pub(crate) fn take_children(&mut self, reader: &mut Reader<'a>) -> Vec<Cursor<'a>> {
+        let mut children = self.take_props();
+        for node in self.take_block().unwrap_or_default() {
+            children.push(Cursor::new(reader, node));
+        }
+        children
+    }
+
+    /// How many properties it has, and nodes in its block.
+    pub(crate) fn count_children(&self) -> usize {
+        self.props.len() + self.block.map_or(0, <[KdlNode]>::len)
+    }
+
+    /// The node that its values spell: `when os linux` is `when { os linux }`.
+    pub(crate) fn take_line(&mut self) -> Option<Cursor<'a>> {
+        let mut values = self.take_args().into_iter();
+        let first = values.next()?;
+        let args: Vec<Value<'a>> = values.collect();
+        let end = args.last().map_or(first.span.end, |last| last.span.end);
+        let head = Span { end, ..first.span };
+        let (name, name_span) = (first.text, first.span);
+        Some(Cursor { name, name_span, head, property: false, args, props: Vec::new(), block: None })
     }
 
     /// Tells of everything that nobody took.

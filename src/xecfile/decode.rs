@@ -1,6 +1,11 @@
 //! From the document to [`Xecfile`]: what stands at the top of the file. All problems are told at once; what
 //! is wrong is left out of the result. Knows no IO.
 
+mod condition;
+mod data;
+mod edge;
+mod inputs;
+mod matrix;
 mod settings;
 mod step;
 mod syntax;
@@ -181,6 +186,20 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
             None
         }
     }
+}
+
+/// What a node says of itself, in either spelling, each with its row and at most once.
+fn details<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, place: Places) -> Vec<(&'static Row, Cursor<'a>)> {
+    let mut once = Once::default();
+    let mut out = Vec::new();
+    for child in cursor.take_children(reader) {
+        if let Some(row) = row_of(reader, &child, place)
+            && once.check(reader, row.name, &child)
+        {
+            out.push((row, child));
+        }
+    }
+    out
 }
 
 /// Something that only a later version knows the meaning of.

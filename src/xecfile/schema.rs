@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Places(u16);
+pub struct Places(u32);
 
 impl Places {
     /// The top of the file.
@@ -31,8 +31,28 @@ impl Places {
     pub const SERVICE: Places = Places(1 << 8);
     /// `when { … }` and `unless { … }`.
     pub const WHEN: Places = Places(1 << 9);
+    /// `param`.
+    pub const PARAM: Places = Places(1 << 10);
+    /// `flag`.
+    pub const FLAG: Places = Places(1 << 11);
+    /// `rest`.
+    pub const REST: Places = Places(1 << 12);
+    /// An axis of a matrix.
+    pub const AXIS: Places = Places(1 << 13);
+    /// `retry`.
+    pub const RETRY: Places = Places(1 << 14);
+    /// `capture`.
+    pub const CAPTURE: Places = Places(1 << 15);
+    /// `take`.
+    pub const TAKE: Places = Places(1 << 16);
+    /// `let`.
+    pub const LET: Places = Places(1 << 17);
+    /// `dotenv`.
+    pub const DOTENV: Places = Places(1 << 18);
+    /// `include` at the top of a file.
+    pub const INCLUDE: Places = Places(1 << 19);
 
-    const NAMES: [(Places, &'static str); 10] = [
+    const NAMES: [(Places, &'static str); 20] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -43,6 +63,16 @@ impl Places {
         (Places::HOST, "in `host`"),
         (Places::SERVICE, "in `service`"),
         (Places::WHEN, "in `when` and `unless`"),
+        (Places::PARAM, "on `param`"),
+        (Places::FLAG, "on `flag`"),
+        (Places::REST, "on `rest`"),
+        (Places::AXIS, "on an axis"),
+        (Places::RETRY, "on `retry`"),
+        (Places::CAPTURE, "on `capture`"),
+        (Places::TAKE, "on `take`"),
+        (Places::LET, "on `let`"),
+        (Places::DOTENV, "on `dotenv`"),
+        (Places::INCLUDE, "on `include`"),
     ];
 
     /// Both sets.
@@ -53,6 +83,11 @@ impl Places {
     /// Whether all of `other` is in here.
     pub const fn has(self, other: Places) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether the two have a place in common.
+    pub const fn overlaps(self, other: Places) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// For people: ``in a task, in a step``.
@@ -132,6 +167,8 @@ pub enum Role {
     Inherited,
     /// A policy for what it is written on.
     Acts,
+    /// A part of the one node that it is written on: `default` of a `param`.
+    Detail,
 }
 
 /// When the value must be known.
@@ -178,7 +215,7 @@ pub struct Row {
 impl Row {
     /// Whether it is a policy, and so can be written as a property too.
     pub fn is_setting(&self) -> bool {
-        self.role != Role::Node
+        matches!(self.role, Role::Inherited | Role::Acts)
     }
 }
 
@@ -209,7 +246,7 @@ pub fn names_at(place: Places, properties: bool) -> impl Iterator<Item = &'stati
 pub fn is_property(row: &Row) -> bool {
     row.args.max != Some(0)
         && row.args.min <= 1
-        && (row.is_setting() || matches!(row.name, "desc" | "alias" | "private"))
+        && (row.role != Role::Node || matches!(row.name, "desc" | "alias" | "private" | "confirm"))
 }
 
 /// One line of a table in the reference: name, arguments, default, meaning.

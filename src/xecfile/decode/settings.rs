@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
-use crate::xecfile::decode::{Once, empty, unreachable_row, values};
-use crate::xecfile::model::{EnvEntry, Late, Settings};
-use crate::xecfile::schema::Row;
+use crate::xecfile::decode::{Once, details, empty, unreachable_row, values};
+use crate::xecfile::model::{Backoff, EnvEntry, Retry, Settings};
+use crate::xecfile::schema::{Places, Row};
 
 /// What xec sets itself for every process.
 const OWN_VARIABLES: [&str; 6] = ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT"];
@@ -44,16 +45,24 @@ impl Bag {
             match row.name {
                 "cwd" => settings.cwd = values::template(reader, value),
                 "shell" => settings.shell = shell(reader, &cursor, &args),
-                "on-error" => settings.on_error = values::on_error(reader, row, value),
-                "timeout" => settings.timeout = values::span_of_time(reader, row, value),
-                "grace" => settings.grace = values::span_of_time(reader, row, value),
+                "on-error" => settings.on_error = values::choice(reader, row, value),
+                "priority" => settings.priority = values::number(reader, row, value),
+                "timeout" => settings.timeout = values::late_time(reader, row, value),
+                "grace" => settings.grace = values::late_time(reader, row, value),
                 "optional" => {
                     settings.optional =
-                        values::boolean(reader, row, value).map(|set| Spanned::new(Late::Now(set.value), set.span))
+                        values::late_boolean(reader, row, value)
                 }
                 "jobs" => settings.jobs = values::width(reader, row, value),
+                "require" => settings.require = values::share(reader, row, value),
+                "retry" => settings.retry = retry(reader, &mut cursor, row, value),
+                "leave" => settings.leave = values::boolean(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),
+            }
+            if value.text == "adaptive" && row.name == "jobs" {
+                // What belongs to it is as unknown as it is.
+                cursor.take_children(reader);
             }
         }
         cursor.finish(reader);
@@ -125,6 +134,31 @@ impl Bag {
         }
         self.settings.env.push(EnvEntry { name: Spanned::new(name, at), value: template });
     }
+}
+
+/// `retry 3 delay="1s" backoff=exponential`.
+fn retry<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &Row,
+    value: &Value<'_>,
+) -> Option<Spanned<Retry>> {
+    let times = values::number::<u32>(reader, row, value)?;
+    let mut retry =
+        Retry { times: times.value, delay: Duration::ZERO, backoff: Backoff::default(), max: None, jitter: false };
+    for (row, mut detail) in details(reader, cursor, Places::RETRY) {
+        if let Some(value) = detail.arg(reader, row) {
+            match row.name {
+                "delay" => retry.delay = values::time(reader, row, &value)?.value,
+                "max" => retry.max = Some(values::time(reader, row, &value)?.value),
+                "backoff" => retry.backoff = values::choice(reader, row, &value)?.value,
+                "jitter" => retry.jitter = values::boolean(reader, row, &value)?.value,
+                _ => unreachable_row(reader, &detail),
+            }
+        }
+        detail.finish(reader);
+    }
+    Some(Spanned::new(retry, times.span))
 }
 
 /// The interpreter and its options, to which the text is added as one more word.

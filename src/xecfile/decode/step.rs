@@ -6,60 +6,138 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::decode::task::inputs;
-use crate::xecfile::decode::{empty, not_yet, row_of, unreachable_row, values};
+use crate::xecfile::decode::{Once, condition, data, edge, empty, not_yet, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
-use crate::xecfile::model::{Step, StepKind};
+use crate::xecfile::model::{Condition, Data, Hooks, Reference, Step, StepKind, Take};
 use crate::xecfile::schema::{Places, Row};
 
 /// Words that only a shell gives a meaning.
 const OPERATORS: [&str; 14] = ["&&", "||", "|", "|&", "&", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "1>&2"];
 
+/// What a step says besides what it does.
+struct Parts {
+    kind: &'static str,
+    bag: Bag,
+    data: Data,
+    conditions: Vec<Condition>,
+    hooks: Hooks,
+    takes: Vec<Take>,
+    once: Once,
+}
+
 /// Reads a step; `None` if it cannot be one.
 pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Option<Step> {
     let span = cursor.head;
-    let mut bag = Bag::new();
+    let mut parts = Parts {
+        kind: row.name,
+        bag: Bag::new(),
+        data: Data::default(),
+        conditions: Vec::new(),
+        hooks: Hooks::default(),
+        takes: Vec::new(),
+        once: Once::default(),
+    };
     let kind = match row.name {
         "run" => run(reader, &mut cursor, row).map(StepKind::Run),
         "exec" => exec(reader, &mut cursor, row),
         "call" => {
-            inputs(reader, &mut cursor);
+            let bindings = edge::bindings(reader, &mut cursor);
             let value = cursor.arg(reader, row);
-            value.and_then(|value| values::reference(reader, &value)).map(StepKind::Call)
+            let task = value.and_then(|value| values::task(reader, &value));
+            task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
-        "sequence" => group(reader, &mut cursor, row, &mut bag).map(StepKind::Sequence),
-        "parallel" => group(reader, &mut cursor, row, &mut bag).map(StepKind::Parallel),
+        "wait" => wait(reader, &mut cursor, row),
+        "sequence" | "on-success" | "on-failure" | "finally" => group(reader, &mut cursor, row, &mut parts).map(StepKind::Sequence),
+        "parallel" => group(reader, &mut cursor, row, &mut parts).map(StepKind::Parallel),
         _ => {
             unreachable_row(reader, &cursor);
             return None;
         }
     };
-    for property in cursor.take_props() {
-        policy(reader, property, &mut bag);
-    }
-    for node in cursor.take_block().unwrap_or_default() {
-        let child = Cursor::new(reader, node);
-        policy(reader, child, &mut bag);
+    for child in cursor.take_children(reader) {
+        if let Some(row) = row_of(reader, &child, Places::STEP) {
+            setting(reader, child, row, &mut parts);
+        }
     }
     cursor.finish(reader);
-    Some(Step { settings: bag.settings, ..Step::new(kind?, span) })
+    let mut kind = kind?;
+    if let StepKind::Call(reference) = &mut kind {
+        reference.takes = parts.takes;
+    }
+    let Parts { data, conditions, hooks, bag, .. } = parts;
+    Some(Step { kind, conditions, data, hooks, settings: bag.settings, span })
 }
 
-/// A policy of a step that holds no steps.
-fn policy<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, bag: &mut Bag) {
-    match row_of(reader, &cursor, Places::STEP) {
-        Some(row) if row.is_setting() => bag.add(reader, cursor, row),
-        Some(_) => not_yet(reader, cursor.name_span, &format!("`{}` here", cursor.name)),
-        None => {}
+/// What a step says besides what it does.
+fn setting<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, row: &'static Row, parts: &mut Parts) {
+    match row.name {
+        "when" | "unless" => parts.conditions.extend(condition::condition(reader, cursor, row)),
+        "take" if parts.kind == "call" => edge::take(reader, cursor, row, &mut parts.takes),
+        "take" => {
+            let problem = Problem::error(Code::UnknownNode, format!("`{}` gives nothing to take", parts.kind));
+            reader.report(problem.at(cursor.name_span, "").help("a step keeps its output by `capture`"));
+        }
+        _ if data::is_data(row) => {
+            if parts.once.check(reader, row.name, &cursor) {
+                data::data(reader, cursor, row, parts.kind, &mut parts.data);
+            }
+        }
+        _ if is_hook(row) => hook(reader, cursor, row, &mut parts.once, &mut parts.hooks),
+        _ => parts.bag.add(reader, cursor, row),
     }
+}
+
+/// Whether a word is one that begins a hook.
+pub(super) fn is_hook(row: &Row) -> bool {
+    matches!(row.name, "on-success" | "on-failure" | "finally")
+}
+
+/// Reads a hook: a sequence, which is one step where it has policies of its own.
+pub(super) fn hook<'a>(
+    reader: &mut Reader<'a>,
+    cursor: Cursor<'a>,
+    row: &'static Row,
+    once: &mut Once,
+    out: &mut Hooks,
+) {
+    if !once.check(reader, row.name, &cursor) {
+        return;
+    }
+    let Some(step) = step(reader, cursor, row) else { return };
+    let plain = step.settings.is_empty() && step.conditions.is_empty() && step.hooks.is_empty();
+    let steps = match step {
+        Step { kind: StepKind::Sequence(steps), .. } if plain => steps,
+        step => vec![step],
+    };
+    match row.name {
+        "on-success" => out.success = steps,
+        "on-failure" => out.failure = steps,
+        _ => out.finally = steps,
+    }
+}
+
+/// `wait "10s"`; what waits for a condition comes later.
+fn wait<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<StepKind> {
+    let args = cursor.args(reader, row)?;
+    let Some(value) = args.first() else {
+        let children = cursor.take_children(reader);
+        if children.is_empty() {
+            let problem = Problem::error(Code::MissingValue, "`wait` does not say how long").at(cursor.name_span, "");
+            reader.report(problem.help(format!("like this: {}", row.example)));
+        } else {
+            not_yet(reader, cursor.head, "`wait` for a condition");
+        }
+        return None;
+    };
+    values::late_time(reader, row, value).map(|time| StepKind::Wait(time.value))
 }
 
 /// The policies and steps of a group.
-fn group<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row, bag: &mut Bag) -> Option<Vec<Step>> {
+fn group<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row, parts: &mut Parts) -> Option<Vec<Step>> {
     cursor.args(reader, row)?;
     for property in cursor.take_props() {
         if let Some(row) = row_of(reader, &property, Places::GROUP) {
-            bag.add(reader, property, row);
+            setting(reader, property, row, parts);
         }
     }
     let mut steps = Vec::new();
@@ -67,7 +145,7 @@ fn group<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row
     for node in cursor.take_block().unwrap_or_default() {
         let child = Cursor::new(reader, node);
         match row_of(reader, &child, Places::GROUP) {
-            Some(row) if row.is_setting() => bag.add(reader, child, row),
+            Some(row) if row.is_setting() || is_hook(row) => setting(reader, child, row, parts),
             Some(row) => match step(reader, child, row) {
                 Some(step) => steps.push(step),
                 None => complete = false,

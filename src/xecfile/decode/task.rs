@@ -1,42 +1,69 @@
-//! A task: its name, its place in the graph, its policies, its steps.
+//! A task: its name, what it takes, its place in the graph, its policies, its steps, what follows it.
 
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::is_task_name;
 use crate::base::source::{Span, Spanned};
-use crate::xecfile::cursor::{Cursor, Reader};
+use crate::base::value::Template;
+use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::decode::{Once, not_yet, row_of, step, values};
-use crate::xecfile::model::{Reference, Task};
+use crate::xecfile::decode::step::{hook, is_hook, step};
+use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, values};
+use crate::xecfile::model::{Hooks, Matrix, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Reads a task; `None` if it has no name to be known by.
 pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Task> {
-    let name = name(reader, &mut cursor, row);
-    let mut parts =
-        Parts { task: Task::new(Spanned::new(Arc::from(""), span), span), bag: Bag::new(), once: Once::default() };
-    for property in cursor.take_props() {
-        child(reader, property, &mut parts);
-    }
-    for node in cursor.take_block().unwrap_or_default() {
-        let cursor = Cursor::new(reader, node);
+    let value = cursor.arg(reader, row);
+    let name = value.and_then(|value| name(reader, &value));
+    let mut parts = Parts { task: Task::new(Spanned::new(Arc::from(""), span), span), own: Own::new() };
+    for cursor in cursor.take_children(reader) {
         child(reader, cursor, &mut parts);
     }
     cursor.finish(reader);
-    Some(Task { name: name?, settings: parts.bag.settings, ..parts.task })
+    let Parts { task, own } = parts;
+    Some(Task {
+        name: name?,
+        desc: own.desc,
+        private: own.private.unwrap_or(false),
+        confirm: own.confirm,
+        matrix: own.matrix,
+        hooks: own.hooks,
+        settings: own.bag.settings,
+        ..task
+    })
 }
 
 /// A task while it is read.
-struct Parts {
-    task: Task,
-    bag: Bag,
-    once: Once,
+pub(super) struct Parts {
+    /// What adds up.
+    pub(super) task: Task,
+    /// What is said once.
+    pub(super) own: Own,
 }
 
-fn name<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<Spanned<Arc<str>>> {
-    let value = cursor.arg(reader, row)?;
-    let text = values::text(reader, &value)?;
+/// What can be said only once.
+pub(super) struct Own {
+    bag: Bag,
+    once: Once,
+    desc: Option<Arc<str>>,
+    private: Option<bool>,
+    confirm: Option<Spanned<Template>>,
+    matrix: Option<Matrix>,
+    hooks: Hooks,
+}
+
+impl Own {
+    pub(super) fn new() -> Self {
+        let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
+        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, hooks }
+    }
+}
+
+/// The name of a task, or another name for it.
+fn name(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
+    let text = values::text(reader, value)?;
     if !is_task_name(text) {
         let problem = Problem::error(Code::BadName, format!("`{text}` cannot be the name of a task"));
         let help = "a name begins with a letter; letters, digits, `_`, `.` and `-` may follow";
@@ -46,43 +73,48 @@ fn name<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row)
     Some(Spanned::new(text.into(), value.span))
 }
 
-fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Parts) {
+/// One node of a task.
+pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut Parts) {
     let Some(row) = row_of(reader, &cursor, Places::TASK) else { return };
+    let Parts { task, own } = parts;
     match row.name {
-        "desc" => {
-            if !parts.once.check(reader, row.name, &cursor) {
-                return;
-            }
-            if let Some(value) = cursor.arg(reader, row) {
-                parts.task.desc = values::text(reader, &value).map(Arc::from);
-            }
-            cursor.finish(reader);
-        }
-        "needs" => edges(reader, cursor, row, &mut parts.task.needs),
-        "after" => edges(reader, cursor, row, &mut parts.task.after),
-        _ if row.is_setting() => parts.bag.add(reader, cursor, row),
-        _ => parts.task.body.extend(step::step(reader, cursor, row)),
+        "desc" | "private" | "confirm" | "matrix" => once(reader, cursor, row, own),
+        "alias" | "temp" => names(reader, cursor, row, task),
+        "param" | "flag" | "rest" => task.params.extend(inputs::input(reader, cursor, row)),
+        "needs" => edge::edges(reader, cursor, row, &mut task.needs),
+        "after" => edge::edges(reader, cursor, row, &mut task.after),
+        "when" | "unless" => task.conditions.extend(condition::condition(reader, cursor, row)),
+        _ if is_hook(row) => hook(reader, cursor, row, &mut own.once, &mut own.hooks),
+        _ if row.is_setting() => own.bag.add(reader, cursor, row),
+        _ => task.body.extend(step(reader, cursor, row)),
     }
 }
 
-/// `needs a b`, `after a b`.
-fn edges<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, out: &mut Vec<Reference>) {
-    for value in cursor.args(reader, row).unwrap_or_default() {
-        out.extend(values::reference(reader, &value));
+fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, own: &mut Own) {
+    if !own.once.check(reader, row.name, &cursor) {
+        return;
     }
-    inputs(reader, &mut cursor);
-    for node in cursor.take_block().unwrap_or_default() {
-        let child = Cursor::new(reader, node);
-        if row_of(reader, &child, Places::EDGE).is_some() {
-            not_yet(reader, child.name_span, &format!("`{}` here", child.name));
+    if row.name == "matrix" {
+        let span = cursor.head;
+        own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if let Some(value) = cursor.arg(reader, row) {
+        match row.name {
+            "desc" => own.desc = values::text(reader, &value).map(Arc::from),
+            "private" => own.private = values::boolean(reader, row, &value).map(|set| set.value),
+            _ => own.confirm = values::template(reader, &value),
         }
     }
     cursor.finish(reader);
 }
 
-/// The properties of an edge give values to the inputs of its task.
-pub(super) fn inputs<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>) {
-    for property in cursor.take_props() {
-        not_yet(reader, property.head, &format!("an input of a task, as `{}` here,", property.name));
+fn names<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, task: &mut Task) {
+    for value in cursor.args(reader, row).unwrap_or_default() {
+        match row.name {
+            "alias" => task.aliases.extend(name(reader, &value)),
+            _ => task.temps.extend(values::name(reader, &value, "a value")),
+        }
     }
+    cursor.finish(reader);
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::duration;
-use crate::base::name::did_you_mean;
-use crate::base::source::Spanned;
+use crate::base::name::{did_you_mean, is_value_name, reserved};
+use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Reader, Value, ValueKind};
 use crate::xecfile::decode::not_yet;
 use crate::xecfile::guard::quote;
-use crate::xecfile::model::{Late, OnError, Reference, Width};
+use crate::xecfile::model::{Late, Share, Width};
 use crate::xecfile::schema::{Kind, Row};
 
 /// A string or a number in its spelling; a keyword is neither.
@@ -41,14 +41,47 @@ pub(super) fn template(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spa
     }
 }
 
-/// The name of a task.
-pub(super) fn reference(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Reference> {
+/// The name of a value, an axis or a template.
+pub(super) fn name(reader: &mut Reader<'_>, value: &Value<'_>, what: &str) -> Option<Spanned<Arc<str>>> {
     let name = text(reader, value)?;
-    if name.contains("${") || name.contains([':', '[', '@']) {
+    name_at(reader, name, value.span, what)
+}
+
+/// The same for a word that is no value of the document.
+pub(super) fn name_at(reader: &mut Reader<'_>, name: &str, at: Span, what: &str) -> Option<Spanned<Arc<str>>> {
+    if !is_value_name(name) {
+        let problem = Problem::error(Code::BadName, format!("`{name}` cannot be the name of {what}"));
+        let lower: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+        let help = match is_value_name(&lower) {
+            true => format!("write it as `{lower}`: lower-case letters, and then digits, `_` and `-` too"),
+            false => "a name begins with a lower-case letter; digits, `_` and `-` may follow".to_owned(),
+        };
+        reader.report(problem.at(at, "").help(help));
+        return None;
+    }
+    if let Some(why) = reserved(name) {
+        let problem = Problem::error(Code::BadName, format!("`{name}` cannot be the name of {what}")).at(at, why);
+        reader.report(problem.help(format!("choose another one, such as `my-{name}`")));
+        return None;
+    }
+    Some(Spanned::new(Arc::from(name), at))
+}
+
+/// The name of a task, of this file or of one that it includes.
+pub(super) fn task(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
+    let name = text(reader, value)?;
+    if name.contains("${") || name.contains('@') {
         not_yet(reader, value.span, &format!("`{name}` as the name of a task"));
         return None;
     }
-    Some(Reference::to(Spanned::new(Arc::from(name), value.span)))
+    if let Some((task, rest)) = name.split_once('[') {
+        let bindings = rest.trim_end_matches(']').replace(',', " ");
+        let problem = Problem::error(Code::BadName, "instances are chosen by properties here");
+        reader.report(problem.at(value.span, "").help(format!("write {task} {bindings}")));
+        return None;
+    }
+    Some(Spanned::new(Arc::from(name), value.span))
 }
 
 /// A value of a policy that must be known before anything runs.
@@ -60,20 +93,28 @@ fn known<'a>(reader: &mut Reader<'_>, row: &Row, value: &Value<'a>) -> Option<&'
     Some(value.text)
 }
 
+/// What a text with holes will be, or `Ok` with a text that has none.
+fn late<T>(reader: &mut Reader<'_>, value: &Value<'_>) -> Result<Option<Spanned<Late<T>>>, ()> {
+    if value.kind != ValueKind::Text || !value.text.contains("${") {
+        return Err(());
+    }
+    Ok(template(reader, value).map(|text| Spanned::new(Late::Text(text.value), text.span)))
+}
+
 /// A value that is not what the row says.
-fn bad(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>, help: Option<String>) {
+pub(super) fn bad(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>, help: Option<String>) {
     let message = format!("`{}` takes {}, not `{}`", row.name, row.args.kind.describe(), value.text);
     let help = help.unwrap_or_else(|| format!("like this: {}", row.example));
     reader.report(Problem::error(Code::BadValue, message).at(value.span, "").help(help));
 }
 
 /// `"5s"`.
-pub(super) fn span_of_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Duration>>> {
+pub(super) fn time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Duration>> {
     let text = known(reader, row, value)?;
     let number = value.kind == ValueKind::Number;
     match duration::parse(text) {
         Ok(found) if !number && (row.name != "timeout" || !found.is_zero()) => {
-            return Some(Spanned::new(Late::Now(found), value.span));
+            return Some(Spanned::new(found, value.span));
         }
         _ if number || text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
             bad(reader, row, value, Some(format!("with its unit: {} \"{text}s\"", row.name)));
@@ -81,6 +122,12 @@ pub(super) fn span_of_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>
         _ => bad(reader, row, value, None),
     }
     None
+}
+
+/// `"5s"`, or a text that becomes one.
+pub(super) fn late_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Duration>>> {
+    late(reader, value)
+        .unwrap_or_else(|()| time(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
 }
 
 /// `#true` and `#false`.
@@ -98,11 +145,17 @@ pub(super) fn boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> 
     None
 }
 
+/// `#true` and `#false`, or a text that becomes `true`, `false` or nothing.
+pub(super) fn late_boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<bool>>> {
+    late(reader, value)
+        .unwrap_or_else(|()| boolean(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+}
+
 /// One of the words of the row.
-pub(super) fn on_error(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<OnError>> {
+pub(super) fn choice<T: std::str::FromStr>(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<T>> {
     let text = known(reader, row, value)?;
-    if let Ok(mode) = text.parse::<OnError>() {
-        return Some(Spanned::new(mode, value.span));
+    if let Ok(found) = text.parse::<T>() {
+        return Some(Spanned::new(found, value.span));
     }
     let help = match row.args.kind {
         Kind::Choice(words) => did_you_mean(text, words.iter().copied()),
@@ -112,20 +165,30 @@ pub(super) fn on_error(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) ->
     None
 }
 
-/// `4`, `"50%"`, `"cpus-1"`.
-pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Width>>> {
+/// A whole number.
+pub(super) fn number<T: std::str::FromStr>(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<T>> {
     let text = known(reader, row, value)?;
-    if text == "adaptive" {
-        not_yet(reader, value.span, "`jobs adaptive`");
-        return None;
-    }
-    match text.parse::<Width>() {
-        Ok(width) if matches!(value.kind, ValueKind::Text | ValueKind::Number) => {
-            Some(Spanned::new(Late::Now(width), value.span))
-        }
+    match text.parse::<T>() {
+        Ok(found) if matches!(value.kind, ValueKind::Text | ValueKind::Number) => Some(Spanned::new(found, value.span)),
         _ => {
             bad(reader, row, value, None);
             None
         }
     }
+}
+
+/// `4`, `"50%"`, `"cpus-1"`.
+pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Width>>> {
+    if value.text == "adaptive" {
+        not_yet(reader, value.span, "`jobs adaptive`");
+        return None;
+    }
+    late(reader, value)
+        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+}
+
+/// `4`, `"90%"`, `"1/3"`.
+pub(super) fn share(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Share>>> {
+    late(reader, value)
+        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
 }

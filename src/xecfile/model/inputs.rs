@@ -58,6 +58,66 @@ pub enum ParamType {
     Size,
 }
 
+impl ParamType {
+    /// All of them, by the names they are written with.
+    pub const ALL: [(&'static str, ParamType); 7] = [
+        ("string", ParamType::String),
+        ("int", ParamType::Int),
+        ("float", ParamType::Float),
+        ("bool", ParamType::Bool),
+        ("path", ParamType::Path),
+        ("duration", ParamType::Duration),
+        ("size", ParamType::Size),
+    ];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, ty)| *ty == self).map_or("string", |(name, _)| name)
+    }
+
+    /// Whether a text is of this type.
+    ///
+    /// # Errors
+    /// What it should have been, to follow "`text` is".
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let fine = match self {
+            ParamType::String => true,
+            ParamType::Int => text.parse::<i64>().is_ok(),
+            ParamType::Float => text.parse::<f64>().is_ok_and(f64::is_finite),
+            ParamType::Bool => matches!(text, "true" | "false"),
+            ParamType::Path => !text.is_empty(),
+            ParamType::Duration => crate::base::duration::parse(text).is_ok(),
+            ParamType::Size => size(text).is_some(),
+        };
+        let wanted = match self {
+            _ if fine => return Ok(()),
+            ParamType::String => "no text",
+            ParamType::Int => "not a whole number",
+            ParamType::Float => "not a number",
+            ParamType::Bool => "neither `true` nor `false`",
+            ParamType::Path => "not a path",
+            ParamType::Duration => "not a duration such as `5s` or `1m 30s`",
+            ParamType::Size => "not a size such as `10MB` or `4KiB`",
+        };
+        Err(wanted.to_owned())
+    }
+}
+
+/// Bytes: a number, and a unit of thousands (`kB`, `MB`, …) or of 1024 (`KiB`, `MiB`, …); `B` may be left out.
+pub fn size(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let unit = unit.strip_suffix('b').unwrap_or(&unit);
+    let (letter, base) = match unit.strip_suffix('i') {
+        Some(letter) if !letter.is_empty() => (letter, 1024.0_f64),
+        _ => (unit, 1000.0),
+    };
+    let power = ["", "k", "m", "g", "t", "p"].iter().position(|known| *known == letter)?;
+    let bytes = number.parse::<f64>().ok()? * base.powi(i32::try_from(power).ok()?);
+    (bytes <= 9e18).then_some(bytes as u64)
+}
+
 /// A task that another one names.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -112,4 +172,39 @@ pub enum LetValue {
     Text(Spanned<Template>),
     /// From the stdout of this script, once a run, when it is first used.
     Run(Spanned<Arc<str>>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_of_a_type() {
+        for (ty, good, bad) in [
+            (ParamType::Int, ["-3", "0"], ["3.0", "x"]),
+            (ParamType::Float, ["1e3", "-.5"], ["inf", ""]),
+            (ParamType::Bool, ["true", "false"], ["yes", "1"]),
+            (ParamType::Path, [" ", "a/b"], ["", ""]),
+            (ParamType::Duration, ["5s", "1m 30s"], ["5", "abc"]),
+            (ParamType::Size, ["10MB", "4KiB"], ["MB", "10 apples"]),
+        ] {
+            for text in good {
+                assert_eq!(ty.check(text), Ok(()), "{text}");
+            }
+            for text in bad {
+                assert!(ty.check(text).is_err(), "{text}");
+            }
+        }
+        assert_eq!(ParamType::String.check(""), Ok(()));
+    }
+
+    #[test]
+    fn sizes_in_bytes() {
+        for (text, bytes) in [("0", 0), ("7B", 7), ("10MB", 10_000_000), ("4KiB", 4096), ("1.5 GiB", 1_610_612_736)] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "B", "ib", "4iB", "1..2", "99999999PB", "-1", "4XB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What makes a task many, and what makes it none.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::base::source::{Span, Spanned};
@@ -47,6 +48,24 @@ pub enum AxisSource {
     Range(Spanned<Template>),
 }
 
+/// Reads `1..8`, both ends included.
+///
+/// # Errors
+/// What is wrong with it, to follow "`text` is".
+pub fn range(text: &str) -> Result<RangeInclusive<i64>, &'static str> {
+    let wanted = "not a range such as `1..8`";
+    let (first, last) = text.split_once("..").ok_or(wanted)?;
+    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| wanted);
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last {
+        return Err("empty: its end lies before its start");
+    }
+    if last.checked_sub(first).is_none_or(|length| length >= 1_000_000) {
+        return Err("longer than a million values");
+    }
+    Ok(first..=last)
+}
+
 /// `when` or `unless`.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -84,4 +103,18 @@ pub enum PredicateKind {
     Command(Vec<Spanned<Template>>),
     /// This script succeeds. Asked just before the body.
     Run(Spanned<Arc<str>>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_as_they_are_written() {
+        assert_eq!(range("1..8"), Ok(1..=8));
+        assert_eq!(range("-2..-2"), Ok(-2..=-2));
+        for text in ["", "1", "8..1", "1..2..3", "a..b", "1..", "0..1000000", "-9223372036854775808..9223372036854775807"] {
+            assert!(range(text).is_err(), "{text}");
+        }
+    }
 }

@@ -15,8 +15,8 @@ mod inputs;
 mod matrix;
 mod settings;
 
-pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take};
-pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind};
+pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.

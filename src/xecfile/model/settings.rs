@@ -46,6 +46,37 @@ pub struct Settings {
     pub interactive: Option<Spanned<bool>>,
 }
 
+impl Settings {
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        let Self { cwd, env, shell, on_error, priority, timeout, grace, optional, jobs, require, retry, leave, interactive } =
+            self;
+        let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
+        let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
+        flows && acts && retry.is_none() && leave.is_none() && interactive.is_none()
+    }
+
+    /// These, and where they say nothing, `others`.
+    #[must_use]
+    pub fn or(self, others: Settings) -> Self {
+        Self {
+            cwd: self.cwd.or(others.cwd),
+            env: others.env.into_iter().chain(self.env).collect(),
+            shell: self.shell.or(others.shell),
+            on_error: self.on_error.or(others.on_error),
+            priority: self.priority.or(others.priority),
+            timeout: self.timeout.or(others.timeout),
+            grace: self.grace.or(others.grace),
+            optional: self.optional.or(others.optional),
+            jobs: self.jobs.or(others.jobs),
+            require: self.require.or(others.require),
+            retry: self.retry.or(others.retry),
+            leave: self.leave.or(others.leave),
+            interactive: self.interactive.or(others.interactive),
+        }
+    }
+}
+
 /// One variable of an `env`.
 #[derive(Clone, Debug)]
 pub struct EnvEntry {
@@ -179,6 +210,20 @@ pub enum Backoff {
     Linear,
     /// By doubling.
     Exponential,
+}
+
+impl std::str::FromStr for Backoff {
+    type Err = ();
+
+    /// Reads a way to grow as users write it.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "fixed" => Ok(Backoff::Fixed),
+            "linear" => Ok(Backoff::Linear),
+            "exponential" => Ok(Backoff::Exponential),
+            _ => Err(()),
+        }
+    }
 }
 
 /// How much of a set: an inclusive minimum, rounded up.

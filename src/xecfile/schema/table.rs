@@ -1,7 +1,7 @@
 //! The rows of the table, and nothing else.
 
 use crate::xecfile::schema::Known::{InPlan, Late};
-use crate::xecfile::schema::Role::{Acts, Inherited, Node};
+use crate::xecfile::schema::Role::{Acts, Detail, Inherited, Node};
 use crate::xecfile::schema::State::{Later, Now};
 use crate::xecfile::schema::{Args, Kind, Known, Places, Role, Row, State};
 
@@ -12,6 +12,11 @@ const EDGE: Places = Places::EDGE;
 const MATRIX: Places = Places::MATRIX;
 const HOST: Places = Places::HOST;
 const WHEN: Places = Places::WHEN;
+const PARAM: Places = Places::PARAM;
+const AXIS: Places = Places::AXIS;
+const RETRY: Places = Places::RETRY;
+/// What a task takes.
+const INPUT: Places = PARAM.or(Places::FLAG).or(Places::REST);
 /// Where steps stand.
 const BODY: Places = TASK.or(Places::GROUP);
 /// Steps and groups.
@@ -57,6 +62,10 @@ const NODE_LATE: Meaning = (Node, Late, Now);
 const FLOWS: Meaning = (Inherited, InPlan, Now);
 const FLOWS_LATE: Meaning = (Inherited, Late, Now);
 const ACTS: Meaning = (Acts, InPlan, Now);
+const ACTS_LATE: Meaning = (Acts, Late, Now);
+const DETAIL: Meaning = (Detail, InPlan, Now);
+const DETAIL_LATE: Meaning = (Detail, Late, Now);
+const L_DETAIL: Meaning = (Detail, InPlan, Later);
 const L_NODE: Meaning = (Node, InPlan, Later);
 const L_NODE_LATE: Meaning = (Node, Late, Later);
 const L_FLOWS: Meaning = (Inherited, InPlan, Later);
@@ -81,21 +90,21 @@ pub(super) const ROWS: &[Row] = &[
     row("desc", TASK, TEXT, NODE, "", ["One line on what a task is for", r#"task build desc="Compile""#]),
     row("needs", TASK, many(1, Kind::Task), NODE, "", ["Tasks that must have succeeded before", "needs build lint"]),
     row("after", TASK, many(1, Kind::Task), NODE, "", ["Tasks that must have ended before, if they run at all", "after clean"]),
-    row("param", TASK, NAME, L_NODE, "", ["An input with a value", "param version"]),
-    row("flag", TASK, NAME, L_NODE, "", ["An input that is given or not", "flag release short=r"]),
-    row("rest", TASK, NAME, L_NODE, "", ["All further words of the command line", "rest args"]),
-    row("matrix", TASK, NONE, L_NODE, "", ["One instance for each combination of values", "matrix { os linux macos }"]),
+    row("param", TASK, NAME, NODE, "", ["An input with a value, given as `name=value` or `--name=value`; without a default it is required", "param version"]),
+    row("flag", TASK, NAME, NODE, "", ["An input that is given or not, as `--name`; its value is `true` or empty", "flag release short=r"]),
+    row("rest", TASK, NAME, NODE, "", ["All words after `--` on the command line, as a list", "rest args"]),
+    row("matrix", TASK, NONE, NODE, "", ["One instance for each combination of values. A word that is no setting is an axis", "matrix { os linux macos }"]),
     row("use", TASK, NAMES, L_NODE, "", ["The nodes of a template", "use rust"]),
-    row("alias", TASK, NAMES, L_NODE, "", ["Another name", "alias b"]),
-    row("private", TASK, BOOL, L_NODE, "#false", ["Not to be asked for by name", "private #true"]),
-    row("confirm", TASK, TEMPLATE, L_NODE, "", ["A question before anything runs", r#"confirm "Release to production?""#]),
+    row("alias", TASK, NAMES, NODE, "", ["Other names for the task", "alias b"]),
+    row("private", TASK, BOOL, NODE, "#false", ["Not to be asked for by name, and not listed", "private #true"]),
+    row("confirm", TASK, TEMPLATE, NODE, "", ["A question before anything runs; it may name inputs only", r#"confirm "Release to production?""#]),
     row("watch", TASK, NAMES, L_NODE, "", ["Runs again when these files change", r#"watch "src/**""#]),
     row("service", TASK, NONE, L_NODE, "", ["Stays up while others need it", "service { ready tcp=5432 }"]),
     row("cache", TASK, NONE, L_NODE_LATE, "", ["Restores the outputs where nothing has changed", "cache"]),
     row("inputs", TASK, NAMES, L_NODE_LATE, "", ["Files that decide whether the task is up to date", r#"inputs "src/**""#]),
     row("outputs", TASK, NAMES, L_NODE_LATE, "", ["Files that the task makes", r#"outputs "dist/**""#]),
-    row("temp", TASK, NAME, L_NODE, "", ["A directory that is removed at the end", "temp scratch"]),
-    row("take", EDGE.or(STEP), NAMES, L_NODE_LATE, "", ["What the other task captured", "take version"]),
+    row("temp", TASK, NAMES, NODE, "", ["A directory of its own for each attempt, removed at the end; the value is its path", "temp scratch"]),
+    row("take", EDGE.or(STEP), NAMES, NODE_LATE, "", ["Values of the other task: what it captured, or an axis; of a matrix, a list", "take version"]),
 
     // Steps and groups.
     row("run", BODY, args(1, 1, Kind::Text), NODE, "", ["A script for the shell, never rewritten", r#"run "cargo build && cargo test""#]),
@@ -107,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
     row("race", BODY, NONE, L_NODE, "", ["The first result wins, the rest is cancelled", "race { exec a; exec b }"]),
     row("pipe", BODY, NONE, L_NODE, "", ["Each step reads what the one before writes", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, L_NODE_LATE, "", ["Makes one item of many", r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
-    row("wait", BODY, args(0, 1, Kind::Duration), L_NODE, "", ["Does nothing for a time", r#"wait "10s""#]),
+    row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time", r#"wait "10s""#]),
     row("barrier", BODY, NONE, L_NODE, "", ["Waits until all instances are here", "barrier"]),
     row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
 
@@ -117,42 +126,42 @@ pub(super) const ROWS: &[Row] = &[
     row("shell", POLICY, many(1, Kind::Template), FLOWS_LATE, "sh -eu -c", ["What reads the text of `run`, which is added as the last word", "shell bash -euo pipefail -c"]),
     row("on-error", SET, args(1, 1, MODES), FLOWS, "fail-fast", ["What a failure does to what runs beside it", "on-error continue"]),
     row("session", POLICY, BOOL, L_FLOWS, "#false", ["All `run` of an instance in one shell", "session #true"]),
-    row("priority", SET, args(1, 1, Kind::Number), L_FLOWS, "0", ["Higher goes first", "priority 10"]),
+    row("priority", SET, args(1, 1, Kind::Number), FLOWS, "0", ["Higher goes first", "priority 10"]),
     row("sudo", POLICY, args(1, 1, Kind::Text), L_FLOWS, "", ["As another user", "sudo root"]),
     row("on", WORK.or(MATRIX), NAME, L_FLOWS, "local", ["The hosts to run on", r#"on "web & !canary""#]),
 
     // Policies that act where they are written.
-    row("timeout", SET, DURATION, ACTS, "none", ["The longest an attempt may take", r#"timeout "5m""#]),
-    row("grace", SET, DURATION, ACTS, "5s", ["From the first signal to SIGKILL", r#"grace "10s""#]),
-    row("optional", SET, BOOL, ACTS, "#false", ["A failure does not count", "optional #true"]),
-    row("jobs", SET, args(1, 1, Kind::Width), ACTS, "the number of CPUs", ["How many at once", "jobs 4"]),
+    row("timeout", SET, DURATION, ACTS_LATE, "none", ["The longest an attempt may take", r#"timeout "5m""#]),
+    row("grace", SET, DURATION, ACTS_LATE, "5s", ["From the first signal to SIGKILL", r#"grace "10s""#]),
+    row("optional", SET, BOOL, ACTS_LATE, "#false", ["A failure does not count", "optional #true"]),
+    row("jobs", SET, args(1, 1, Kind::Width), ACTS_LATE, "the number of CPUs", ["How many at once", "jobs 4"]),
     row("interactive", POLICY, BOOL, ACTS, "#false", ["The terminal belongs to the step while it runs", "interactive #true"]),
-    row("retry", SET, args(1, 1, Kind::Number), L_ACTS, "0", ["How often to try again", r#"retry 3 delay="1s""#]),
-    row("require", SET, args(1, 1, Kind::Share), L_ACTS, "100%", ["How much of a set must succeed", r#"require "90%""#]),
+    row("retry", SET, args(1, 1, Kind::Number), ACTS, "0", ["How often to try again, after the first time", r#"retry 3 delay="1s""#]),
+    row("require", SET, args(1, 1, Kind::Share), ACTS_LATE, "100%", ["How much of a set must succeed, at least", r#"require "90%""#]),
     row("uses", SET, args(1, 2, Kind::Name), L_ACTS, "", ["Holds a limit while it runs", "uses db"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
-    row("leave", POLICY, BOOL, L_ACTS, "#false", ["What it started may outlive the run", "leave #true"]),
+    row("leave", POLICY, BOOL, ACTS, "#false", ["What it started may outlive the run", "leave #true"]),
     row("sample", SET, DURATION, L_ACTS, "", ["Measures the processes this often", r#"sample "1s""#]),
-    row("capture", STEPS, NAME, L_ACTS_LATE, "", ["Keeps the output as a value", "capture version"]),
-    row("status", STEPS, NAME, L_ACTS_LATE, "", ["Keeps the exit code as a value", "status code"]),
-    row("stdin", STEPS, TEMPLATE, L_ACTS_LATE, "", ["What it reads", r#"stdin "${text}""#]),
+    row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run` or `exec` as a value", "capture version"]),
+    row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run` or `exec` as a value", "status code"]),
+    row("stdin", STEPS, TEMPLATE, ACTS_LATE, "", ["What `run` or `exec` reads", r#"stdin "${text}""#]),
     row("stdout", STEPS, TEMPLATE, L_ACTS_LATE, "", ["The file it writes to", "stdout log.txt"]),
-    row("args", STEPS, TEMPLATE, L_ACTS_LATE, "", [r#"What a script sees as `"$@"`"#, r#"args "${list}""#]),
-    row("when", WORK, NONE, L_ACTS_LATE, "", ["Only if this holds", "when { os linux }"]),
-    row("unless", WORK, NONE, L_ACTS_LATE, "", ["Only if this does not hold", "unless { exists dist }"]),
+    row("args", STEPS, TEMPLATE, ACTS_LATE, "", [r#"What the script of a `run` sees as `"$@"`; a list becomes as many words"#, r#"args "${list}""#]),
+    row("when", WORK, many(0, Kind::Template), ACTS_LATE, "", ["Only if all of these lines hold; a skipped task satisfies those that need it", "when { os linux }"]),
+    row("unless", WORK, many(0, Kind::Template), ACTS_LATE, "", ["Only if not all of these lines hold", "unless exists dist"]),
 
     // Hooks.
-    row("on-success", BODY.or(MATRIX), NONE, L_NODE, "", ["Runs after a success", r#"on-success { run "notify ok" }"#]),
-    row("on-failure", BODY.or(MATRIX), NONE, L_NODE, "", ["Runs after a failure", r#"on-failure { run "notify bad" }"#]),
-    row("finally", BODY.or(MATRIX), NONE, L_NODE, "", ["Runs at the end, however it went", r#"finally { run "cleanup" }"#]),
+    row("on-success", BODY.or(MATRIX), NONE, NODE, "", ["Steps after a success, once", r#"on-success { run "notify ok" }"#]),
+    row("on-failure", BODY.or(MATRIX), NONE, NODE, "", ["Steps after a failure, once, after the last attempt; not after a cancellation", r#"on-failure { run "notify bad" }"#]),
+    row("finally", BODY.or(MATRIX), NONE, NODE, "", ["Steps at the end, however it went, if it began", r#"finally { run "cleanup" }"#]),
     row("on-progress", BODY.or(MATRIX), NONE, L_NODE, "", ["Runs now and then", r#"on-progress every="10%" { run "notify" }"#]),
 
-    // What stands in blocks that have no meaning yet.
-    row("exclude", MATRIX, NONE, L_NODE, "", ["Leaves combinations out", "exclude os=macos py=3.10"]),
-    row("include", MATRIX, NONE, L_NODE, "", ["Adds one combination", "include os=windows py=3.12"]),
-    row("axis", MATRIX, many(2, Kind::Name), L_NODE, "", ["An axis of any name", "axis env staging prod"]),
+    // What stands in a matrix, a host, a service, a condition.
+    row("exclude", MATRIX, NONE, NODE, "", ["Leaves out all combinations with these values", "exclude os=macos py=3.10"]),
+    row("include", MATRIX, NONE, NODE, "", ["Adds one complete combination, after what is left out", "include os=windows py=3.12"]),
+    row("axis", MATRIX, many(1, Kind::Name), NODE, "", ["An axis of any name, be it a word of xec", "axis env staging prod"]),
     row("batches", MATRIX, many(1, Kind::Share), L_NODE, "", ["So many at a time", r#"batches 1 "1/3" pause="5s""#]),
-    row("empty", MATRIX, args(1, 1, Kind::Choice(&["ok"])), L_NODE, "", ["An empty set is no error", "matrix empty=ok"]),
+    row("empty", MATRIX, args(1, 1, Kind::Choice(&["ok"])), DETAIL, "", ["An empty set is no error", "matrix empty=ok"]),
     row("tags", HOST, NAMES, L_NODE, "", ["Words to select hosts by", "tags web eu"]),
     row("user", HOST, TEXT, L_NODE, "", ["Who to log in as", "user deploy"]),
     row("port", HOST, args(1, 1, Kind::Number), L_NODE, "22", ["Where ssh listens", "port 2222"]),
@@ -162,12 +171,31 @@ pub(super) const ROWS: &[Row] = &[
     row("pool", HOST, args(1, 1, Kind::Number), L_NODE, "", ["How many connections are kept", r#"pool 2 idle="60s""#]),
     row("via", HOST, args(1, 1, Kind::Choice(&["ssh", "docker", "kubernetes", "slurm", "local"])), L_NODE, "ssh", ["How to get there", "via docker"]),
     row("ready", Places::SERVICE, NONE, L_NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
-    row("os", WHEN, NAMES, L_NODE, "", ["The operating system", "os linux"]),
-    row("arch", WHEN, NAMES, L_NODE, "", ["The processor", "arch x86_64"]),
-    row("env", WHEN, many(1, Kind::Name), L_NODE, "", ["A variable has one of these values", "env CI true"]),
-    row("exists", WHEN, NAMES, L_NODE, "", ["A path is there", "exists dist"]),
-    row("command", WHEN, NAMES, L_NODE, "", ["A program is there", "command docker"]),
-    row("run", WHEN, TEXT, L_NODE, "", ["A script succeeds", r#"run "test -s out""#]),
+    row("os", WHEN, many(1, Kind::Template), NODE, "", ["The operating system is one of these", "os linux"]),
+    row("arch", WHEN, many(1, Kind::Template), NODE, "", ["The processor is one of these", "arch x86_64"]),
+    row("env", WHEN, many(1, Kind::Template), NODE, "", ["A variable of the environment has one of these values; without any, it is set and not empty", "env CI yes"]),
+    row("exists", WHEN, many(1, Kind::Template), NODE_LATE, "", ["One of these paths is there; asked just before the body", "exists dist"]),
+    row("command", WHEN, many(1, Kind::Template), NODE_LATE, "", ["One of these programs is there; asked just before the body", "command docker"]),
+    row("run", WHEN, TEXT, NODE_LATE, "", ["A script succeeds; asked just before the body", r#"run "test -s out""#]),
     row("changed", WHEN, NAMES, L_NODE, "", ["Files have changed since the last success", r#"changed "src/**""#]),
-    row("equal", WHEN, args(2, 2, Kind::Template), L_NODE, "", ["Two texts are the same", r#"equal "${os}" linux"#]),
+    row("equal", WHEN, many(2, Kind::Template), NODE, "", ["The first text is one of the others", r#"equal "${os}" linux"#]),
+    // Parts of one node.
+    row("type", PARAM, args(1, 1, Kind::Choice(&["string", "int", "float", "bool", "path", "duration", "size"])), DETAIL, "string", ["What the text must be", "param count type=int"]),
+    row("default", PARAM, TEMPLATE, DETAIL, "", ["What it is where nothing is given", r#"param gate default="100%""#]),
+    row("choices", PARAM, many(1, Kind::Text), DETAIL, "", ["The only values that it may have", "param env { choices staging prod }"]),
+    row("many", PARAM, BOOL, DETAIL, "#false", ["It may be given several times, and is a list", "param file many=#true"]),
+    row("short", PARAM.or(Places::FLAG), args(1, 1, Kind::Name), DETAIL, "", ["A letter for the command line, none of xec's own", "flag release short=r"]),
+    row("desc", INPUT, TEXT, DETAIL, "", ["One line on what it is for", r#"flag lenient desc="Ship despite failing tests""#]),
+    row("glob", AXIS, TEMPLATE, DETAIL, "", ["The files that match, sorted, against the `cwd` of the task", r#"file glob="data/*.csv""#]),
+    row("range", AXIS, TEMPLATE, DETAIL, "", ["Whole numbers, both ends included", r#"shard range="1..8""#]),
+    row("from", AXIS, TEMPLATE, L_DETAIL, "", ["The items of a list that is made while the run goes on", r#"batch from="${done}""#]),
+    row("chunk", AXIS, args(1, 1, Kind::Number), L_DETAIL, "", ["So many items at a time", r#"batch from="${done}" chunk=10"#]),
+    row("within", AXIS, DURATION, L_DETAIL, "", ["Waits no longer for a full chunk", r#"batch from="${done}" chunk=10 within="100ms""#]),
+    row("hosts", AXIS, TEMPLATE, L_DETAIL, "", ["The names of hosts", r#"target hosts="web & !canary""#]),
+    row("delay", RETRY, DURATION, DETAIL, "0s", ["How long before the first new attempt", r#"retry 3 delay="1s""#]),
+    row("backoff", RETRY, args(1, 1, Kind::Choice(&["fixed", "linear", "exponential"])), DETAIL, "fixed", ["How the delays grow: not, by the first one each time, by doubling", r#"retry 3 delay="1s" backoff=exponential"#]),
+    row("max", RETRY, DURATION, DETAIL, "", ["The longest delay", r#"retry 9 delay="1s" backoff=exponential max="1m""#]),
+    row("jitter", RETRY, BOOL, DETAIL, "#false", ["Shortens each delay by a random part, up to a half", r#"retry 3 delay="1s" jitter=#true"#]),
+    row("as", Places::CAPTURE, args(1, 1, Kind::Choice(&["text", "lines", "json"])), DETAIL, "text", ["The form: all of it, a list of its lines, or JSON", "capture files as=lines"]),
+    row("as", Places::TAKE, NAME, DETAIL, "the same", ["What it is called here", "take tag as=previous"]),
 ];

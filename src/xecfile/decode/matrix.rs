@@ -1,0 +1,245 @@
+//! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
+
+use std::collections::HashMap;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::did_you_mean;
+use crate::base::source::Span;
+use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::xecfile::decode::settings::Bag;
+use crate::xecfile::decode::step::{hook, is_hook};
+use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
+use crate::xecfile::model::{Axis, AxisSource, Binding, Hooks, Matrix, range};
+use crate::xecfile::schema::{self, Places, Role, Row, State};
+
+/// Reads a matrix.
+pub(super) fn matrix<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Matrix> {
+    cursor.args(reader, row)?;
+    let matrix = Matrix {
+        axes: Vec::new(),
+        exclude: Vec::new(),
+        include: Vec::new(),
+        may_be_empty: false,
+        settings: crate::xecfile::model::Settings::default(),
+        hooks: Hooks::default(),
+        span,
+    };
+    let mut parts = Parts { matrix, bag: Bag::new(), once: Once::default(), whole: true };
+    for property in cursor.take_props() {
+        match row_of(reader, &property, Places::MATRIX) {
+            Some(row) => child(reader, property, row, &mut parts),
+            None => parts.whole = false,
+        }
+    }
+    for node in cursor.take_block().unwrap_or_default() {
+        let cursor = Cursor::new(reader, node);
+        match schema::find(cursor.name, Places::MATRIX) {
+            Some(row) if row.state == State::Now => child(reader, cursor, row, &mut parts),
+            Some(_) => {
+                row_of(reader, &cursor, Places::MATRIX);
+                parts.whole = false;
+            }
+            None => bare_axis(reader, cursor, &mut parts),
+        }
+    }
+    if parts.matrix.axes.is_empty() && parts.whole {
+        empty(reader, &cursor, row);
+    }
+    cursor.finish(reader);
+    if parts.whole {
+        combinations(reader, &parts.matrix);
+    }
+    parts.matrix.settings = parts.bag.settings;
+    Some(parts.matrix)
+}
+
+struct Parts {
+    matrix: Matrix,
+    bag: Bag,
+    once: Once,
+    /// Whether all axes are known.
+    whole: bool,
+}
+
+fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, parts: &mut Parts) {
+    match row.name {
+        _ if row.is_setting() => return parts.bag.add(reader, cursor, row),
+        _ if is_hook(row) => return hook(reader, cursor, row, &mut parts.once, &mut parts.matrix.hooks),
+        "exclude" | "include" => {
+            let bindings = edge::bindings(reader, &mut cursor);
+            if bindings.is_empty() && cursor.args(reader, row).is_some() {
+                let message = format!("`{}` names no values", row.name);
+                let help = format!("like this: {}", row.example);
+                reader.report(Problem::error(Code::MissingValue, message).at(cursor.name_span, "").help(help));
+            }
+            let list = if row.name == "exclude" { &mut parts.matrix.exclude } else { &mut parts.matrix.include };
+            list.push(bindings);
+        }
+        "empty" => {
+            if let Some(value) = cursor.arg(reader, row) {
+                parts.matrix.may_be_empty = value.text == "ok";
+                if value.text != "ok" {
+                    values::bad(reader, row, &value, Some("like this: matrix empty=ok".to_owned()));
+                }
+            }
+        }
+        "axis" => {
+            let mut args = cursor.take_args().into_iter();
+            match args.next() {
+                Some(name) => {
+                    let values = args.collect();
+                    axis(reader, cursor, &name, values, parts);
+                }
+                None => {
+                    let problem = Problem::error(Code::MissingValue, "`axis` has no name").at(cursor.name_span, "");
+                    reader.report(problem.help(format!("like this: {}", row.example)));
+                }
+            }
+            return;
+        }
+        _ => unreachable_row(reader, &cursor),
+    }
+    cursor.finish(reader);
+}
+
+/// A word that is no setting of a matrix: an axis, unless it is a word of the language.
+fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Parts) {
+    let name = cursor.name;
+    let values = cursor.take_args();
+    let places = Places::TOP.or(Places::TASK).or(Places::STEP).or(Places::GROUP);
+    let word = schema::rows().iter().find(|row| row.name == name && places.overlaps(row.places));
+    if let Some(row) = word {
+        parts.whole = false;
+        let step = row.role == Role::Node && row.places.has(Places::GROUP);
+        let written = reader.slice(cursor.head).split_once(name).map_or("", |(_, rest)| rest);
+        let (message, help) = match step {
+            true => (format!("`{name}` is a step, and stands in the task"), "move it out of `matrix`".to_owned()),
+            false if written.len() < 100 && !written.contains('\n') => {
+                (format!("`{name}` is a word of xec, and names no axis by itself"), format!("as an axis: axis {name}{written}"))
+            }
+            false => (format!("`{name}` is a word of xec, and names no axis by itself"), format!("as an axis: axis {name} …")),
+        };
+        return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
+    }
+    let as_value = Value::of_name(&cursor);
+    axis(reader, cursor, &as_value, values, parts);
+}
+
+fn axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, name: &Value<'a>, values: Vec<Value<'a>>, parts: &mut Parts) {
+    let span = cursor.head;
+    let source = source(reader, &mut cursor, name, &values, parts);
+    cursor.finish(reader);
+    let name = values::name(reader, name, "an axis");
+    let (Some(name), Some(source)) = (name, source) else {
+        parts.whole = false;
+        return;
+    };
+    if let Some(first) = parts.matrix.axes.iter().find(|axis| axis.name.value == name.value) {
+        let problem = Problem::error(Code::Duplicate, format!("there are two axes `{}`", name.value));
+        let problem = problem.at(name.span, "the second one").at(first.name.span, "the first one");
+        return reader.report(problem.help("write all of its values on one line"));
+    }
+    parts.matrix.axes.push(Axis { name, source, span });
+}
+
+fn source<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    name: &Value<'a>,
+    values: &[Value<'a>],
+    parts: &Parts,
+) -> Option<AxisSource> {
+    let mut found = None;
+    let mut told = false;
+    let many = cursor.count_children();
+    for (row, mut detail) in details(reader, cursor, Places::AXIS) {
+        if let Some(value) = detail.arg(reader, row) {
+            let text = values::template(reader, &value);
+            if row.name == "range"
+                && let Some(why) = text.as_ref().and_then(|text| text.value.as_text()).and_then(|text| range(text).err())
+            {
+                let problem = Problem::error(Code::BadValue, format!("`{}` is {why}", value.text));
+                reader.report(problem.at(value.span, "").help("like this: shard range=\"1..8\""));
+                told = true;
+            }
+            found = text.map(|text| if row.name == "glob" { AxisSource::Glob(text) } else { AxisSource::Range(text) });
+        }
+        detail.finish(reader);
+    }
+    if many > 0 {
+        if many > 1 && found.is_some() || found.is_some() && !values.is_empty() {
+            let message = format!("the values of `{}` have more than one source", name.text);
+            let help = "an axis has words, or `glob`, or `range`";
+            reader.report(Problem::error(Code::ExtraValue, message).at(cursor.head, "").help(help));
+        }
+        return found.filter(|_| !told);
+    }
+    if values.is_empty() {
+        no_values(reader, name, parts);
+        return None;
+    }
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    let mut words = Vec::with_capacity(values.len());
+    for value in values {
+        if let Some(first) = seen.insert(value.text, value.span) {
+            let problem = Problem::error(Code::Duplicate, format!("the axis `{}` has `{}` twice", name.text, value.text));
+            reader.report(problem.at(value.span, "the second one").at(first, "the first one").help("remove one of them"));
+        }
+        words.extend(values::template(reader, value));
+    }
+    (words.len() == values.len()).then_some(AxisSource::Values(words))
+}
+
+/// Most likely a line break among the values of the axis before.
+fn no_values(reader: &mut Reader<'_>, name: &Value<'_>, parts: &Parts) {
+    let problem = Problem::error(Code::MissingValue, format!("the axis `{}` has no values", name.text));
+    let problem = problem.at(name.span, "");
+    let before = parts.matrix.axes.last().map(|axis| (axis.span, reader.slice(axis.span)));
+    reader.report(match before {
+        Some((span, line)) if line.len() < 100 && !line.contains('\n') => problem
+            .at(span, "if it is a value of this axis, a line break separates them")
+            .help(format!("as a value: {line} {}\nas an axis: {} …", name.repr, name.repr)),
+        _ => problem.help(format!("like this: {} linux macos", name.repr)),
+    });
+}
+
+/// Whether what is left out exists, and what is added is complete.
+fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) {
+    let axis = |name: &str| matrix.axes.iter().find(|axis| &*axis.name.value == name);
+    let names = || matrix.axes.iter().map(|axis| &*axis.name.value);
+    for (row, bindings) in
+        matrix.exclude.iter().map(|row| ("exclude", row)).chain(matrix.include.iter().map(|row| ("include", row)))
+    {
+        for binding in bindings {
+            let Some(axis) = axis(&binding.name.value) else {
+                let problem = Problem::error(Code::UnknownValue, format!("there is no axis `{}`", binding.name.value));
+                let help = did_you_mean(&binding.name.value, names())
+                    .unwrap_or_else(|| format!("the axes are {}", names().collect::<Vec<_>>().join(", ")));
+                reader.report(problem.at(binding.name.span, "").help(help));
+                continue;
+            };
+            if row == "exclude" {
+                leaves_out_something(reader, axis, binding);
+            }
+        }
+        let missing: Vec<&str> =
+            names().filter(|name| bindings.iter().all(|binding| &*binding.name.value != *name)).collect();
+        if let ("include", [_, ..], Some(first)) = (row, &missing[..], bindings.first()) {
+            let message = format!("`include` adds one complete combination, and `{}` is missing", missing.join("`, `"));
+            let help = format!("add {}=…", missing.join("=… "));
+            reader.report(Problem::error(Code::MissingValue, message).at(first.name.span, "").help(help));
+        }
+    }
+}
+
+fn leaves_out_something(reader: &mut Reader<'_>, axis: &Axis, binding: &Binding) {
+    let (AxisSource::Values(values), Some(text)) = (&axis.source, binding.value.value.as_text()) else { return };
+    let known: Option<Vec<&str>> = values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect();
+    if let Some(known) = known
+        && !known.contains(&&**text)
+    {
+        let message = format!("the axis `{}` has no value `{text}`, so this leaves out nothing", axis.name.value);
+        let help = did_you_mean(text, known.iter().copied()).unwrap_or_else(|| format!("it has {}", known.join(", ")));
+        reader.report(Problem::error(Code::BadValue, message).at(binding.value.span, "").help(help));
+    }
+}
