@@ -4,15 +4,20 @@ use crate::app::Answer;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::Options;
 use crate::plan::compile;
+use crate::report::problems_json;
 
 pub(super) fn check(options: &Options, opened: &Opened) -> Answer {
-    let found = compile::check(&opened.file, &opened.request(options));
+    let sources = &opened.file.sources;
+    let mut found = compile::check(&opened.file, &opened.request(options));
     if !found.is_empty() {
-        let answer = refuse(options, &found, &opened.file.sources);
-        return Answer { err: opened.warnings.clone() + &answer.err, ..answer };
+        // The warnings of the file first, as they would be said without these.
+        found.splice(..0, opened.found.iter().cloned());
+        return refuse(options, &found, sources);
+    }
+    if options.show.json {
+        return Answer::text(problems_json::lines(&opened.found, sources));
     }
     let tasks = opened.file.tasks.len();
     let word = if tasks == 1 { "task" } else { "tasks" };
-    let out = if options.show.quiet { String::new() } else { format!("ok: {tasks} {word}\n") };
-    Answer { err: opened.warnings.clone(), ..Answer::text(out) }
+    opened.answer(options, if options.show.quiet { String::new() } else { format!("ok: {tasks} {word}\n") })
 }

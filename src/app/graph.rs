@@ -10,12 +10,12 @@ pub(super) fn look(options: &Options, opened: &Opened) -> Answer {
         Ok(made) => made,
         Err(answer) => return answer,
     };
-    let out = match (options.verb, options.show.json) {
+    let out = match (&options.verb, options.show.json) {
         (Verb::Graph(GraphFormat::Dot), false) => plan::dot(&made),
         (Verb::Graph(GraphFormat::Mermaid), false) => plan::mermaid(&made),
         (Verb::Graph(_), _) => plan::graph_json(&made),
         (_, true) => plan::json(&made),
         (_, false) => plan::text(&made, stdout_style(options)),
     };
-    Answer { err: opened.warnings.clone(), ..Answer::text(out) }
+    opened.answer(options, out)
 }

@@ -4,10 +4,10 @@ use crate::app::Answer;
 use crate::app::open::{Opened, stdout_style};
 use crate::app::options::Options;
 use crate::report::list;
+use crate::xecfile::model::Task;
 
 pub(super) fn list(options: &Options, opened: &Opened) -> Answer {
-    let tasks: Vec<list::Entry<'_>> =
-        opened.file.tasks.iter().map(|task| (&*task.name.value, task.desc.as_deref())).collect();
+    let tasks: Vec<&Task> = opened.file.tasks.iter().filter(|task| options.all || !task.private).collect();
     let out = if options.show.json { list::json(&tasks) } else { list::text(&tasks, stdout_style(options)) };
-    Answer { err: opened.warnings.clone(), ..Answer::text(out) }
+    opened.answer(options, out)
 }

@@ -1,14 +1,19 @@
 //! Floor 6: one file for each verb; each wires the floors below it, and does nothing else. Knows no clap.
 
+use crate::app::open::Opened;
 use crate::app::options::{Exit, Options, Verb};
 use crate::exec::broker::Broker;
 
 mod check;
+#[expect(dead_code, reason = "a run asks once its plan brings the questions")]
+mod confirm;
+mod explain;
 mod graph;
 mod list;
 mod open;
 pub mod options;
 mod run;
+mod show;
 
 /// What a verb says, and how xec ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,15 +40,22 @@ impl Answer {
 /// Does what was asked for. Only [`Verb::Run`] takes a broker; everything else starts no process and writes
 /// nothing.
 pub fn answer(options: &Options, broker: Option<Broker>) -> Answer {
-    let opened = match open::open(options) {
-        Ok(opened) => opened,
-        Err(answer) => return answer,
+    let open = || open::open(options);
+    let answered = match &options.verb {
+        Verb::Explain(code) => Ok(explain::explain(code, options)),
+        Verb::List => open().map(|opened| list::list(options, &opened)),
+        Verb::Show(name) => open().map(|opened| show::show(name, options, &opened)),
+        Verb::Check => open().map(|opened| check::check(options, &opened)),
+        Verb::DryRun | Verb::Graph(_) | Verb::Run => open().map(|opened| plan(options, opened, broker)),
     };
+    answered.unwrap_or_else(|refusal| refusal)
+}
+
+/// What needs a plan; where there is nothing to plan, the list says what there could be.
+fn plan(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     match options.verb {
-        Verb::List => list::list(options, &opened),
-        Verb::Check => check::check(options, &opened),
-        Verb::DryRun | Verb::Graph(_) | Verb::Run if opened.tasks(options).is_empty() => list::list(options, &opened),
-        Verb::DryRun | Verb::Graph(_) => graph::look(options, &opened),
+        _ if opened.tasks(options).is_empty() => list::list(options, &opened),
         Verb::Run => run::run(options, opened, broker),
+        _ => graph::look(options, &opened),
     }
 }

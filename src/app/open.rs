@@ -4,29 +4,35 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use crate::app::Answer;
-use crate::app::options::Options;
+use crate::app::options::{Options, Verb};
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
-use crate::plan::{Plan, Request, compile};
-use crate::report::{problems, style};
+use crate::plan::request::{Asked, Request};
+use crate::plan::{Plan, compile};
+use crate::report::{problems, problems_json, style};
 use crate::xecfile::load;
-use crate::xecfile::model::Xecfile;
+use crate::xecfile::model::{Task, Xecfile};
 
 /// A file without errors.
 pub(super) struct Opened {
     pub(super) file: Xecfile,
-    /// What it was warned of, ready to be shown.
-    pub(super) warnings: String,
+    /// What it was warned of.
+    pub(super) found: Vec<Problem>,
 }
 
 impl Opened {
     /// What was asked for: the tasks named, else `default` if there is one.
-    pub(super) fn tasks(&self, options: &Options) -> Vec<String> {
+    pub(super) fn tasks(&self, options: &Options) -> Vec<Asked> {
         if !options.tasks.is_empty() {
             return options.tasks.clone();
         }
-        let default = self.file.tasks.iter().any(|task| &*task.name.value == "default");
-        if default { vec!["default".to_owned()] } else { Vec::new() }
+        self.task("default").map(|_| Asked::plain("default")).into_iter().collect()
+    }
+
+    /// The task of a name or an alias.
+    pub(super) fn task(&self, name: &str) -> Option<&Task> {
+        let named = |task: &&Task| names(task).any(|known| known == name);
+        self.file.tasks.iter().find(named)
     }
 
     /// The request that the plan floor understands.
@@ -42,10 +48,20 @@ impl Opened {
         }
     }
 
+    /// Text for stdout, after the warnings.
+    pub(super) fn answer(&self, options: &Options, out: String) -> Answer {
+        Answer { err: show(options, &self.found, &self.file.sources), ..Answer::text(out) }
+    }
+
     /// The plan of what was asked for.
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
         compile(&self.file, &self.request(options)).map_err(|found| refuse(options, &found, &self.file.sources))
     }
+}
+
+/// The name of a task, and the others it has.
+pub(super) fn names(task: &Task) -> impl Iterator<Item = &str> {
+    std::iter::once(&task.name).chain(&task.aliases).map(|name| &*name.value)
 }
 
 pub(super) fn open(options: &Options) -> Result<Opened, Answer> {
@@ -53,15 +69,21 @@ pub(super) fn open(options: &Options) -> Result<Opened, Answer> {
     let loaded = load::load(&dir, options.file.as_deref());
     match loaded.file {
         Some(file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            let warnings = show(options, &loaded.problems, &loaded.sources);
-            Ok(Opened { file, warnings })
+            Ok(Opened { file, found: loaded.problems })
         }
         _ => Err(refuse(options, &loaded.problems, &loaded.sources)),
     }
 }
 
+/// The end of what cannot be, for one of these reasons. A check for machines has them on stdout: they are what it
+/// was asked for.
 pub(super) fn refuse(options: &Options, found: &[Problem], sources: &SourceMap) -> Answer {
-    Answer::refused(show(options, found, sources))
+    match options.verb {
+        Verb::Check if options.show.json => {
+            Answer { out: problems_json::lines(found, sources), ..Answer::refused(String::new()) }
+        }
+        _ => Answer::refused(show(options, found, sources)),
+    }
 }
 
 pub(super) fn show(options: &Options, found: &[Problem], sources: &SourceMap) -> String {

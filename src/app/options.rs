@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::plan::request::Asked;
 use crate::report::Mode;
 use crate::report::setup::{Events, Wishes};
 use crate::xecfile::model::{OnError, Width};
@@ -16,8 +17,10 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// `-C`: where to go first.
     pub dir: Option<PathBuf>,
-    /// The tasks asked for, in order.
-    pub tasks: Vec<String>,
+    /// The tasks asked for, in order, with what was said of their inputs.
+    pub tasks: Vec<Asked>,
+    /// `-a`: private tasks are listed too.
+    pub all: bool,
     /// `-j`; `None` is the number of CPUs.
     pub jobs: Option<Width>,
     /// `-p`: the tasks asked for side by side instead of in order.
@@ -31,7 +34,7 @@ pub struct Options {
 }
 
 /// The verbs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Verb {
     /// Run the tasks.
     #[default]
@@ -40,10 +43,14 @@ pub enum Verb {
     DryRun,
     /// `-l`: the tasks of the file.
     List,
+    /// `--show`: one task as it was understood.
+    Show(String),
     /// `--check`: all problems of the file.
     Check,
     /// `--graph`: the plan as a picture.
     Graph(GraphFormat),
+    /// `--explain`: the page of a diagnostic.
+    Explain(String),
 }
 
 /// The formats of `--graph`.

@@ -4,19 +4,25 @@
 pub(super) const HELP: &str = "\
 xec runs the tasks of an Xecfile.kdl, found here or in a parent directory.
 
-Usage: xec [option…] [task…]
+Usage: xec [option…] [task [name=value | --name[=value]]…]… [-- word…]
 
-  xec                     run the task `default`; list the tasks if there is none
-  xec build test          run tasks in this order, sharing what both need
-  xec -p lint test        run them side by side
-  xec -n deploy           say what would run, and why; run nothing
+  xec                        run the task `default`; list the tasks if there is none
+  xec build test             run tasks in this order, sharing what both need
+  xec -p lint test           run them side by side
+  xec deploy env=prod --dry  what a task takes follows its name; `xec -l` shows it
+  xec test -- --nocapture    words for the program behind the last task
+  xec 'test[os=linux]'       some instances of a matrix
+  xec -n deploy              say what would run, and why; run nothing
 
 Look, without running
-  -l, --list              the tasks of the file
+  -l, --list              the tasks of the file and what they take
+  -a, --all               with -l: private tasks too
+      --show TASK         all that is known of one task
   -n, --dry-run           what would run
-      --check             all problems of the file
       --graph[=FORMAT]    the plan as a picture: dot, mermaid or json [dot]
-      --json              any of these for machines
+      --check             all problems of the file
+      --explain CODE      what a problem means, by the word in brackets
+      --json              any look at a file or a plan, for machines
 Run
   -f, --file FILE         this file
   -C, --directory DIR     go there first
@@ -34,5 +40,5 @@ See
   -h, --help              this page
   -V, --version           the version
 
-Options may stand anywhere before `--`. Each can be set in the environment: XEC_JOBS=2, XEC_OUTPUT=grouped, XEC_YES=1.
+These may stand anywhere before `--`. Each can be set in the environment: XEC_JOBS=2, XEC_OUTPUT=grouped, XEC_YES=1.
 ";

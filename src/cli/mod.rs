@@ -4,4 +4,6 @@
 
 pub mod args;
 mod help;
+mod table;
 mod values;
+mod words;

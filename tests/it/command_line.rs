@@ -31,11 +31,17 @@ fn tree(dir: &Path) -> BTreeMap<std::path::PathBuf, u64> {
 
 #[test]
 fn looking_runs_nothing_and_writes_nothing() {
-    let looks: [&[&str]; 7] = [
+    let looks: [&[&str]; 13] = [
         &["-n", "test"],
+        &["-n", "--json", "test"],
         &["-l"],
+        &["-la"],
         &["--list", "--json"],
+        &["--show", "test"],
+        &["--show=test", "--json"],
+        &["--explain", "cycle"],
         &["--check"],
+        &["--check", "--json"],
         &["--graph", "test"],
         &["--graph=mermaid", "test"],
         &["--graph=json", "test"],
@@ -66,6 +72,134 @@ fn the_list_shows_names_and_what_they_are_for() {
     let json = Case::new().xecfile(FILE).args(["-l", "--json"]).run().ok();
     let value: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
     assert!(value.to_string().contains("Compile it"), "{value}");
+}
+
+const INPUTS: &str = r#"
+task deploy desc="Send it off" alias=d {
+    param env { choices dev prod }
+    param tag default=latest desc="Which build"
+    flag dry short=d
+    rest args
+    needs build
+    run "echo $env"
+}
+task build private=#true { run "true" }
+"#;
+
+fn inputs() -> Case {
+    Case::new().xecfile(INPUTS)
+}
+
+#[test]
+fn the_list_shows_what_tasks_take_and_hides_what_is_private() {
+    let usage = "deploy env=<dev|prod> [tag=latest] [--dry] [-- args…]  Send it off [alias: d]\n";
+    inputs().args(["-l"]).run().ok().stdout(usage);
+    inputs().run().ok().stdout(usage);
+    let all = inputs().args(["-la"]).run().ok();
+    assert!(
+        all.out().starts_with(usage) && all.out().contains("\nbuild") && all.out().contains("[private]"),
+        "{}",
+        all.story()
+    );
+    for (args, names) in [(&["-l", "--json"][..], &["deploy"][..]), (&["-a", "-l", "--json"], &["deploy", "build"])] {
+        let ran = inputs().args(args).run().ok();
+        let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        let tasks = value["tasks"].as_array().expect("a list");
+        assert_eq!(tasks.iter().map(|task| task["name"].as_str().expect("a name")).collect::<Vec<_>>(), names);
+        assert_eq!(tasks[0]["params"][0]["choices"], serde_json::json!(["dev", "prod"]), "{}", ran.story());
+    }
+}
+
+#[test]
+fn a_task_is_shown_as_it_was_understood() {
+    for name in ["deploy", "d"] {
+        let ran = inputs().args(["--show", name]).run().ok();
+        for words in [
+            "deploy  Send it off",
+            "Xecfile.kdl:2",
+            "env=<dev|prod>",
+            "Which build [default latest]",
+            "needs",
+            "echo $env",
+        ] {
+            assert!(ran.out().contains(words), "no {words:?}, {}", ran.story());
+        }
+    }
+    let ran = inputs().args(["--show", "build", "--json"]).run().ok();
+    let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    assert_eq!((&value["task"]["private"], &value["task"]["steps"][0]["run"]), (&true.into(), &"true".into()));
+    inputs().args(["--show", "deplyo"]).run().code(2).stdout("").says("did you mean `deploy`?");
+}
+
+#[test]
+fn explanations_need_no_file() {
+    let ran = Case::new().args(["--explain", "unknown-task"]).run().ok();
+    ran.stdout("unknown-task\n\nNo task of that name exists.\n");
+    let ran = Case::new().args(["--explain", "error[cycle]", "--json"]).run().ok();
+    let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    assert_eq!(value["code"], "cycle");
+    Case::new().args(["--explain", "cycel"]).run().code(2).stdout("").says("did you mean `cycle`?");
+}
+
+#[test]
+fn a_check_for_machines_has_its_problems_on_stdout() {
+    let bad = "task t timout=\"5s\" { run \"true\" }\ntask u { needs nobody }\n";
+    let ran = Case::new().xecfile(bad).args(["--check", "--json"]).run().code(2);
+    let lines: Vec<serde_json::Value> =
+        ran.out().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(ran.err().is_empty() && lines.len() >= 2, "{}", ran.story());
+    for (line, (number, code)) in lines.iter().zip([(1, "unknown-setting"), (2, "unknown-task")]) {
+        assert_eq!((&line["code"], &line["places"][0]["line"]), (&code.into(), &number.into()), "{}", ran.story());
+        assert_eq!((&line["severity"], &line["places"][0]["file"]), (&"error".into(), &"Xecfile.kdl".into()));
+    }
+    // What only a plan can know comes the same way.
+    let circle = "task a { needs b }\ntask b { needs a }\n";
+    let ran = Case::new().xecfile(circle).args(["--check", "--json"]).run().code(2);
+    let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    assert_eq!(value["code"], "cycle", "{}", ran.story());
+    Case::new().xecfile(FILE).args(["--check", "--json"]).run().ok().stdout("");
+    let none = Case::new().args(["--check", "--json"]).run().code(2);
+    assert!(none.out().contains("\"file-unreadable\"") && none.err().is_empty(), "{}", none.story());
+}
+
+#[test]
+fn words_without_a_task_are_shown_their_place() {
+    let says = |args: &[&str], words: &str| inputs().args(args).run().code(2).stdout("").says(words);
+    says(&["env=prod", "deploy"], "what a task takes follows it: `xec deploy env=prod`");
+    says(&["--jbos", "4"], "did you mean `--jobs`");
+    says(&["--", "x"], "`xec TASK -- x`");
+    says(&["deploy", "--watch"], "a later version");
+    says(&["-a", "deploy"], "`xec -la`");
+}
+
+#[test]
+fn what_a_task_takes_follows_it() {
+    let file = r#"
+task hello {
+    param name default=you
+    flag loud short=x
+    rest more
+    run "echo $name ${loud:-quiet} \"$@\"" args="${more}"
+}
+"#;
+    let said = |args: &[&str], out: &str| drop(Case::new().xecfile(file).args(args).run().ok().stdout(out));
+    said(&["hello"], "you quiet\n");
+    said(&["-q", "hello", "name=me", "--loud", "-j1"], "me true\n");
+    said(&["hello", "--name=a b", "-qx", "--", "-j", "c  d"], "a b true -j c  d\n");
+    said(&["hello", "name=1", "hello", "name=2"], "1 quiet\n2 quiet\n");
+}
+
+#[test]
+fn what_has_to_be_confirmed_needs_a_terminal_or_a_yes() {
+    let file = r#"
+task deploy { confirm "Really?"; run "echo done" }
+task all { needs deploy; run "echo all" }
+"#;
+    let ran = Case::new().xecfile(file).args(["all"]).run().code(2).stdout("").says("`deploy` has to be confirmed");
+    assert!(ran.err().contains("-y") && ran.err().contains("Xecfile.kdl:2"), "{}", ran.story());
+    Case::new().xecfile(file).args(["-y", "all"]).run().ok().stdout("done\nall\n");
+    Case::new().xecfile(file).env("XEC_YES", "1").args(["deploy"]).run().ok().stdout("done\n");
+    Case::new().xecfile(file).args(["-n", "all"]).run().ok();
 }
 
 #[test]
