@@ -3,12 +3,13 @@
 use crate::app::Answer;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::Options;
+use crate::app::world;
 use crate::plan::compile;
 use crate::report::problems_json;
 
 pub(super) fn check(options: &Options, opened: &Opened) -> Answer {
     let sources = &opened.file.sources;
-    let mut found = compile::check(&opened.file, &opened.request(options));
+    let mut found = compile::check(&opened.file, &opened.request(options), world::world());
     if !found.is_empty() {
         // The warnings of the file first, as they would be said without these.
         found.splice(..0, opened.found.iter().cloned());

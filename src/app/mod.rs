@@ -13,6 +13,7 @@ mod list;
 mod open;
 pub mod options;
 mod run;
+mod world;
 mod show;
 
 /// What a verb says, and how xec ends.

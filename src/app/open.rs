@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::app::Answer;
 use crate::app::options::{Options, Verb};
+use crate::app::world;
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
 use crate::plan::request::{Asked, Request};
@@ -55,7 +56,7 @@ impl Opened {
 
     /// The plan of what was asked for.
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
-        compile(&self.file, &self.request(options)).map_err(|found| refuse(options, &found, &self.file.sources))
+        compile(&self.file, &self.request(options), world::world()).map_err(|found| refuse(options, &found, &self.file.sources))
     }
 }
 

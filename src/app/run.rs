@@ -12,16 +12,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::Answer;
+use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
+use crate::app::world::world;
+use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
 use crate::exec::output::OutputTx;
 use crate::exec::signals;
-use crate::plan::{LimitId, Plan};
+use crate::plan::values::Values;
+use crate::plan::{LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
-use crate::run::command::{self, Surroundings};
+use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
@@ -34,9 +38,12 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
     let around = Rc::new(surroundings(&opened));
-    let found = command::check(&plan, &around);
-    if !found.is_empty() {
-        return refuse(options, &found, &opened.file.sources);
+    let asked = match questions(&opened, &plan) {
+        Ok(asked) => asked,
+        Err(found) => return refuse(options, &found, &opened.file.sources),
+    };
+    if let Err(answer) = confirm(options, &asked, &opened.file.sources) {
+        return answer;
     }
     let ran = match broker {
         Some(broker) => runtime().and_then(|runtime| go(&runtime, plan, around, setup, &broker)),
@@ -62,10 +69,36 @@ fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
+/// What is to be confirmed, in the order in which it would begin. What only hooks call is not asked for.
+fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, Vec<Problem>> {
+    let mut asked = Vec::new();
+    for id in plan.order() {
+        let instance = plan.instance(id);
+        let task = &opened.file.tasks[plan.defs.tasks[instance.def.index()].index];
+        let Some(text) = task.confirm.as_ref().filter(|_| !in_hook(plan, instance.scope)) else { continue };
+        let values = Values { file: &plan.files[usize::from(task.file.0)], inputs: &instance.inputs, world: world() };
+        let said = values.must(text, "`confirm`").map_err(|problem| vec![*problem])?.flat();
+        asked.push(Question { task: instance.label.instance.clone(), text: said, span: text.span });
+    }
+    Ok(asked)
+}
+
+fn in_hook(plan: &Plan, scope: ScopeId) -> bool {
+    let mut at = Some(scope);
+    while let Some(id) = at {
+        if plan.scope(id).is_hook {
+            return true;
+        }
+        at = plan.scope(id).parent;
+    }
+    false
+}
+
 fn surroundings(opened: &Opened) -> Surroundings {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Surroundings {
         env: std::env::vars_os().collect(),
+        dotenv: opened.file.files.iter().map(|scope| scope.dotenv.clone()).collect(),
         root: opened.file.root.clone(),
         run: format!("{:x}-{:x}", since.as_millis(), std::process::id()).into(),
         merge: report::setup::share_a_place(),
@@ -92,6 +125,8 @@ fn go(
     )
     .map_err(cannot("start the report"))?;
     let output = OutputTx::new(tx);
+    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
+    let output = if hooks { output.keep_errors() } else { output };
     begin(&plan, &around, &output);
     let local = tokio::task::LocalSet::new();
     let ending = local.block_on(runtime, async {
@@ -111,7 +146,7 @@ fn go(
 fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
     let event = Event::RunStarted {
         run: around.run.clone(),
-        requested: plan.requested.iter().map(|(instance, _)| plan.instance(*instance).label.instance.clone()).collect(),
+        requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
         jobs: plan.limits[LimitId::SLOTS.index()],
         tasks: plan.instances.len() as u32,
         steps: plan.leaves.len() as u32,

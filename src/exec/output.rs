@@ -1,6 +1,7 @@
 //! From the pipes of a command to the report: bounded, in order, and past the dispatcher.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,7 +22,12 @@ pub struct OutputTx {
     pub tx: UnboundedSender<Message>,
     /// The bytes that may be on their way at once; at least 8 KiB in all.
     pub budget: Arc<Semaphore>,
+    /// The last that each job wrote to stderr, kept where hooks may want to know.
+    pub errors: Option<Arc<Mutex<HashMap<JobId, Vec<u8>>>>>,
 }
+
+/// So much is kept of what a job wrote to stderr.
+const LAST_ERRORS: usize = 4096;
 
 impl OutputTx {
     /// With the budget of a run.
@@ -31,7 +37,30 @@ impl OutputTx {
 
     /// With a budget of so many bytes, or 8 KiB where that is less.
     pub fn with_budget(tx: UnboundedSender<Message>, bytes: usize) -> Self {
-        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))) }
+        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None }
+    }
+
+    /// Keeps the last that each job writes to stderr (or to both, where they share a pipe).
+    #[must_use]
+    pub fn keep_errors(self) -> Self {
+        Self { errors: Some(Arc::default()), ..self }
+    }
+
+    /// The last lines that a job wrote to stderr.
+    pub fn last_errors(&self, job: JobId) -> String {
+        let kept = self.errors.as_ref().and_then(|errors| errors.lock().ok()?.get(&job).cloned());
+        String::from_utf8_lossy(&kept.unwrap_or_default()).trim_end().to_owned()
+    }
+
+    fn remember(&self, job: JobId, stream: Stream, bytes: &[u8]) {
+        let Some(mut errors) = self.errors.as_ref().and_then(|errors| errors.lock().ok()) else { return };
+        let kept = errors.entry(job).or_default();
+        // What shares a pipe comes as stdout; of two pipes, stderr says more.
+        if stream == Stream::Stderr || kept.is_empty() || bytes.len() < LAST_ERRORS {
+            kept.extend_from_slice(&bytes[bytes.len().saturating_sub(LAST_ERRORS)..]);
+            let over = kept.len().saturating_sub(LAST_ERRORS);
+            kept.drain(..over);
+        }
     }
 
     /// With its other end: for tests.
@@ -59,6 +88,7 @@ impl OutputTx {
 
     /// Hands over a piece, which takes no more of its room than it needs.
     pub(crate) fn send(&self, job: JobId, stream: Stream, bytes: Vec<u8>, room: Room) {
+        self.remember(job, stream, &bytes);
         let hold = room.permit.map(|mut permit| {
             let spare = permit.num_permits().saturating_sub(bytes.len() + OVERHEAD);
             drop(permit.split(spare));

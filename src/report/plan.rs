@@ -81,7 +81,7 @@ pub fn graph_json(plan: &Plan) -> String {
     let nodes = plan.instances.iter().map(|instance| &*instance.label.instance).collect();
     let edges =
         edges(plan).map(|(from, link)| JsonEdge { from: from.0, to: link.to.0, kind: word(link.kind) }).collect();
-    let requested = plan.requested.iter().map(|(instance, _)| instance.0).collect();
+    let requested = plan.links.iter().filter(|link| link.kind == LinkKind::Requested).map(|link| link.to.0).collect();
     line(&JsonGraph { v: 1, requested, nodes, edges })
 }
 

@@ -135,6 +135,11 @@ impl Screen {
             Event::Scarce { jobs, why } => {
                 self.warn(&format!("no room for more processes ({why}): from now on at most {jobs} at once"))
             }
+            Event::Retrying { task, attempt, of, pause } => {
+                let (name, pause) = (visible(&task.instance).into_owned(), crate::base::duration::show(pause));
+                self.warn(&format!("{name}: failed; attempt {attempt} of {of} in {pause}"))
+            }
+            Event::Trouble { why } => self.warn(&why),
             Event::Swept { processes } => {
                 self.warn(&format!("still there at the end, and ended: {}", processes.join(", ")))
             }

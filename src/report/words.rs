@@ -29,6 +29,7 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Cancelled(reason) => format!("cancelled{after}: {}", why(*reason)),
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
+        Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),
     }
 }
@@ -46,6 +47,7 @@ fn failed(failure: &Failure, after: &str) -> String {
         )) => visible(said).into_owned(),
         Failure::Command(Outcome::Unknown(said)) => format!("unknown end{after}: {}", visible(said)),
         Failure::Inside(count) => format!("{} failed{after}", counted(u64::from(*count), "step")),
+        Failure::Value(why) => visible(why).into_owned(),
         Failure::CaptureTooLarge(cap) => format!("captured more than {}{after}", size(*cap as u64)),
     }
 }

@@ -85,6 +85,15 @@ pub(super) enum What<'a> {
         jobs: u32,
         why: &'a str,
     },
+    Retrying {
+        task: Task<'a>,
+        attempt: u32,
+        of: u32,
+        pause: f64,
+    },
+    Trouble {
+        why: &'a str,
+    },
     Suspended,
     Resumed,
     Swept {
@@ -231,6 +240,9 @@ pub(super) enum End {
     CaptureTooLarge {
         limit: usize,
     },
+    BadValue {
+        message: String,
+    },
     TimedOut {
         limit: f64,
     },
@@ -252,10 +264,12 @@ impl From<&Verdict> for End {
             Verdict::Failed(Failure::Command(outcome)) => End::from(outcome),
             Verdict::Failed(Failure::Inside(count)) => End::FailedInside { count: *count },
             Verdict::Failed(Failure::CaptureTooLarge(limit)) => End::CaptureTooLarge { limit: *limit },
+            Verdict::Failed(Failure::Value(message)) => End::BadValue { message: message.clone() },
             Verdict::TimedOut(limit) => End::TimedOut { limit: seconds(*limit) },
             Verdict::Cancelled(reason) => End::Cancelled(Why::from(*reason)),
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
+            Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
             Verdict::Skipped(SkipReason::Cancelled(reason)) => skipped("cancelled", None, Some(Why::from(*reason))),
         }
     }
@@ -287,7 +301,7 @@ fn code(verdict: &Verdict) -> Option<i32> {
         Verdict::Ok => Some(0),
         Verdict::Failed(Failure::Command(outcome)) => Some(outcome.code()),
         Verdict::TimedOut(_) => Some(124),
-        Verdict::Failed(Failure::Inside(_) | Failure::CaptureTooLarge(_)) => Some(1),
+        Verdict::Failed(Failure::Inside(_) | Failure::CaptureTooLarge(_) | Failure::Value(_)) => Some(1),
         Verdict::Cancelled(_) | Verdict::Skipped(_) => None,
     }
 }
@@ -338,6 +352,13 @@ impl<'a> What<'a> {
                 },
             },
             Event::Scarce { jobs, why } => What::Scarce { jobs: *jobs, why },
+            Event::Retrying { task, attempt, of, pause } => What::Retrying {
+                task: Task::from(&**task),
+                attempt: *attempt,
+                of: *of,
+                pause: seconds(*pause),
+            },
+            Event::Trouble { why } => What::Trouble { why },
             Event::Suspended => What::Suspended,
             Event::Resumed => What::Resumed,
             Event::Swept { processes } => What::Swept { processes },
