@@ -1,4 +1,5 @@
-//! Floor 6: one file for each verb; each wires the floors below it, and does nothing else. Knows no clap.
+//! Floor 6: one file for each verb; each wires the floors below it, and does nothing else. Knows nothing of how it was
+//! asked for.
 
 use crate::app::open::Opened;
 use crate::app::options::{Exit, Options, Verb};
