@@ -1,11 +1,11 @@
-//! Floor 6: one file for each verb; each wires the floors below it, and does nothing else. Knows no clap.
+//! Floor 6: one file for each verb; each wires the floors below it, and does nothing else. Knows nothing of how it was
+//! asked for.
 
 use crate::app::open::Opened;
 use crate::app::options::{Exit, Options, Verb};
 use crate::exec::broker::Broker;
 
 mod check;
-#[expect(dead_code, reason = "a run asks once its plan brings the questions")]
 mod confirm;
 mod explain;
 mod graph;

@@ -1,4 +1,4 @@
-//! What the values of options mean, wherever they were written. Knows nothing of clap.
+//! What the values of options mean, wherever they were written. Knows nothing of where that was.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -121,7 +121,8 @@ fn input(param: &Param) -> Row {
         (param.role == ParamRole::Value && default.is_none()).then(|| "required".to_owned()),
         default.map(|default| format!("default {}", spell::quoted(&default))),
         (param.many && param.role == ParamRole::Value).then(|| "any number of times".to_owned()),
-        (!choices.is_empty()).then(|| format!("one of {}", choices.join(" "))),
+        // Where they are too many, the heading does not say them.
+        head.contains("<…>").then(|| format!("one of {}", choices.join(" "))),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().collect();
     let facts = if facts.is_empty() { String::new() } else { format!("[{}]", facts.join(", ")) };

@@ -93,7 +93,7 @@ fn all_that_is_known_for_people() {
   alias    d
   confirm  Really, to ${env}?
   takes
-    env=<dev|prod>, -e  where to [default dev, one of dev prod]
+    env=<dev|prod>, -e  where to [default dev]
     version=<string>    [required]
     --dry, -n           only look
     -- args…
@@ -123,6 +123,17 @@ fn all_that_is_known_for_people() {
     run  undo
 "#;
     assert_eq!(text(&task, &sources, Style::default()), expected);
+}
+
+#[test]
+fn many_choices_have_room() {
+    let mut sources = SourceMap::default();
+    let mut task = task(&mut sources);
+    let choices = ["eu-central-1", "eu-north-1", "us-east-1"].map(name).to_vec();
+    task.params = vec![Param { choices, many: true, ..param("region", ParamRole::Value, None) }];
+    let page = text(&task, &sources, Style::default());
+    let line = "    region=<…>  [required, any number of times, one of eu-central-1 eu-north-1 us-east-1]\n";
+    assert!(page.contains(line), "{page}");
 }
 
 #[test]
