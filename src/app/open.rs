@@ -31,7 +31,8 @@ impl Opened {
 
     /// The request that the plan floor understands.
     pub(super) fn request(&self, options: &Options) -> Request {
-        let cpus = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
+        let cpus =
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
         Request {
             tasks: self.tasks(options),
             parallel: options.parallel,
@@ -67,7 +68,8 @@ pub(super) fn show(options: &Options, found: &[Problem], sources: &SourceMap) ->
     if found.is_empty() {
         return String::new();
     }
-    let color = style::wanted(options.show.color.asked(), std::io::stderr().is_terminal(), &|name| std::env::var_os(name));
+    let color =
+        style::wanted(options.show.color.asked(), std::io::stderr().is_terminal(), &|name| std::env::var_os(name));
     let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
     problems::render(found, sources, color, width)
 }

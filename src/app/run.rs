@@ -191,6 +191,7 @@ fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
 }
 
 fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
+    report.thread().unpark();
     let complaint = match report.join() {
         Ok(Ok(())) => None,
         Ok(Err(why)) => Some(format!("xec: cannot write output: {why}\n")),

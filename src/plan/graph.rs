@@ -321,8 +321,9 @@ impl Plan {
     /// what, then as found (Kahn's algorithm, with a heap for the ties).
     pub fn order(&self) -> Vec<InstanceId> {
         let waits = |edge: &&Edge| edge.kind != EdgeKind::Demand;
-        let mut pending: Vec<usize> =
-            (0..self.vertices.len() as u32).map(|at| self.predecessors.of(VertexId(at)).iter().filter(waits).count()).collect();
+        let mut pending: Vec<usize> = (0..self.vertices.len() as u32)
+            .map(|at| self.predecessors.of(VertexId(at)).iter().filter(waits).count())
+            .collect();
         let free = |at: &u32| pending[*at as usize] == 0;
         let mut open: std::collections::BinaryHeap<_> =
             (0..self.vertices.len() as u32).filter(free).map(std::cmp::Reverse).collect();

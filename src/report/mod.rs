@@ -7,6 +7,7 @@
 
 use std::io::{self, Write};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -120,6 +121,19 @@ impl Drop for Alarm {
     }
 }
 
+/// The longest that something waits to be shown while little comes.
+const REST: Duration = Duration::from_millis(4);
+
+/// So many bytes at once are a stream, which is read without a rest.
+const MUCH: usize = 256 * 1024;
+
+fn weight(message: &Message) -> usize {
+    match message {
+        Message::Event(..) => 0,
+        Message::Output(output) => output.bytes.len(),
+    }
+}
+
 /// Both readers of what happens.
 struct Reporter {
     screen: screen::Screen,
@@ -132,14 +146,21 @@ impl Reporter {
         Self { screen, machine: setup.events.map(json::Writer::new) }
     }
 
-    /// Writes when nothing more has come for now, or there is much to write.
+    /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
+    /// that nobody sees: waking this thread for each of thousands of short steps costs more than showing them.
+    /// Whoever closes the channel unparks it.
     fn run(&mut self, rx: &mut UnboundedReceiver<Message>) -> io::Result<()> {
         while let Some(message) = rx.blocking_recv() {
+            let mut bytes = weight(&message);
             self.take(message)?;
             while let Ok(message) = rx.try_recv() {
+                bytes += weight(&message);
                 self.take(message)?;
             }
             self.flush()?;
+            if bytes < MUCH {
+                std::thread::park_timeout(REST);
+            }
         }
         Ok(())
     }

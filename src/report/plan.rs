@@ -79,7 +79,8 @@ pub fn mermaid(plan: &Plan) -> String {
 /// The graph as one line of JSON: instances, and who names whom.
 pub fn graph_json(plan: &Plan) -> String {
     let nodes = plan.instances.iter().map(|instance| &*instance.label.instance).collect();
-    let edges = edges(plan).map(|(from, link)| JsonEdge { from: from.0, to: link.to.0, kind: word(link.kind) }).collect();
+    let edges =
+        edges(plan).map(|(from, link)| JsonEdge { from: from.0, to: link.to.0, kind: word(link.kind) }).collect();
     let requested = plan.requested.iter().map(|(instance, _)| instance.0).collect();
     line(&JsonGraph { v: 1, requested, nodes, edges })
 }
@@ -125,7 +126,8 @@ impl Reasons {
         if links.iter().any(|link| link.kind == LinkKind::Requested) {
             return "requested".to_owned();
         }
-        let names: Vec<_> = links.iter().filter_map(|link| link.from).map(|from| &*plan.instance(from).label.instance).collect();
+        let names: Vec<_> =
+            links.iter().filter_map(|link| link.from).map(|from| &*plan.instance(from).label.instance).collect();
         let word = if links.iter().any(|link| link.kind == LinkKind::Calls) { "called by" } else { "needed by" };
         let shown: Vec<_> = names.iter().take(3).map(|name| visible(name)).collect();
         let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };

@@ -84,7 +84,8 @@ fn fill(command: &Command, around: &Surroundings) -> Result<Filled, Box<Problem>
     let program = match &command.work {
         Work::Run(text) => {
             let words = command.shell.iter().map(|word| Spanned::new(word.clone(), command.span));
-            let shell: Result<Vec<OsString>, Box<Problem>> = words.map(|word| Ok(expand(&word, &env, around)?.into())).collect();
+            let shell: Result<Vec<OsString>, Box<Problem>> =
+                words.map(|word| Ok(expand(&word, &env, around)?.into())).collect();
             Program::Script { shell: shell?.into(), text: text.clone(), args: Vec::new() }
         }
         Work::Exec(words) => {
@@ -101,7 +102,11 @@ fn fill(command: &Command, around: &Surroundings) -> Result<Filled, Box<Problem>
 }
 
 /// Fills a text from what is in scope: `env.NAME`, as declared so far or else as xec was given it.
-fn expand(text: &Spanned<Template>, env: &[(OsString, OsString)], around: &Surroundings) -> Result<String, Box<Problem>> {
+fn expand(
+    text: &Spanned<Template>,
+    env: &[(OsString, OsString)],
+    around: &Surroundings,
+) -> Result<String, Box<Problem>> {
     if let Some(plain) = text.value.as_text() {
         return Ok(plain.to_string());
     }

@@ -197,7 +197,8 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: crate::base::event::Waits) {
         self.controls.insert(id, Handle::default());
         let step = Arc::new(self.plan.step_label(leaf));
-        let spec = command::spec(&self.plan, leaf, attempt, &self.around).map_err(|problem: Box<Problem>| problem.message);
+        let spec =
+            command::spec(&self.plan, leaf, attempt, &self.around).map_err(|problem: Box<Problem>| problem.message);
         let job = Job { id, step, attempt, waits, spec };
         tokio::task::spawn_local(job::run(
             job,
@@ -238,3 +239,7 @@ fn signal_for(reason: Reason, level: Level) -> Signal {
         (Level::Soft, _) => Signal::End(SIGTERM),
     }
 }
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ impl<'b> Tape<'b> {
     }
 }
 
-fn at<T>(value: T) -> Spanned<T> {
+pub(crate) fn at<T>(value: T) -> Spanned<T> {
     Spanned::new(value, Span::default())
 }
 
@@ -107,4 +107,24 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     let slots = Some(1 + tape.pick(4) as u32);
     let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
     compile(&file, &request).expect("every name is there, and nothing refers to what comes later")
+}
+
+/// The plan of one task with one step, and four slots.
+pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
+    let mut file = Xecfile::default();
+    file.sources.add("Xecfile.kdl", "");
+    let step = Step { kind: StepKind::Run("true".into()), settings: Settings::default(), span: Span::default() };
+    let mut only = Task {
+        name: at(task.into()),
+        desc: None,
+        needs: Vec::new(),
+        after: Vec::new(),
+        settings: Settings::default(),
+        body: vec![step],
+        span: Span::default(),
+    };
+    change(&mut only);
+    file.tasks.push(only);
+    let tasks = vec![task.to_owned()];
+    compile(&file, &Request { tasks, slots: Some(4), cpus: 4, ..Request::default() }).expect("one task, which is there")
 }

@@ -170,7 +170,9 @@ impl Scheduler {
                 self.scopes[inner.index()].gently = true;
             }
             match plan.scope_of(child) {
-                Some(inner) if self.scope_phase(inner).is_live() => self.cancel(inner, Reason::Failed, Level::Soft, out),
+                Some(inner) if self.scope_phase(inner).is_live() => {
+                    self.cancel(inner, Reason::Failed, Level::Soft, out)
+                }
                 _ if self.end[child.index()].is_none() => self.skip(child, End::Dropped(Reason::Failed), out),
                 _ => {}
             }
