@@ -81,7 +81,6 @@ impl Attendant {
             after();
         }
         if pumping {
-            // The side goes on too: a link may still have to be told to end.
             tokio::select! {
                 biased;
                 () = pumps => {}

@@ -18,6 +18,7 @@ mod find;
 pub mod local;
 mod markers;
 pub mod output;
+pub mod pipe;
 mod pump;
 pub mod terminal;
 mod tree;

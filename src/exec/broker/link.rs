@@ -333,7 +333,9 @@ impl Wire {
 
     /// The broker is gone: because that is wanted, or because somebody killed it.
     async fn end(mut self, mut orders: UnboundedReceiver<Command>, lose: watch::Sender<bool>) {
-        self.starting.drain().for_each(|(_, starting)| drop(starting.started.send(Err(SpawnError::Lost))));
+        for (_, starting) in self.starting.drain() {
+            let _ = starting.started.send(Err(SpawnError::Lost)); // Nobody needs to wait for it.
+        }
         if !self.peer.closing.load(Ordering::Relaxed) {
             // What there is to hear is heard from here on; what waits for an answer gets one below.
             orders.close();
@@ -348,7 +350,9 @@ impl Wire {
                 }
             }
         }
-        self.running.drain().for_each(|(_, running)| drop(running.exit.send(Exit::Lost)));
+        for (_, running) in self.running.drain() {
+            let _ = running.exit.send(Exit::Lost); // Nobody needs to wait for it.
+        }
     }
 
     /// Ends what the broker left to us, its subreaper.
