@@ -167,6 +167,7 @@ fn a_sweep_can_be_hastened() {
 fn stray_signals_do_not_end_the_broker() {
     world(|world| async move {
         let pid = Pid::from_raw(world.broker.pid() as i32);
+        assert_eq!(run(&world.here, words(["true"])).await.unwrap().code(), 0);
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
         assert_eq!(name, "xec-broker\n");
         for signal in
