@@ -1,2 +1,35 @@
-//! The `xec` command.
-fn main() {}
+//! The `xec` command: words in, a process code out. The only place that ends the process.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use xec::app::options::{Exit, Verb};
+use xec::app::{self, Answer};
+use xec::cli::args::{self, Early};
+use xec::exec::{broker, signals};
+
+fn main() -> ExitCode {
+    let answer = match args::parse(std::env::args_os(), &|name| std::env::var_os(name)) {
+        Ok(options) => match (options.verb == Verb::Run).then(broker::fork).transpose() {
+            Ok(broker) => app::answer(&options, broker),
+            Err(why) => Answer { out: String::new(), err: format!("xec: cannot fork: {why}\n"), exit: Exit::Code(1) },
+        },
+        Err(Early::Text(out)) => Answer { out, err: String::new(), exit: Exit::Code(0) },
+        Err(Early::Usage(err)) => Answer { out: String::new(), err, exit: Exit::Code(2) },
+    };
+    // Where not even stderr can be written there is nobody left to tell.
+    let _ = std::io::stderr().write_all(answer.err.as_bytes());
+    let mut stdout = std::io::stdout();
+    let written = stdout.write_all(answer.out.as_bytes()).and_then(|()| stdout.flush());
+    match (written, answer.exit) {
+        (Err(why), Exit::Code(0)) => {
+            let _ = writeln!(std::io::stderr(), "xec: cannot write output: {why}");
+            ExitCode::FAILURE
+        }
+        (_, Exit::Code(code)) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        (_, Exit::Signal(signal)) => {
+            signals::die_of(signal);
+            ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! What was asked for, resolved: what `cli` makes of the words, and every verb takes.
 
+use std::io;
 use std::path::PathBuf;
 
+use crate::report::Mode;
+use crate::report::setup::{Events, Wishes};
 use crate::xecfile::model::{OnError, Width};
 
 /// One call of xec.
@@ -71,6 +74,47 @@ pub struct Show {
     pub events: Option<EventsTo>,
 }
 
+impl Show {
+    /// The same in the words of the report; opens the place where events go. `several`: whether more than one step
+    /// can run at once.
+    ///
+    /// # Errors
+    /// That place cannot be written.
+    pub fn wishes(&self, several: bool) -> io::Result<Wishes> {
+        Ok(Wishes {
+            mode: match self.mode {
+                OutputMode::Auto => None,
+                OutputMode::Live => Some(Mode::Live),
+                OutputMode::Prefixed => Some(Mode::Prefixed),
+                OutputMode::Grouped => Some(Mode::Grouped),
+                OutputMode::Failed => Some(Mode::Failed),
+                OutputMode::Quiet => Some(Mode::Quiet),
+            },
+            color: self.color.asked(),
+            several,
+            quiet: self.quiet,
+            verbose: self.verbose,
+            events: match &self.events {
+                None => None,
+                Some(EventsTo::Stdout) => Some(Events::Stdout),
+                Some(EventsTo::Path(path)) => Some(Events::file(path)?),
+                Some(EventsTo::Fd(number)) => Some(Events::descriptor(*number)?),
+            },
+        })
+    }
+}
+
+impl Color {
+    /// Yes, no, or whatever the terminal and the environment say.
+    pub fn asked(self) -> Option<bool> {
+        match self {
+            Color::Auto => None,
+            Color::Always => Some(true),
+            Color::Never => Some(false),
+        }
+    }
+}
+
 /// `-o`: how the output of tasks is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OutputMode {
@@ -119,4 +163,23 @@ pub enum Exit {
     Code(i32),
     /// Of this signal, so that a shell loop around xec stops.
     Signal(i32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_reaches_the_report() -> io::Result<()> {
+        let wishes = Show::default().wishes(true)?;
+        assert!(wishes.mode.is_none() && wishes.color.is_none() && wishes.several && wishes.events.is_none());
+        let show = Show { mode: OutputMode::Failed, color: Color::Never, quiet: true, ..Show::default() };
+        let wishes = show.wishes(false)?;
+        assert_eq!((wishes.mode, wishes.color, wishes.quiet), (Some(Mode::Failed), Some(false), true));
+        let show = Show { events: Some(EventsTo::Stdout), ..Show::default() };
+        assert!(matches!(show.wishes(false)?.events, Some(Events::Stdout)));
+        let nowhere = EventsTo::Path("/nowhere/at/all".into());
+        assert!(Show { events: Some(nowhere), ..Show::default() }.wishes(false).is_err());
+        Ok(())
+    }
 }

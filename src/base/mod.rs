@@ -7,3 +7,9 @@ pub mod event;
 pub mod name;
 pub mod source;
 pub mod value;
+
+/// How many cases a property test tries: `XEC_CASES`, else few enough for every day.
+#[cfg(test)]
+pub(crate) fn test_cases() -> u32 {
+    std::env::var("XEC_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}

@@ -20,6 +20,7 @@ mod markers;
 pub mod output;
 pub mod pipe;
 mod pump;
+pub mod signals;
 pub mod terminal;
 mod tree;
 mod words;

@@ -1,1 +1,19 @@
 //! Floor 4: a plan and targets in, events and a verdict out. Knows nothing of printing, nor of KDL.
+//!
+//! ```text
+//! dispatch ── Input ──► scheduler (pure) ── Action ──► dispatch ──► job ──► Target
+//!     ▲                    │    limits, phase                        │
+//!     └────────────────────┴──────── Started, Ended ◄────────────────┘
+//! ```
+//!
+//! All run state is in the scheduler, which the dispatcher alone owns; jobs and timers are messages to it.
+
+pub mod clock;
+pub mod command;
+pub mod dispatch;
+pub mod job;
+pub mod limits;
+pub mod phase;
+pub mod scheduler;
+#[cfg(test)]
+mod testing;

@@ -151,3 +151,65 @@ impl Width {
         }
     }
 }
+
+impl std::str::FromStr for OnError {
+    type Err = ();
+
+    /// Reads a mode as users write it.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "fail-fast" => Ok(OnError::FailFast),
+            "drain" => Ok(OnError::Drain),
+            "continue" => Ok(OnError::Continue),
+            _ => Err(()),
+        }
+    }
+}
+
+impl std::str::FromStr for Width {
+    type Err = ();
+
+    /// Reads `4`, `50%` (1 to 100 and more) or `cpus-1`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => text.parse::<u32>().map_err(|_| ()),
+            false => Err(()),
+        };
+        if let Some(share) = text.strip_suffix('%') {
+            return number(share).and_then(|share| if share == 0 { Err(()) } else { Ok(Width::Percent(share)) });
+        }
+        match text.strip_prefix("cpus") {
+            Some("") => Ok(Width::CpusLess(0)),
+            Some(less) => number(less.strip_prefix('-').ok_or(())?).map(Width::CpusLess),
+            None => number(text).map(Width::Count),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_as_they_are_written() {
+        for (text, expected) in [
+            ("4", Ok(Width::Count(4))),
+            ("0", Ok(Width::Count(0))),
+            ("50%", Ok(Width::Percent(50))),
+            ("cpus-1", Ok(Width::CpusLess(1))),
+            ("cpus", Ok(Width::CpusLess(0))),
+        ] {
+            assert_eq!(text.parse(), expected, "{text}");
+        }
+        for text in ["", "%", "0%", "-1", "+1", "cpus+1", "cpus-", "4.0", "99999999999"] {
+            assert_eq!(text.parse::<Width>(), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn widths_on_a_machine() {
+        let resolved = ["3", "0", "50%", "1%", "cpus-1", "cpus-99"]
+            .map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
+        assert_eq!(resolved, [Ok(Some(3)), Ok(None), Ok(Some(3)), Ok(Some(1)), Ok(Some(4)), Ok(Some(1))]);
+    }
+}

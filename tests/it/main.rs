@@ -1,1 +1,20 @@
-fn main() {}
+//! What xec promises, held against the real binary: one file for each kind of promise.
+#![allow(missing_docs, unreachable_pub, reason = "nobody reads the documentation of a test binary")]
+#![allow(unsafe_code, reason = "terminals, limits and users are set between fork and exec")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may start processes, and panic")]
+
+mod bad_input;
+mod basics;
+mod command_line;
+mod docs;
+mod environment;
+mod failures;
+mod harness;
+mod mutations;
+mod output;
+mod problems;
+mod processes;
+mod scale;
+mod scarcity;
+mod signals;
+mod terminal;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use libc::{SIGCONT, SIGKILL, SIGSTOP};
+use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
@@ -137,6 +137,10 @@ impl Jobs {
         let job = self.jobs.get_mut(&id)?;
         self.streams.append(&mut job.streams);
         if job.ending && !job.gone() {
+            // A shell starts what it puts in the background with SIGINT and SIGQUIT ignored.
+            if job.killed.is_none() {
+                job.send(SIGTERM);
+            }
             job.exit = Some((status, usage));
             self.held += 1;
             return None;

@@ -51,6 +51,17 @@ impl Link {
         self.ask_sweep(true)
     }
 
+    /// Ends when all that was asked for so far is on its way to the broker, which acts even while xec is stopped.
+    pub fn flush(&self) -> impl Future<Output = ()> + 'static {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.commands.send(Command::Flush(reply));
+        async move {
+            if asked.is_ok() {
+                let _ = answer.await; // Without a broker nothing is on its way.
+            }
+        }
+    }
+
     fn ask_sweep(&self, now: bool) -> impl Future<Output = Vec<String>> + 'static {
         let (reply, answer) = oneshot::channel();
         let asked = self.commands.send(Command::Sweep { now, reply });
@@ -119,6 +130,7 @@ enum Command {
     Spawn(Spawn),
     Signal(u64, Signal),
     Sweep { now: bool, reply: oneshot::Sender<Vec<String>> },
+    Flush(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
@@ -151,6 +163,7 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
         starting: HashMap::new(),
         running: HashMap::new(),
         sweeps: Vec::new(),
+        flushes: Vec::new(),
         next_job: 1,
     };
     tokio::spawn(wire.run(socket, orders, lose));
@@ -181,6 +194,7 @@ struct Wire {
     starting: HashMap<u64, Starting>,
     running: HashMap<u64, Running>,
     sweeps: Vec<oneshot::Sender<Vec<String>>>,
+    flushes: Vec<oneshot::Sender<()>>,
     next_job: u64,
 }
 
@@ -238,6 +252,7 @@ impl Wire {
                 self.sweeps.push(reply);
                 self.outbox.push_back((Request::sweep(now), Vec::new()));
             }
+            Command::Flush(reply) => self.flushes.push(reply),
         }
     }
 
@@ -263,6 +278,7 @@ impl Wire {
                 Err(error) => return Err(error),
             }
         }
+        self.flushes.drain(..).for_each(|reply| drop(reply.send(())));
         Ok(())
     }
 
@@ -346,7 +362,7 @@ impl Wire {
                 match order {
                     Command::Sweep { reply, .. } => drop(reply.send(names.clone())),
                     Command::Spawn(spawn) => drop(spawn.started.send(Err(SpawnError::Lost))),
-                    Command::Signal(..) => {}
+                    Command::Signal(..) | Command::Flush(_) => {}
                 }
             }
         }

@@ -1,0 +1,206 @@
+//! Runs tasks: wires the plan, the broker, the report and the signals, and waits for the end.
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::app::Answer;
+use crate::app::open::{Opened, refuse};
+use crate::app::options::{Exit, Options};
+use crate::base::event::{Event, Level, Message, Reason};
+use crate::exec::broker::{Broker, Link};
+use crate::exec::local::LocalTarget;
+use crate::exec::output::OutputTx;
+use crate::exec::signals;
+use crate::plan::{LimitId, Plan};
+use crate::report::{self, Setup};
+use crate::run::command::{self, Surroundings};
+use crate::run::dispatch::{self, Dispatch, Ending, Order};
+
+pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
+    let plan = match opened.plan(options) {
+        Ok(plan) => Arc::new(plan),
+        Err(answer) => return answer,
+    };
+    let setup = match setup(options, &plan) {
+        Ok(setup) => setup,
+        Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
+    };
+    let around = Rc::new(surroundings(&opened));
+    let found = command::check(&plan, &around);
+    if !found.is_empty() {
+        return refuse(options, &found, &opened.file.sources);
+    }
+    let ran = match broker {
+        Some(broker) => runtime().and_then(|runtime| go(&runtime, plan, around, setup, &broker)),
+        None => Err("there is no process layer to run anything".to_owned()),
+    };
+    let (exit, complaint) = match ran {
+        Ok(ended) => ended,
+        Err(why) => (Exit::Code(1), format!("xec: {why}\n")),
+    };
+    Answer { out: String::new(), err: complaint, exit }
+}
+
+fn runtime() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(cannot("start"))
+}
+
+fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
+    move |why| format!("cannot {what}: {why}")
+}
+
+fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
+    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()] != Some(1);
+    Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
+}
+
+fn surroundings(opened: &Opened) -> Surroundings {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Surroundings {
+        env: std::env::vars_os().collect(),
+        root: opened.file.root.clone(),
+        run: format!("{:x}-{:x}", since.as_millis(), std::process::id()).into(),
+        merge: report::setup::share_a_place(),
+    }
+}
+
+fn go(
+    runtime: &Runtime,
+    plan: Arc<Plan>,
+    around: Rc<Surroundings>,
+    setup: Setup,
+    broker: &Broker,
+) -> Result<(Exit, String), String> {
+    let (orders_tx, mut orders) = unbounded_channel();
+    let (tx, rx) = unbounded_channel();
+    let broken = orders_tx.clone();
+    let report = report::spawn(
+        setup,
+        rx,
+        Box::new(move |_| {
+            // After the run there is nobody to be told, and nothing to be ended.
+            let _ = broken.send(Order::Cancel(Reason::OutputClosed, Level::Soft));
+        }),
+    )
+    .map_err(cannot("start the report"))?;
+    let output = OutputTx::new(tx);
+    begin(&plan, &around, &output);
+    let local = tokio::task::LocalSet::new();
+    let ending = local.block_on(runtime, async {
+        let link = broker.link().map_err(cannot("reach the process layer"))?;
+        listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
+        let ending = drive(plan, around, &link, output.clone(), &mut orders).await;
+        sweep(&link, &output, ending.at, &mut orders).await;
+        Ok::<Ending, String>(ending)
+    })?;
+    let _ = output.tx.send(Message::Event(ending.at, ending.finished));
+    // The report ends when nobody can tell it anything any more.
+    drop(local);
+    drop(output);
+    Ok(close(report, ending.code, ending.signal))
+}
+
+fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
+    let event = Event::RunStarted {
+        run: around.run.clone(),
+        requested: plan.requested.iter().map(|(instance, _)| plan.instance(*instance).label.instance.clone()).collect(),
+        jobs: plan.limits[LimitId::SLOTS.index()],
+        tasks: plan.instances.len() as u32,
+        steps: plan.leaves.len() as u32,
+    };
+    let _ = output.tx.send(Message::Event(Duration::ZERO, event));
+}
+
+async fn drive(
+    plan: Arc<Plan>,
+    around: Rc<Surroundings>,
+    link: &Link,
+    output: OutputTx,
+    orders: &mut UnboundedReceiver<Order>,
+) -> Ending {
+    let stopping = link.clone();
+    let dispatch = Dispatch {
+        plan,
+        target: Rc::new(LocalTarget::new(link.clone())),
+        around,
+        output,
+        suspend: Box::new(move || {
+            let link = stopping.clone();
+            Box::pin(async move {
+                link.flush().await;
+                signals::stop();
+            })
+        }),
+    };
+    dispatch::run(dispatch, orders).await
+}
+
+/// Ends what finished steps left behind; a further signal hastens that.
+async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
+    let mut sweep = std::pin::pin!(link.sweep());
+    let processes = loop {
+        tokio::select! {
+            processes = &mut sweep => break processes,
+            Some(Order::Cancel(..)) = orders.recv() => drop(link.sweep_now()),
+        }
+    };
+    if !processes.is_empty() {
+        let _ = output.tx.send(Message::Event(at, Event::Swept { processes }));
+    }
+}
+
+/// The first signal ends the run softly, any further one hard.
+fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
+    let told = Rc::new(Cell::new(false));
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
+        let number = kind.as_raw_value();
+        if signals::is_ignored(number) {
+            continue;
+        }
+        let (mut stream, orders, told) = (signal(kind)?, orders.clone(), told.clone());
+        tokio::task::spawn_local(async move {
+            while stream.recv().await.is_some() {
+                let level = if told.replace(true) { Level::Kill } else { Level::Soft };
+                let _ = orders.send(Order::Cancel(Reason::Signal(number), level));
+            }
+        });
+    }
+    let stop = SignalKind::from_raw(nix::libc::SIGTSTP);
+    if !signals::is_ignored(stop.as_raw_value()) {
+        let (mut stream, orders) = (signal(stop)?, orders.clone());
+        tokio::task::spawn_local(async move {
+            while stream.recv().await.is_some() {
+                let _ = orders.send(Order::Suspend);
+            }
+        });
+    }
+    let (lost, orders) = (link.lost(), orders.clone());
+    tokio::task::spawn_local(async move {
+        lost.await;
+        let _ = orders.send(Order::Cancel(Reason::Lost, Level::Kill));
+    });
+    Ok(())
+}
+
+fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
+    report.thread().unpark();
+    let complaint = match report.join() {
+        Ok(Ok(())) => None,
+        Ok(Err(why)) => Some(format!("xec: cannot write output: {why}\n")),
+        Err(_) => Some("xec: the report failed; its output is not complete\n".to_owned()),
+    };
+    let exit = match (signal, &complaint) {
+        (Some(signal), _) => Exit::Signal(signal),
+        (None, Some(_)) if code == 0 => Exit::Code(1),
+        (None, _) => Exit::Code(code),
+    };
+    (exit, complaint.unwrap_or_default())
+}

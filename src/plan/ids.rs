@@ -1,0 +1,45 @@
+//! Small numbers for big arrays.
+
+macro_rules! ids {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// As a place in an array.
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A vertex of the graph.
+    VertexId,
+    /// A scope of the tree.
+    ScopeId,
+    /// A leaf: something that is done.
+    LeafId,
+    /// A task's instance.
+    InstanceId,
+    /// Something of which only so many may be held at once.
+    LimitId,
+    /// What cannot be known before it runs: checked once, instantiated by an `Expand` vertex.
+    TemplateId,
+    /// A task as it was lowered once for all of its instances.
+    TaskDefId,
+    /// A command as it was lowered once for all of its instances.
+    CommandId,
+}
+
+impl ScopeId {
+    /// The run itself: the root of the tree.
+    pub const RUN: ScopeId = ScopeId(0);
+}
+
+impl LimitId {
+    /// The `-j` slots, which only leaves take.
+    pub const SLOTS: LimitId = LimitId(0);
+}

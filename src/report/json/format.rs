@@ -1,0 +1,358 @@
+//! The shape of the lines: types that only serve to be written, each made from its like inside.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::command::{NotStarted, Outcome, Usage};
+use crate::base::event::{Culprit, Event, Failure, Level, Reason, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::report::words;
+
+/// To the microsecond.
+pub(super) fn seconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e6
+}
+
+#[derive(Serialize)]
+pub(super) struct Line<'a> {
+    pub(super) v: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<f64>,
+    #[serde(flatten)]
+    pub(super) what: What<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(super) enum What<'a> {
+    RunStarted {
+        run: &'a str,
+        requested: Vec<&'a str>,
+        jobs: Option<u32>,
+        tasks: u32,
+        steps: u32,
+    },
+    TaskStarted {
+        #[serde(flatten)]
+        task: Task<'a>,
+    },
+    StepStarted {
+        job: u64,
+        #[serde(flatten)]
+        step: Step<'a>,
+        attempt: u32,
+        waits: Waits,
+        pid: Option<u32>,
+    },
+    Output {
+        job: u64,
+        stream: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
+    StepLeaked {
+        job: u64,
+        holders: &'a [String],
+    },
+    StepStopped {
+        job: u64,
+        signal: String,
+    },
+    StepFinished {
+        job: u64,
+        #[serde(flatten)]
+        step: Step<'a>,
+        verdict: End,
+        code: Option<i32>,
+        duration: f64,
+        usage: Option<Used>,
+    },
+    TaskFinished {
+        #[serde(flatten)]
+        task: Task<'a>,
+        verdict: End,
+        duration: f64,
+    },
+    Cancelling {
+        what: &'a str,
+        #[serde(flatten)]
+        why: Why,
+        level: &'static str,
+    },
+    Scarce {
+        jobs: u32,
+        why: &'a str,
+    },
+    Suspended,
+    Resumed,
+    Swept {
+        processes: &'a [String],
+    },
+    RunFinished {
+        culprits: Vec<Failed<'a>>,
+        counts: Counts,
+        signal: Option<String>,
+        code: i32,
+        duration: f64,
+    },
+}
+
+#[derive(Serialize)]
+pub(super) struct Task<'a> {
+    task: &'a str,
+    instance: &'a str,
+    file: &'a str,
+    line: u32,
+}
+
+impl<'a> From<&'a TaskLabel> for Task<'a> {
+    fn from(label: &'a TaskLabel) -> Self {
+        Self { task: &label.task, instance: &label.instance, file: &label.site.file, line: label.site.line }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Step<'a> {
+    #[serde(flatten)]
+    task: Task<'a>,
+    step: &'a str,
+    optional: bool,
+}
+
+impl<'a> From<&'a StepLabel> for Step<'a> {
+    fn from(label: &'a StepLabel) -> Self {
+        let task = Task { file: &label.site.file, line: label.site.line, ..Task::from(&*label.owner) };
+        Self { task, step: &label.text, optional: label.optional }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Waits {
+    dependency: f64,
+    slot: f64,
+    limit: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Used {
+    user: f64,
+    system: f64,
+    peak_memory: u64,
+}
+
+impl From<&Usage> for Used {
+    fn from(usage: &Usage) -> Self {
+        Self { user: seconds(usage.user), system: seconds(usage.system), peak_memory: usage.peak_memory }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Counts {
+    ok: u32,
+    failed: u32,
+    cancelled: u32,
+    skipped: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct Failed<'a> {
+    task: &'a str,
+    instance: &'a str,
+    step: Option<&'a str>,
+    file: &'a str,
+    line: u32,
+    job: Option<u64>,
+    verdict: End,
+    code: i32,
+}
+
+impl<'a> From<&'a Culprit> for Failed<'a> {
+    fn from(culprit: &'a Culprit) -> Self {
+        let site = culprit.step.as_ref().map_or(&culprit.owner.site, |step| &step.site);
+        Self {
+            task: &culprit.owner.task,
+            instance: &culprit.owner.instance,
+            step: culprit.step.as_ref().map(|step| &*step.text),
+            file: &site.file,
+            line: site.line,
+            job: culprit.job.map(|job| job.0),
+            verdict: End::from(&culprit.verdict),
+            code: culprit.code,
+        }
+    }
+}
+
+/// Why something is ended.
+#[derive(Serialize)]
+pub(super) struct Why {
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<String>,
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        let (reason, signal) = match reason {
+            Reason::Failed => ("failed", None),
+            Reason::Timeout => ("timeout", None),
+            Reason::Unneeded => ("unneeded", None),
+            Reason::Decided => ("decided", None),
+            Reason::Signal(number) => ("signal", Some(words::signal(number))),
+            Reason::OutputClosed => ("output-closed", None),
+            Reason::Lost => ("lost", None),
+        };
+        Self { reason, signal }
+    }
+}
+
+/// How something ended: `kind`, and what belongs to that kind.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(super) enum End {
+    Ok,
+    Exited {
+        code: i32,
+    },
+    Signalled {
+        signal: String,
+    },
+    NotStarted {
+        why: &'static str,
+        message: String,
+    },
+    Unknown {
+        message: String,
+    },
+    FailedInside {
+        count: u32,
+    },
+    CaptureTooLarge {
+        limit: usize,
+    },
+    TimedOut {
+        limit: f64,
+    },
+    Cancelled(Why),
+    Skipped {
+        why: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needed: Option<String>,
+        #[serde(flatten)]
+        cancelled: Option<Why>,
+    },
+}
+
+impl From<&Verdict> for End {
+    fn from(verdict: &Verdict) -> Self {
+        let skipped = |why, needed, cancelled| End::Skipped { why, needed, cancelled };
+        match verdict {
+            Verdict::Ok => End::Ok,
+            Verdict::Failed(Failure::Command(outcome)) => End::from(outcome),
+            Verdict::Failed(Failure::Inside(count)) => End::FailedInside { count: *count },
+            Verdict::Failed(Failure::CaptureTooLarge(limit)) => End::CaptureTooLarge { limit: *limit },
+            Verdict::TimedOut(limit) => End::TimedOut { limit: seconds(*limit) },
+            Verdict::Cancelled(reason) => End::Cancelled(Why::from(*reason)),
+            Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
+            Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
+            Verdict::Skipped(SkipReason::Cancelled(reason)) => skipped("cancelled", None, Some(Why::from(*reason))),
+        }
+    }
+}
+
+impl From<&Outcome> for End {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Exited(code) => End::Exited { code: *code },
+            Outcome::Signalled(number) => End::Signalled { signal: words::signal(*number) },
+            Outcome::Unknown(message) => End::Unknown { message: message.clone() },
+            Outcome::NotStarted(not) => {
+                let (why, message) = match not {
+                    NotStarted::Scarce(message) => ("scarce", message),
+                    NotStarted::Missing(message) => ("missing", message),
+                    NotStarted::Denied(message) => ("denied", message),
+                    NotStarted::Unreachable(message) => ("unreachable", message),
+                    NotStarted::Failed(message) => ("failed", message),
+                };
+                End::NotStarted { why, message: message.clone() }
+            }
+        }
+    }
+}
+
+/// The exit code of a step that ran to its end, or did not begin; none where xec ended it.
+fn code(verdict: &Verdict) -> Option<i32> {
+    match verdict {
+        Verdict::Ok => Some(0),
+        Verdict::Failed(Failure::Command(outcome)) => Some(outcome.code()),
+        Verdict::TimedOut(_) => Some(124),
+        Verdict::Failed(Failure::Inside(_) | Failure::CaptureTooLarge(_)) => Some(1),
+        Verdict::Cancelled(_) | Verdict::Skipped(_) => None,
+    }
+}
+
+impl<'a> What<'a> {
+    pub(super) fn of(event: &'a Event) -> Self {
+        match event {
+            Event::RunStarted { run, requested, jobs, tasks, steps } => What::RunStarted {
+                run,
+                requested: requested.iter().map(|task| &**task).collect(),
+                jobs: *jobs,
+                tasks: *tasks,
+                steps: *steps,
+            },
+            Event::TaskStarted { task } => What::TaskStarted { task: Task::from(&**task) },
+            Event::StepStarted { job, step, attempt, waits, pid } => What::StepStarted {
+                job: job.0,
+                step: Step::from(&**step),
+                attempt: *attempt,
+                waits: Waits {
+                    dependency: seconds(waits.dependency),
+                    slot: seconds(waits.slot),
+                    limit: seconds(waits.limit),
+                },
+                pid: *pid,
+            },
+            Event::StepLeaked { job, holders } => What::StepLeaked { job: job.0, holders },
+            Event::StepStopped { job, signal } => What::StepStopped { job: job.0, signal: words::signal(*signal) },
+            Event::StepFinished { job, step, verdict, duration, usage } => What::StepFinished {
+                job: job.0,
+                step: Step::from(&**step),
+                verdict: End::from(verdict),
+                code: code(verdict),
+                duration: seconds(*duration),
+                usage: usage.as_ref().map(Used::from),
+            },
+            Event::TaskFinished { task, verdict, duration } => What::TaskFinished {
+                task: Task::from(&**task),
+                verdict: End::from(verdict),
+                duration: seconds(*duration),
+            },
+            Event::Cancelling { what, reason, level } => What::Cancelling {
+                what,
+                why: Why::from(*reason),
+                level: match level {
+                    Level::Soft => "soft",
+                    Level::Kill => "kill",
+                },
+            },
+            Event::Scarce { jobs, why } => What::Scarce { jobs: *jobs, why },
+            Event::Suspended => What::Suspended,
+            Event::Resumed => What::Resumed,
+            Event::Swept { processes } => What::Swept { processes },
+            Event::RunFinished { culprits, counts, signal, code, duration } => What::RunFinished {
+                culprits: culprits.iter().map(Failed::from).collect(),
+                counts: Counts {
+                    ok: counts.ok,
+                    failed: counts.failed,
+                    cancelled: counts.cancelled,
+                    skipped: counts.skipped,
+                },
+                signal: signal.map(words::signal),
+                code: *code,
+                duration: seconds(*duration),
+            },
+        }
+    }
+}

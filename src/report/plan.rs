@@ -1,0 +1,170 @@
+//! A plan, to be looked at: what would run and why (`-n`), and its graph (`--graph`). Pure text.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::plan::graph::{Link, LinkKind, Plan};
+use crate::plan::ids::InstanceId;
+use crate::report::sanitize::{first_line, visible};
+use crate::report::style::{Ink, Style};
+
+/// What would run, in an order in which it could, with the reason for each instance and its commands.
+pub fn text(plan: &Plan, style: Style) -> String {
+    let reasons = Reasons::of(plan);
+    let commands = commands(plan);
+    let mut out = String::new();
+    for id in plan.order() {
+        let name = &plan.instance(id).label.instance;
+        let why = reasons.of_instance(plan, id);
+        let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), style.paint(Ink::Dim, &why));
+        for command in &commands[id.index()] {
+            let _ = writeln!(out, "    {}", first_line(command));
+        }
+    }
+    out
+}
+
+/// The same as one line of JSON.
+pub fn json(plan: &Plan) -> String {
+    let reasons = Reasons::of(plan);
+    let commands = commands(plan);
+    let order = plan.order();
+    let would_run = order.iter().map(|id| Would {
+        instance: &plan.instance(*id).label.instance,
+        reason: reasons.of_instance(plan, *id),
+        commands: &commands[id.index()],
+    });
+    line(&Whole { v: 1, plan: would_run.collect::<Vec<_>>() })
+}
+
+/// For Graphviz: solid for `needs`, dashed for `after`, dotted for `call`.
+pub fn dot(plan: &Plan) -> String {
+    let mut out = String::from("digraph xec {\n    rankdir=LR\n    node [shape=box]\n");
+    for (at, instance) in plan.instances.iter().enumerate() {
+        let name = serde_json::Value::from(&*instance.label.instance);
+        let _ = writeln!(out, "    n{at} [label={name}]");
+    }
+    for (from, link) in edges(plan) {
+        let style = match link.kind {
+            LinkKind::After => " [style=dashed]",
+            LinkKind::Calls => " [style=dotted]",
+            LinkKind::Needs | LinkKind::Requested => "",
+        };
+        let _ = writeln!(out, "    n{} -> n{}{style}", from.0, link.to.0);
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// For Mermaid: an arrow for `needs`, a dotted one for `after` and `call`, which it names.
+pub fn mermaid(plan: &Plan) -> String {
+    let mut out = String::from("graph LR\n");
+    for (at, instance) in plan.instances.iter().enumerate() {
+        // Mermaid knows no escapes but those of HTML.
+        let name = visible(&instance.label.instance).replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        let _ = writeln!(out, "    n{at}[\"{name}\"]");
+    }
+    for (from, link) in edges(plan) {
+        let arrow = match link.kind {
+            LinkKind::After => "-. after .->",
+            LinkKind::Calls => "-. calls .->",
+            LinkKind::Needs | LinkKind::Requested => "-->",
+        };
+        let _ = writeln!(out, "    n{} {arrow} n{}", from.0, link.to.0);
+    }
+    out
+}
+
+/// The graph as one line of JSON: instances, and who names whom.
+pub fn graph_json(plan: &Plan) -> String {
+    let nodes = plan.instances.iter().map(|instance| &*instance.label.instance).collect();
+    let edges =
+        edges(plan).map(|(from, link)| JsonEdge { from: from.0, to: link.to.0, kind: word(link.kind) }).collect();
+    let requested = plan.requested.iter().map(|(instance, _)| instance.0).collect();
+    line(&JsonGraph { v: 1, requested, nodes, edges })
+}
+
+fn edges(plan: &Plan) -> impl Iterator<Item = (InstanceId, &Link)> {
+    plan.links.iter().filter_map(|link| Some((link.from?, link)))
+}
+
+fn word(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::Requested => "requested",
+        LinkKind::Needs => "needs",
+        LinkKind::After => "after",
+        LinkKind::Calls => "call",
+    }
+}
+
+/// The commands of each instance, in the order of the file.
+fn commands(plan: &Plan) -> Vec<Vec<&str>> {
+    let mut commands = vec![Vec::new(); plan.instances.len()];
+    for leaf in &plan.leaves {
+        commands[leaf.instance.index()].push(&*plan.defs.commands[leaf.command.index()].text);
+    }
+    commands
+}
+
+/// Who names each instance.
+struct Reasons {
+    by: Vec<Vec<Link>>,
+}
+
+impl Reasons {
+    fn of(plan: &Plan) -> Self {
+        let mut by = vec![Vec::new(); plan.instances.len()];
+        for link in plan.links.iter().filter(|link| link.kind != LinkKind::After) {
+            by[link.to.index()].push(*link);
+        }
+        Self { by }
+    }
+
+    fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
+        let links = &self.by[id.index()];
+        if links.iter().any(|link| link.kind == LinkKind::Requested) {
+            return "requested".to_owned();
+        }
+        let names: Vec<_> =
+            links.iter().filter_map(|link| link.from).map(|from| &*plan.instance(from).label.instance).collect();
+        let word = if links.iter().any(|link| link.kind == LinkKind::Calls) { "called by" } else { "needed by" };
+        let shown: Vec<_> = names.iter().take(3).map(|name| visible(name)).collect();
+        let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+        format!("{word} {}{more}", shown.join(", "))
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    v: u32,
+    plan: Vec<Would<'a>>,
+}
+
+#[derive(Serialize)]
+struct Would<'a> {
+    instance: &'a str,
+    reason: String,
+    commands: &'a [&'a str],
+}
+
+#[derive(Serialize)]
+struct JsonGraph<'a> {
+    v: u32,
+    requested: Vec<u32>,
+    nodes: Vec<&'a str>,
+    edges: Vec<JsonEdge>,
+}
+
+#[derive(Serialize)]
+struct JsonEdge {
+    from: u32,
+    to: u32,
+    kind: &'static str,
+}
+
+fn line(value: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(value).expect("strings, numbers and lists are always JSON");
+    line.push('\n');
+    line
+}

@@ -1,0 +1,235 @@
+//! What is said at the end: what failed, with its last lines; what was not run because of it; how many, how long.
+//! Gathers while the run goes on, in bounded memory. Knows nothing of modes or of the screen.
+//!
+//! A run in which one step ran and went well says nothing. Where one step failed and all it wrote stands directly
+//! above, under nobody else's, its lines are not repeated.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::duration::show;
+use crate::base::event::{Counts, Culprit, JobId, SkipReason, TaskLabel, Verdict};
+use crate::report::sanitize::{Cleaner, visible};
+use crate::report::style::{Ink, RESET, Style};
+use crate::report::tail::Tail;
+use crate::report::words;
+
+/// So many failures are told in full.
+const CULPRITS: usize = 20;
+/// So many reasons for which tasks were not run.
+const GROUPS: usize = 10;
+/// So many names in one line.
+const NAMES: usize = 5;
+/// What the last lines of all failed steps together may hold in memory.
+const TAILS: usize = 1 << 20;
+
+/// A failed step, until the end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) duration: Duration,
+    pub(crate) out: Tail,
+    pub(crate) err: Tail,
+}
+
+/// Tasks that share what is said of them.
+#[derive(Debug)]
+struct Group {
+    why: String,
+    count: u64,
+    names: Vec<Arc<str>>,
+}
+
+/// The end of a run, as [`crate::base::event::Event::RunFinished`] tells it.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) culprits: Vec<Culprit>,
+    pub(crate) counts: Counts,
+    pub(crate) signal: Option<i32>,
+    pub(crate) code: i32,
+    pub(crate) duration: Duration,
+}
+
+/// How it will look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) style: Style,
+    pub(crate) terminal: bool,
+    pub(crate) quiet: bool,
+    /// The step whose whole output, or end if it wrote nothing, is the last thing on the screen.
+    pub(crate) above: Option<JobId>,
+}
+
+/// What is gathered for it.
+#[derive(Default, Debug)]
+pub(crate) struct Summary {
+    steps: u64,
+    ended: HashMap<JobId, Ended>,
+    held: usize,
+    /// What each skipped instance was skipped for in the end: the first that failed, not the one before it.
+    roots: HashMap<Arc<str>, Arc<str>>,
+    groups: Vec<Group>,
+    by_why: HashMap<String, usize>,
+    ungrouped: u64,
+}
+
+impl Summary {
+    pub(crate) fn step_started(&mut self) {
+        self.steps += 1;
+    }
+
+    /// Keeps what a failed step left. What exceeds the bound is forgotten, the first failures being the ones told.
+    pub(crate) fn step_failed(&mut self, job: JobId, mut ended: Ended) {
+        let size = ended.out.len() + ended.err.len();
+        if self.held + size > TAILS {
+            (ended.out, ended.err) = (Tail::default(), Tail::default());
+        } else {
+            self.held += size;
+        }
+        if self.ended.len() < TAILS / 64 {
+            self.ended.insert(job, ended);
+        }
+    }
+
+    pub(crate) fn task_finished(&mut self, task: &TaskLabel, verdict: &Verdict) {
+        let why = match verdict {
+            Verdict::Skipped(SkipReason::Dependency(needed)) => {
+                let root = self.roots.get(needed).unwrap_or(needed).clone();
+                let why = format!("skipped because `{}` failed", visible(&root));
+                self.roots.insert(task.instance.clone(), root);
+                why
+            }
+            Verdict::Skipped(_) | Verdict::Cancelled(_) => words::ending(verdict, None),
+            Verdict::Ok | Verdict::Failed(_) | Verdict::TimedOut(_) => return,
+        };
+        let at = match self.by_why.get(&why) {
+            Some(at) => *at,
+            None if self.groups.len() == GROUPS => {
+                self.ungrouped += 1;
+                return;
+            }
+            None => {
+                self.by_why.insert(why.clone(), self.groups.len());
+                self.groups.push(Group { why, count: 0, names: Vec::new() });
+                self.groups.len() - 1
+            }
+        };
+        let group = &mut self.groups[at];
+        group.count += 1;
+        if group.names.len() < NAMES {
+            group.names.push(task.instance.clone());
+        }
+    }
+
+    /// All of it, without the last newline; `None` where there is nothing to say.
+    pub(crate) fn text(&self, end: &End, look: Look) -> Option<Vec<u8>> {
+        let mut lines = Vec::new();
+        let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
+        if !bad {
+            let worth = !look.quiet && (self.steps != 1 || !self.groups.is_empty());
+            return worth.then(|| well(end, look.style).into_bytes());
+        }
+        let told = match end.culprits.as_slice() {
+            [one] => one.job.is_some() && one.job == look.above,
+            _ => false,
+        };
+        if !told {
+            end.culprits.iter().take(CULPRITS).for_each(|culprit| self.culprit(culprit, look, &mut lines));
+            if let Some(more) = end.culprits.len().checked_sub(CULPRITS).filter(|more| *more > 0) {
+                lines.extend_from_slice(format!("… and {}\n", words::counted(more as u64, "more failure")).as_bytes());
+            }
+        }
+        if told && self.steps == 1 && self.groups.is_empty() && end.signal.is_none() {
+            return None;
+        }
+        if !look.quiet {
+            self.not_run(look.style, &mut lines);
+        }
+        lines.extend_from_slice(badly(end, look.style).as_bytes());
+        Some(lines)
+    }
+
+    fn culprit(&self, culprit: &Culprit, look: Look, lines: &mut Vec<u8>) {
+        let ended = culprit.job.and_then(|job| self.ended.get(&job));
+        let (what, site) = match &culprit.step {
+            Some(step) => (words::step(step), &step.site),
+            None => (visible(&culprit.owner.instance).into_owned(), &culprit.owner.site),
+        };
+        let ending = words::ending(&culprit.verdict, ended.map(|ended| ended.duration));
+        let head = look.style.paint(Ink::Bad, &format!("✗ {what}"));
+        let place = look.style.paint(Ink::Dim, &format!("({})", visible(&site.to_string())));
+        lines.extend_from_slice(format!("{head} {place}\n  {ending}\n").as_bytes());
+        if let Some(ended) = ended {
+            let tail = if ended.err.is_empty() { &ended.out } else { &ended.err };
+            last_lines(tail, look, lines);
+        }
+    }
+
+    /// What was skipped and cancelled, and why.
+    fn not_run(&self, style: Style, lines: &mut Vec<u8>) {
+        for group in &self.groups {
+            let mut names: Vec<_> = group.names.iter().map(|name| visible(name)).collect();
+            let more = group.count - names.len() as u64;
+            if more > 0 {
+                names.push(format!("{more} more").into());
+            }
+            let line = format!("– {}: {} ({})", group.why, names.join(", "), words::counted(group.count, "task"));
+            lines.extend_from_slice(style.paint(Ink::Dim, &line).as_bytes());
+            lines.push(b'\n');
+        }
+        if self.ungrouped > 0 {
+            let line = format!("– for other reasons: {}\n", words::counted(self.ungrouped, "task"));
+            lines.extend_from_slice(line.as_bytes());
+        }
+    }
+}
+
+fn last_lines(tail: &Tail, look: Look, lines: &mut Vec<u8>) {
+    let bar = look.style.paint(Ink::Dim, "  │ ");
+    let (last, more) = tail.lines();
+    if more {
+        lines.extend_from_slice(format!("{bar}…\n").as_bytes());
+    }
+    for line in last {
+        lines.extend_from_slice(bar.as_bytes());
+        if look.terminal {
+            // Each line by itself: what the lines before it left open is not on the screen.
+            let mut cleaner = Cleaner::default();
+            cleaner.feed(line.trim_ascii_end(), lines);
+            cleaner.finish(lines);
+            if line.contains(&0x1b) {
+                lines.extend_from_slice(RESET.as_bytes());
+            }
+        } else {
+            lines.extend_from_slice(line);
+        }
+        lines.push(b'\n');
+    }
+}
+
+/// `1 failed, 2 ok`, without what there was none of.
+fn counts(counts: Counts, failed: &str) -> String {
+    let parts =
+        [(counts.failed, failed), (counts.ok, "ok"), (counts.skipped, "skipped"), (counts.cancelled, "cancelled")];
+    let said = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    said.collect::<Vec<_>>().join(", ")
+}
+
+fn well(end: &End, style: Style) -> String {
+    let ok = words::counted(u64::from(end.counts.ok), "task");
+    let rest = counts(Counts { ok: 0, ..end.counts }, "failed and optional");
+    let comma = if rest.is_empty() { "" } else { ", " };
+    style.paint(Ink::Good, &format!("✓ {ok} in {}{comma}{rest}", show(end.duration)))
+}
+
+fn badly(end: &End, style: Style) -> String {
+    let signal = end.signal.map(|number| format!("ended by {}", words::signal(number)));
+    let counts = Some(counts(end.counts, "failed")).filter(|counts| !counts.is_empty());
+    let what: Vec<String> = signal.into_iter().chain(counts).collect();
+    let what = if what.is_empty() { "nothing done".to_owned() } else { what.join(": ") };
+    style.paint(Ink::Bad, &format!("✗ {what} in {}; exit code {}", show(end.duration), end.code))
+}
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;

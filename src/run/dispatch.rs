@@ -1,0 +1,245 @@
+//! The dispatcher: the one owner of all run state. It waits for whatever comes next (news of a job, a word
+//! from outside, a timer), gives it to the scheduler, and does what that says.
+//!
+//! Cancellation is a message like any other: no future of a job is dropped while its process lives, and the
+//! loop ends when the scheduler says that the run is over.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::base::diagnostic::Problem;
+use crate::base::event::{Event, JobId, Level, Message, Reason};
+use crate::exec::output::OutputTx;
+use crate::exec::{LocalFuture, Signal, Target};
+use crate::plan::graph::Plan;
+use crate::plan::ids::{LeafId, ScopeId};
+use crate::run::clock::RunClock;
+use crate::run::command::{self, Surroundings};
+use crate::run::job::{self, Control, Job, News};
+use crate::run::scheduler::{Action, Input, Scheduler, TimerKey};
+
+/// A word from outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// End the run.
+    Cancel(Reason, Level),
+    /// Ctrl-Z: stop everything, then xec itself.
+    Suspend,
+}
+
+/// What a run is made of.
+pub struct Dispatch {
+    /// What to do.
+    pub plan: Arc<Plan>,
+    /// Where.
+    pub target: Rc<dyn Target>,
+    /// What surrounds it.
+    pub around: Rc<Surroundings>,
+    /// The way to the report, for events and output alike.
+    pub output: OutputTx,
+    /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
+    pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ending {
+    /// The exit code.
+    pub code: i32,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// When.
+    pub at: Duration,
+    /// The last event, which the report has not been told yet: there may be something to sweep up before.
+    pub finished: Event,
+}
+
+/// Runs a plan to its end. Must be called within a [`tokio::task::LocalSet`].
+pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
+    let (news_tx, news) = unbounded_channel();
+    let Dispatch { plan, target, around, output, suspend } = dispatch;
+    let scheduler = Scheduler::new(plan.clone());
+    let clock = Rc::new(RunClock::start());
+    let loop_ = Loop {
+        scheduler,
+        clock,
+        plan,
+        target,
+        around,
+        output,
+        suspend,
+        news_tx,
+        controls: HashMap::new(),
+        timers: BinaryHeap::new(),
+        ending: None,
+    };
+    loop_.run(news, orders).await
+}
+
+/// What is known of a job beside the scheduler's own state.
+#[derive(Default)]
+struct Handle {
+    control: Option<Control>,
+    /// What it was told before there was a way to tell it.
+    held: Vec<Signal>,
+}
+
+struct Loop {
+    scheduler: Scheduler,
+    clock: Rc<RunClock>,
+    plan: Arc<Plan>,
+    target: Rc<dyn Target>,
+    around: Rc<Surroundings>,
+    output: OutputTx,
+    suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
+    news_tx: UnboundedSender<News>,
+    controls: HashMap<JobId, Handle>,
+    timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
+    ending: Option<Ending>,
+}
+
+impl Loop {
+    async fn run(mut self, mut news: UnboundedReceiver<News>, orders: &mut UnboundedReceiver<Order>) -> Ending {
+        self.feed(Input::Begin);
+        loop {
+            if let Some(ending) = self.ending.take() {
+                return ending;
+            }
+            let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
+            let timer = async {
+                match next {
+                    Some(time) => tokio::time::sleep_until(time).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(order) = orders.recv() => self.obey(order).await,
+                Some(word) = news.recv() => {
+                    self.hear(word);
+                    // Whatever else is known already costs no further look at clock and orders.
+                    while let Ok(word) = news.try_recv() {
+                        self.hear(word);
+                    }
+                }
+                () = timer => self.ring(),
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Cancel(reason, level) => self.feed(Input::Cancel(ScopeId::RUN, reason, level)),
+            Order::Suspend => {
+                self.clock.stop();
+                self.tell(Event::Suspended);
+                self.signal_all(Signal::Stop);
+                (self.suspend)().await;
+                self.signal_all(Signal::Continue);
+                self.clock.resume();
+                self.tell(Event::Resumed);
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Started(job, control) => {
+                let handle = self.controls.entry(job).or_default();
+                for signal in handle.held.drain(..) {
+                    control(signal);
+                }
+                handle.control = Some(control);
+                self.feed(Input::Started(job));
+            }
+            News::Ended(job, end) => {
+                self.controls.remove(&job);
+                self.feed(Input::Ended(job, end));
+            }
+        }
+    }
+
+    fn ring(&mut self) {
+        let now = self.clock.now();
+        while let Some(Reverse((time, key))) = self.timers.peek().copied() {
+            if time > now {
+                return;
+            }
+            self.timers.pop();
+            self.feed(Input::Timer(key));
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        let mut actions = Vec::new();
+        self.scheduler.step(self.clock.now(), input, &mut actions);
+        for action in actions {
+            match action {
+                Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+                Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
+                Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
+                Action::Emit(event) => match event {
+                    Event::RunFinished { code, signal, .. } => {
+                        self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
+                    }
+                    event => self.tell(event),
+                },
+                Action::Done => debug_assert!(self.ending.is_some()),
+            }
+        }
+    }
+
+    fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: crate::base::event::Waits) {
+        self.controls.insert(id, Handle::default());
+        let step = Arc::new(self.plan.step_label(leaf));
+        let spec =
+            command::spec(&self.plan, leaf, attempt, &self.around).map_err(|problem: Box<Problem>| problem.message);
+        let job = Job { id, step, attempt, waits, spec };
+        tokio::task::spawn_local(job::run(
+            job,
+            self.target.clone(),
+            self.output.clone(),
+            self.clock.clone(),
+            self.news_tx.clone(),
+        ));
+    }
+
+    fn signal(&mut self, job: JobId, signal: Signal) {
+        let Some(handle) = self.controls.get_mut(&job) else { return };
+        match &handle.control {
+            Some(control) => control(signal),
+            None => handle.held.push(signal),
+        }
+    }
+
+    fn signal_all(&mut self, signal: Signal) {
+        let jobs: Vec<JobId> = self.controls.keys().copied().collect();
+        for job in jobs {
+            self.signal(job, signal);
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Without a report nobody has to be told.
+        let _ = self.output.tx.send(Message::Event(self.clock.now(), event));
+    }
+}
+
+/// The signal that ends a job: the one that xec was sent, else SIGTERM.
+fn signal_for(reason: Reason, level: Level) -> Signal {
+    const SIGTERM: i32 = 15;
+    match (level, reason) {
+        (Level::Kill, _) => Signal::Kill,
+        (Level::Soft, Reason::Signal(signal)) => Signal::End(signal),
+        (Level::Soft, _) => Signal::End(SIGTERM),
+    }
+}
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

@@ -1,0 +1,211 @@
+//! The dispatcher with a scripted target, in a time that is not the wall's.
+
+use std::collections::{HashMap, HashSet};
+
+use proptest::prelude::*;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::base::command::{NotStarted, Outcome};
+use crate::base::event::Verdict;
+use crate::exec::fake::{Act, FakeTarget, What};
+use crate::run::testing::{Tape, plan, plan_of};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn around() -> Rc<Surroundings> {
+    Rc::new(Surroundings { env: HashMap::new(), root: "/".into(), run: "test".into(), merge: false })
+}
+
+/// A run under a paused clock: its ending, and what the report was told.
+fn ran(
+    plan: Plan,
+    target: Rc<FakeTarget>,
+    orders: Vec<(Duration, Order)>,
+    stopped: Duration,
+) -> (Ending, Vec<(Duration, Event)>) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let (output, mut messages) = OutputTx::pair();
+    let local = LocalSet::new();
+    let ending = local.block_on(&runtime, async {
+        let (tx, mut rx) = unbounded_channel();
+        tokio::task::spawn_local(async move {
+            let start = tokio::time::Instant::now();
+            for (time, order) in orders {
+                tokio::time::sleep_until(start + time).await;
+                let _ = tx.send(order);
+            }
+        });
+        let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
+        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+    });
+    let mut told = Vec::new();
+    while let Ok(message) = messages.try_recv() {
+        if let Message::Event(at, event) = message {
+            told.push((at, event));
+        }
+    }
+    (ending, told)
+}
+
+fn times_of(target: &FakeTarget, wanted: impl Fn(&What) -> bool) -> Vec<Duration> {
+    let trace = target.trace();
+    let start = trace.first().map(|entry| entry.at);
+    trace.iter().filter(|entry| wanted(&entry.what)).filter_map(|entry| Some(entry.at - start?)).collect()
+}
+
+#[test]
+fn a_timeout_then_the_grace_then_the_kill() {
+    let plan = plan_of("t", |task| {
+        task.settings.timeout = Some(crate::run::testing::at(50 * MS));
+        task.settings.grace = Some(crate::run::testing::at(20 * MS));
+    });
+    let target = Rc::new(FakeTarget::new(|_, _| Act::ok(9_000 * MS).stubborn()));
+    let (ending, _) = ran(plan, target.clone(), Vec::new(), Duration::ZERO);
+    assert_eq!(ending.code, 124);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::End(15))), [50 * MS]);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::Kill)), [70 * MS]);
+}
+
+#[test]
+fn the_time_before_the_process_is_there_does_not_count() {
+    let plan = plan_of("t", |task| task.settings.timeout = Some(crate::run::testing::at(50 * MS)));
+    let target = Rc::new(FakeTarget::new(|_, _| Act { start: 500 * MS, ..Act::ok(49 * MS) }));
+    assert_eq!(ran(plan, target, Vec::new(), Duration::ZERO).0.code, 0);
+}
+
+#[test]
+fn clocks_stand_still_while_everything_is_stopped() {
+    let plan = plan_of("t", |task| task.settings.timeout = Some(crate::run::testing::at(50 * MS)));
+    let target = Rc::new(FakeTarget::new(|_, _| Act::ok(9_000 * MS)));
+    let (ending, told) = ran(plan, target.clone(), vec![(20 * MS, Order::Suspend)], 1_000 * MS);
+    assert_eq!(ending.code, 124);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::Stop)), [20 * MS]);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::Continue)), [1_020 * MS]);
+    assert_eq!(times_of(&target, |what| matches!(what, What::Signalled(Signal::End(_)))), [1_050 * MS]);
+    let at = |wanted: &Event| told.iter().find(|(_, event)| event == wanted).map(|(at, _)| *at);
+    assert_eq!((at(&Event::Suspended), at(&Event::Resumed)), (Some(20 * MS), Some(20 * MS)));
+}
+
+#[test]
+fn the_first_signal_is_passed_on_and_the_second_kills() {
+    let orders = vec![
+        (10 * MS, Order::Cancel(Reason::Signal(2), Level::Soft)),
+        (15 * MS, Order::Cancel(Reason::Signal(2), Level::Kill)),
+    ];
+    let target = Rc::new(FakeTarget::new(|_, _| Act::ok(9_000 * MS).stubborn()));
+    let (ending, _) = ran(plan_of("t", |_| {}), target.clone(), orders, Duration::ZERO);
+    assert_eq!((ending.code, ending.signal), (130, Some(2)));
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::End(2))), [10 * MS]);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::Kill)), [15 * MS]);
+}
+
+#[test]
+fn a_signal_that_comes_before_the_process_reaches_it() {
+    let orders = vec![(10 * MS, Order::Cancel(Reason::Signal(15), Level::Soft))];
+    let target = Rc::new(FakeTarget::new(|_, _| Act { start: 30 * MS, ..Act::ok(9_000 * MS) }));
+    let (ending, _) = ran(plan_of("t", |_| {}), target.clone(), orders, Duration::ZERO);
+    assert_eq!(ending.code, 143);
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::End(15))), [30 * MS]);
+}
+
+#[test]
+fn scarcity_halves_the_width_and_fails_nothing() {
+    let plan = plan_of("t", |task| {
+        let step = task.body[0].clone();
+        task.body[0].kind = crate::xecfile::model::StepKind::Parallel(vec![step; 12]);
+    });
+    let room = Rc::new(std::cell::Cell::new(0));
+    let asked = room.clone();
+    // The second four attempts find no room.
+    let target = Rc::new(FakeTarget::new(move |_, _| {
+        asked.set(asked.get() + 1);
+        match asked.get() {
+            5..9 => Act::refused(NotStarted::Scarce("no more processes".to_owned())),
+            _ => Act::ok(10 * MS),
+        }
+    }));
+    let (ending, told) = ran(plan, target.clone(), Vec::new(), Duration::ZERO);
+    assert_eq!(ending.code, 0);
+    assert_eq!(room.get(), 16, "twelve steps, and four that were tried again");
+    let widths: Vec<u32> = told
+        .iter()
+        .filter_map(|(_, event)| if let Event::Scarce { jobs, .. } = event { Some(*jobs) } else { None })
+        .collect();
+    assert!(!widths.is_empty() && widths.iter().all(|width| *width < 4), "{widths:?}");
+    let finished = told.iter().filter(|(_, event)| matches!(event, Event::StepFinished { verdict: Verdict::Ok, .. }));
+    assert_eq!(finished.count(), 12);
+}
+
+#[test]
+fn no_room_at_all_is_a_failure_in_the_end() {
+    let target = Rc::new(FakeTarget::new(|_, _| Act::refused(NotStarted::Scarce("none".to_owned()))));
+    let (ending, _) = ran(plan_of("t", |_| {}), target, Vec::new(), Duration::ZERO);
+    assert_eq!(ending.code, 1);
+}
+
+/// What the report is told, held against the rules that it relies on.
+fn judge(told: &[(Duration, Event)], slots: usize) -> Result<(), TestCaseError> {
+    let (mut running, mut seen, mut tasks) = (HashSet::new(), HashSet::new(), 0i32);
+    let mut last = Duration::ZERO;
+    for (at, event) in told {
+        prop_assert!(*at >= last, "time goes forward");
+        last = *at;
+        match event {
+            Event::StepStarted { job, .. } => {
+                prop_assert!(seen.insert(*job), "a name is used once");
+                running.insert(*job);
+                prop_assert!(running.len() <= slots);
+            }
+            Event::StepFinished { job, .. } => prop_assert!(running.remove(job), "what runs ends once"),
+            Event::TaskStarted { .. } => tasks += 1,
+            Event::TaskFinished { verdict, .. } if !matches!(verdict, Verdict::Skipped(_)) => tasks -= 1,
+            Event::RunFinished { .. } => prop_assert!(false, "the last event is handed back"),
+            _ => {}
+        }
+    }
+    prop_assert_eq!((running.len(), tasks), (0, 0), "nothing is left running");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::base::test_cases() * 4))]
+
+    #[test]
+    fn every_run_ends_and_is_told_whole(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut tape = Tape::new(&bytes);
+        let plan = plan(&mut tape);
+        let slots = plan.limits[0].unwrap_or(u32::MAX) as usize;
+        let mut acts: Vec<Act> = Vec::new();
+        for _ in 0..16 {
+            let run = MS * tape.pick(90) as u32;
+            let act = match tape.pick(8) {
+                0 => Act::exit(run, 3),
+                1 => Act { outcome: Outcome::Signalled(11), ..Act::ok(run) },
+                2 => Act::ok(run).stubborn(),
+                3 => Act::refused(NotStarted::Missing("gone".to_owned())),
+                4 => Act { start: run, ..Act::ok(run) },
+                _ => Act::ok(run),
+            };
+            acts.push(act);
+        }
+        let mut orders = Vec::new();
+        if tape.one_in(3) {
+            let first = MS * tape.pick(60) as u32;
+            orders.push((first, Order::Cancel(Reason::Signal(2), Level::Soft)));
+            if tape.one_in(2) {
+                orders.push((first + MS * tape.pick(9) as u32, Order::Cancel(Reason::Signal(2), Level::Kill)));
+            }
+        }
+        let cancelled = !orders.is_empty();
+        let target = Rc::new(FakeTarget::new(move |_, number| acts[number % acts.len()].clone()));
+        let (ending, told) = ran(plan, target.clone(), orders, Duration::ZERO);
+        judge(&told, slots)?;
+        let begun = |what: &What| matches!(what, What::Started);
+        let ended = |what: &What| matches!(what, What::Ended(_));
+        prop_assert_eq!(times_of(&target, begun).len(), times_of(&target, ended).len());
+        prop_assert!(matches!(ending.finished, Event::RunFinished { .. }), "it ends with that");
+        prop_assert!(!cancelled || ending.signal.is_none() || ending.code == 130);
+    }
+}

@@ -1,0 +1,106 @@
+//! One attempt of one leaf, from its start to its end. Knows nothing of the graph around it.
+//!
+//! A job says exactly one thing last: [`News::Ended`]. A guard says it where the job is dropped or panics, so
+//! that the run can never wait for a job that is not there.
+
+use std::rc::Rc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::base::command::{CommandSpec, NotStarted, Outcome};
+use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
+use crate::exec::output::OutputTx;
+use crate::exec::{Finished, JobCx, Running, Signal, Target};
+use crate::run::clock::RunClock;
+use crate::run::scheduler::JobEnd;
+
+/// Sends signals to a job.
+pub type Control = Box<dyn Fn(Signal)>;
+
+/// What a job tells the dispatcher.
+pub enum News {
+    /// It runs, and can be ended by this.
+    Started(JobId, Control),
+    /// It is over.
+    Ended(JobId, JobEnd),
+}
+
+/// All that a job needs.
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// What it is for, as it is shown.
+    pub step: std::sync::Arc<StepLabel>,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// What it waited for.
+    pub waits: Waits,
+    /// What to run; `Err` is why that is not known.
+    pub spec: Result<CommandSpec, String>,
+}
+
+/// Runs a job to its end.
+pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
+    let mut guard = Guard { job: job.id, news: Some(news) };
+    let report = output.tx.clone();
+    let tell = |pid| {
+        let Job { id, step, attempt, waits, .. } = &job;
+        let event = Event::StepStarted { job: *id, step: step.clone(), attempt: *attempt, waits: *waits, pid };
+        // Without a report nobody has to be told.
+        let _ = report.send(Message::Event(clock.now(), event));
+    };
+    let started = match &job.spec {
+        Ok(spec) => target.start(spec.clone(), JobCx { job: job.id, output }).await,
+        Err(why) => Err(NotStarted::Failed(why.clone())),
+    };
+    let end = match started {
+        Ok(Running { pid, control, mut done, mut stops }) => {
+            tell(pid);
+            guard.started(control);
+            let finished = loop {
+                tokio::select! {
+                    finished = &mut done => break finished,
+                    Some(signal) = stops.recv() => {
+                        let _ = report.send(Message::Event(clock.now(), Event::StepStopped { job: job.id, signal }));
+                    }
+                }
+            };
+            let Finished { outcome, usage, captures, capture_overflow, leaked } = finished;
+            JobEnd { outcome, usage, captures, capture_overflow, leaked }
+        }
+        Err(why) => {
+            // What finds no room is tried again, and has not been started in anyone's eyes.
+            if !matches!(why, NotStarted::Scarce(_)) {
+                tell(None);
+            }
+            JobEnd::plain(Outcome::NotStarted(why))
+        }
+    };
+    guard.ended(end);
+}
+
+struct Guard {
+    job: JobId,
+    news: Option<UnboundedSender<News>>,
+}
+
+impl Guard {
+    fn started(&self, control: Control) {
+        if let Some(news) = &self.news {
+            // Without a dispatcher there is no run.
+            let _ = news.send(News::Started(self.job, control));
+        }
+    }
+
+    fn ended(&mut self, end: JobEnd) {
+        if let Some(news) = self.news.take() {
+            let _ = news.send(News::Ended(self.job, end));
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.ended(JobEnd::plain(Outcome::Unknown("xec lost track of it".to_owned())));
+    }
+}

@@ -1,0 +1,245 @@
+//! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
+
+use crate::base::event::{Event, JobId};
+use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
+use crate::run::limits::Answer;
+use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::{Action, End, Queue, Scheduler};
+use crate::xecfile::model::OnError;
+
+impl Scheduler {
+    /// Someone wants a shared instance: from here on it is in play, and `after` edges from it count.
+    pub(super) fn activate(&mut self, head: VertexId) {
+        if self.phase_of(head) != Phase::Dormant {
+            return;
+        }
+        let plan = self.plan.clone();
+        let (Vertex::Gate(scope) | Vertex::Enter(scope)) = plan.vertices[head.index()] else { return };
+        let (enter, exit) = (plan.scope(scope).enter, plan.scope(scope).exit);
+        self.shift(enter, Trigger::Demand);
+        if head != enter {
+            self.shift(head, Trigger::Demand);
+        }
+        for edge in plan.successors.of(exit).iter().filter(|edge| edge.kind == EdgeKind::Order) {
+            let waits = matches!(self.phase_of(edge.other), Phase::Dormant | Phase::Waiting);
+            if waits && self.counted.insert((exit, edge.other)) {
+                self.pending[edge.other.index()] += 1;
+            }
+        }
+        self.look(head);
+    }
+
+    /// Fires a vertex, soon, if nothing holds it back.
+    pub(super) fn look(&mut self, vertex: VertexId) {
+        if self.pending[vertex.index()] == 0 && self.end[vertex.index()].is_none() {
+            self.ready.push_back(vertex);
+        }
+    }
+
+    /// Nothing is pending at this vertex any more.
+    pub(super) fn fire(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+        let open = self.end[vertex.index()].is_none() && self.pending[vertex.index()] == 0;
+        if let (true, Some(from)) = (open, self.blamed.remove(&vertex)) {
+            return self.skip(vertex, End::Skipped(from), out);
+        }
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Exit(scope) => {
+                if open && self.scope_phase(scope).is_live() && self.scopes[scope.index()].open == 0 {
+                    self.leave(scope, out);
+                }
+            }
+            _ if !open || self.phase_of(vertex) != Phase::Waiting => {}
+            Vertex::Gate(scope) => self.reach(vertex, scope, out),
+            Vertex::Await | Vertex::Barrier | Vertex::Expand(_) => self.finish(vertex, End::Ok),
+            Vertex::Enter(scope) => {
+                if self.plan.scope(scope).gate.is_none() {
+                    self.scopes[scope.index()].wanted = self.now;
+                }
+                self.claim(vertex);
+            }
+            Vertex::Leaf(_) => self.claim(vertex),
+        }
+    }
+
+    /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and a slot, a scope its claim.
+    fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
+            Vertex::Leaf(leaf) => {
+                let token = self.plan.scope(self.plan.leaf(leaf).scope).child_token;
+                token.into_iter().chain([LimitId::SLOTS]).map(|limit| (limit, 1)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn reach(&mut self, gate: VertexId, scope: ScopeId, out: &mut Vec<Action>) {
+        if scope != ScopeId::RUN {
+            self.scopes[scope.index()].wanted = self.now;
+            let this = self.plan.scope(scope);
+            if let (Some(from), false) = (self.blamed.get(&this.enter), this.on_error == OnError::Continue) {
+                // What it needs has failed already, for someone else: the rest need not be woken.
+                return self.skip(gate, End::Skipped(*from), out);
+            }
+        }
+        let plan = self.plan.clone();
+        let demands = plan.successors.of(gate).iter().filter(|edge| edge.kind == EdgeKind::Demand);
+        self.demanded.extend(demands.map(|edge| edge.other));
+        self.finish(gate, End::Ok);
+    }
+
+    fn claim(&mut self, vertex: VertexId) {
+        self.shift(vertex, Trigger::Met);
+        self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
+        self.ask(vertex);
+    }
+
+    /// Takes what a vertex claims, or waits for it.
+    pub(super) fn ask(&mut self, vertex: VertexId) {
+        let rank = self.plan.rank(vertex);
+        let claim = self.claim_of(vertex);
+        if self.limits.request(vertex, rank, &claim) == Answer::Granted {
+            self.grants.push_back((vertex, None));
+        }
+    }
+
+    /// Gives back what a vertex held.
+    pub(super) fn release(&mut self, vertex: VertexId) {
+        let mut granted = Vec::new();
+        let claim = self.claim_of(vertex);
+        self.limits.release(&claim, &mut granted);
+        self.later(granted);
+    }
+
+    pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
+        self.grants.extend(granted.into_iter().map(|(vertex, limit)| (vertex, Some(limit))));
+    }
+
+    /// A vertex holds what it claimed. It may have been dropped since.
+    pub(super) fn granted(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
+        let Some(mut queue) = self.queue.remove(&vertex) else { return self.release(vertex) };
+        let waited = self.now.saturating_sub(queue.since);
+        match waited_for {
+            Some(LimitId::SLOTS) => queue.waits.slot += waited,
+            Some(_) => queue.waits.limit += waited,
+            None => {}
+        }
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Enter(scope) => self.enter(scope, out),
+            Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
+            _ => {}
+        }
+    }
+
+    /// A scope's body begins.
+    pub(super) fn enter(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let plan = self.plan.clone();
+        let enter = plan.scope(scope).enter;
+        if scope == ScopeId::RUN {
+            self.shift(enter, Trigger::Met);
+        }
+        self.shift(enter, Trigger::Grant);
+        let state = &mut self.scopes[scope.index()];
+        state.attempt += 1;
+        state.entered = self.now;
+        if let Some(parent) = plan.scope(scope).parent {
+            self.scopes[parent.index()].open += 1;
+        }
+        if let ScopeKind::Instance(instance) = plan.scope(scope).kind {
+            out.push(Action::Emit(Event::TaskStarted { task: plan.instance(instance).label.clone() }));
+        }
+        self.end[enter.index()] = Some(End::Ok);
+        self.ended.push_back(enter);
+    }
+
+    fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
+        self.shift(vertex, Trigger::Grant);
+        let plan = self.plan.clone();
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        let instance = plan.instance(plan.leaf(leaf).instance);
+        let wanted = self.scopes[instance.scope.index()].wanted;
+        queue.waits.dependency = queue.since.saturating_sub(wanted);
+        self.scopes[plan.leaf(leaf).scope.index()].open += 1;
+        let mut around = Some(plan.leaf(leaf).scope);
+        while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {
+            self.scopes[id.index()].touched = true;
+            around = plan.scope(id).parent;
+        }
+        self.jobs.insert(job, super::Job { leaf, started: None, queue });
+        self.live.insert(leaf, job);
+        out.push(Action::Start { job, leaf, attempt: queue.attempt, waits: queue.waits });
+    }
+
+    /// A vertex has come to its end; who waited for it is told soon.
+    pub(super) fn finish(&mut self, vertex: VertexId, end: End) {
+        debug_assert!(self.end[vertex.index()].is_none(), "every vertex ends once");
+        self.end[vertex.index()] = Some(end);
+        // A scope's phase stands at its entry and is moved on by who ends the scope.
+        if !matches!(self.plan.vertices[vertex.index()], Vertex::Exit(_)) {
+            let phase = self.phase_of(vertex);
+            let trigger = match self.plan.vertices[vertex.index()] {
+                Vertex::Leaf(_) if phase.is_live() => Trigger::End,
+                _ => Trigger::Drop,
+            };
+            self.shift(vertex, trigger);
+        }
+        self.ended.push_back(vertex);
+    }
+
+    /// Tells everyone who waited for a vertex, and the scope that owns it.
+    pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+        let plan = self.plan.clone();
+        let ok = self.satisfies(vertex);
+        for edge in plan.successors.of(vertex) {
+            match edge.kind {
+                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
+                    self.failed_edge(vertex, edge.other, out);
+                }
+                EdgeKind::Order if !self.counted.remove(&(vertex, edge.other)) => {}
+                EdgeKind::Demand => {}
+                _ => self.met(edge.other),
+            }
+        }
+        self.give_up(vertex);
+        // After the edges, so that who waited for it is skipped for its sake, and not by the policy.
+        self.account(vertex, ok, out);
+    }
+
+    fn met(&mut self, vertex: VertexId) {
+        self.pending[vertex.index()] = self.pending[vertex.index()].saturating_sub(1);
+        self.look(vertex);
+    }
+
+    /// What someone waits for did not succeed. By its policy it gives up at once, or when the rest has ended.
+    fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
+        self.pending[to.index()] = self.pending[to.index()].saturating_sub(1);
+        if self.end[to.index()].is_some() || !self.phase_of(to).is_open() {
+            return;
+        }
+        let (scope, policy) = match self.plan.vertices[to.index()] {
+            Vertex::Enter(scope) | Vertex::Gate(scope) if scope != ScopeId::RUN => {
+                (Some(scope), self.plan.scope(scope).on_error)
+            }
+            _ => (None, OnError::FailFast),
+        };
+        let waits = self.pending[to.index()] > 0;
+        let gate = scope.and_then(|scope| self.plan.scope(scope).gate).filter(|gate| *gate != to);
+        let reached = gate.is_none_or(|gate| self.end[gate.index()].is_some());
+        match (policy, scope) {
+            // What stands before it in its place runs all the same.
+            _ if !reached => {
+                self.blamed.insert(to, from);
+            }
+            (OnError::Continue, _) if waits => {
+                self.blamed.insert(to, from);
+            }
+            (OnError::Drain, Some(scope)) if waits => {
+                self.blamed.insert(to, from);
+                self.give_up_open(scope);
+            }
+            _ => self.skip(to, End::Skipped(from), out),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Jobs: what their starts, ends and timers mean.
+
+use std::time::Duration;
+
+use crate::base::command::{NotStarted, Outcome};
+use crate::base::event::{Event, Failure, JobId, Level, Reason, Verdict};
+use crate::plan::ids::{LeafId, LimitId, ScopeId};
+use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::{Action, End, Input, JobEnd, Queue, Scheduler, TimerKey};
+
+/// How often a leaf is tried again when there is no room even for it alone.
+const STARVED_MAX: u32 = 8;
+
+impl Scheduler {
+    /// A process runs: from here on the time of all around it counts that has not begun to.
+    pub(super) fn job_started(&mut self, job: JobId, out: &mut Vec<Action>) {
+        let Some(live) = self.jobs.get_mut(&job) else { return };
+        live.started = Some(self.now);
+        let leaf = self.plan.leaf(live.leaf);
+        let mut timed = Some(leaf.scope);
+        while let Some(id) = timed {
+            let scope = self.plan.scope(id);
+            let state = &mut self.scopes[id.index()];
+            if let Some(limit) = scope.timeout {
+                // Whoever armed this one has armed all around it.
+                if std::mem::replace(&mut state.armed, true) {
+                    return;
+                }
+                out.push(Action::SetTimer(TimerKey::Timeout(id, state.attempt), self.now.saturating_add(limit)));
+            }
+            timed = scope.timed_parent;
+        }
+    }
+
+    pub(super) fn timer(&mut self, key: TimerKey, out: &mut Vec<Action>) {
+        match key {
+            TimerKey::Timeout(scope, attempt) => {
+                let live =
+                    self.scope_phase(scope).is_live() && !matches!(self.scope_phase(scope), Phase::Cancelling(..));
+                if live && self.scopes[scope.index()].attempt == attempt {
+                    self.scopes[scope.index()].timed_out = true;
+                    self.cancel(scope, Reason::Timeout, Level::Soft, out);
+                }
+            }
+            TimerKey::Grace(job) => {
+                let Some(leaf) = self.jobs.get(&job).map(|live| live.leaf) else { return };
+                let vertex = self.plan.leaf(leaf).vertex;
+                if let Phase::Cancelling(reason, Level::Soft) = self.phase_of(vertex) {
+                    self.shift(vertex, Trigger::Cancel(reason, Level::Kill));
+                    out.push(Action::Stop { job, reason, level: Level::Kill });
+                }
+            }
+            TimerKey::Room(leaf) => {
+                let vertex = self.plan.leaf(leaf).vertex;
+                if self.phase_of(vertex) == Phase::Queued && self.queue.contains_key(&vertex) {
+                    self.ask(vertex);
+                }
+            }
+        }
+    }
+
+    pub(super) fn job_ended(&mut self, job: JobId, end: JobEnd, out: &mut Vec<Action>) {
+        let Some(live) = self.jobs.remove(&job) else { return };
+        let (leaf, vertex) = (live.leaf, self.plan.leaf(live.leaf).vertex);
+        self.live.remove(&leaf);
+        self.scopes[self.plan.leaf(leaf).scope.index()].open -= 1;
+        if let (Outcome::NotStarted(NotStarted::Scarce(why)), Phase::Running) = (&end.outcome, self.phase_of(vertex)) {
+            let why = why.clone();
+            if self.make_room(leaf, live.queue, why, out) {
+                return;
+            }
+        } else if end.outcome == Outcome::Exited(0) {
+            self.widen();
+        }
+        if !end.leaked.is_empty() {
+            out.push(Action::Emit(Event::StepLeaked { job, holders: end.leaked.clone() }));
+        }
+        let (how, verdict) = self.judge(leaf, &end);
+        out.push(Action::Emit(Event::StepFinished {
+            job,
+            step: std::sync::Arc::new(self.plan.step_label(leaf)),
+            verdict,
+            duration: self.now.saturating_sub(live.started.unwrap_or(self.now)),
+            usage: end.usage,
+        }));
+        if how != End::Ok {
+            self.ends.insert(vertex, (job, end));
+        }
+        self.finish(vertex, how);
+        self.release(vertex);
+        let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
+        self.look(exit);
+    }
+
+    /// What an end of a job means. Once we have sent it a signal, not even exit 0 is a success: nobody knows
+    /// whether it did all that it should.
+    fn judge(&self, leaf: LeafId, end: &JobEnd) -> (End, Verdict) {
+        if let Phase::Cancelling(reason, _) = self.phase_of(self.plan.leaf(leaf).vertex) {
+            let verdict = match (reason, self.time_of(leaf)) {
+                (Reason::Timeout, Some(limit)) => Verdict::TimedOut(limit),
+                _ => Verdict::Cancelled(reason),
+            };
+            return (End::Cancelled(reason), verdict);
+        }
+        match (&end.outcome, end.capture_overflow) {
+            (_, Some(cap)) => (End::Failed(1), Verdict::Failed(Failure::CaptureTooLarge(cap))),
+            (Outcome::Exited(0), None) => (End::Ok, Verdict::Ok),
+            (outcome, None) => (End::Failed(outcome.code()), Verdict::Failed(Failure::Command(outcome.clone()))),
+        }
+    }
+
+    /// The timeout that ended a leaf: the nearest one around it that has run out.
+    fn time_of(&self, leaf: LeafId) -> Option<Duration> {
+        let mut scope: Option<ScopeId> = Some(self.plan.leaf(leaf).scope);
+        while let Some(id) = scope {
+            if self.scopes[id.index()].timed_out {
+                return self.plan.scope(id).timeout;
+            }
+            scope = self.plan.scope(id).timed_parent;
+        }
+        None
+    }
+
+    /// Scarcity is no failure: from now on half as many at once, and this one again when another has ended, or
+    /// after a while if it is alone. False when it has been tried often enough.
+    fn make_room(&mut self, leaf: LeafId, mut queue: Queue, why: String, out: &mut Vec<Action>) -> bool {
+        let vertex = self.plan.leaf(leaf).vertex;
+        let others = self.jobs.len() as u32;
+        if others == 0 && queue.starved >= STARVED_MAX {
+            return false;
+        }
+        self.shift(vertex, Trigger::Scarce);
+        let width = (others / 2).max(1);
+        if self.slots().is_none_or(|slots| slots > width) {
+            self.full_width = Some(self.full_width.unwrap_or(self.slots()));
+            self.limits.resize(LimitId::SLOTS, Some(width), &mut Vec::new());
+            out.push(Action::Emit(Event::Scarce { jobs: width, why }));
+        }
+        self.release(vertex);
+        queue.since = self.now;
+        if others == 0 {
+            let pause = Duration::from_millis(20 << queue.starved.min(6));
+            queue.starved += 1;
+            self.queue.insert(vertex, queue);
+            out.push(Action::SetTimer(TimerKey::Room(leaf), self.now + pause));
+        } else {
+            self.queue.insert(vertex, queue);
+            self.ask(vertex);
+        }
+        true
+    }
+
+    /// After a round of successes at a reduced width, one more at once (additive increase).
+    fn widen(&mut self) {
+        let (Some(full), Some(width)) = (self.full_width, self.slots()) else { return };
+        self.round += 1;
+        if self.round < width {
+            return;
+        }
+        self.round = 0;
+        let wider = if full.is_some_and(|full| width + 1 >= full) {
+            self.full_width = None;
+            full
+        } else {
+            Some(width + 1)
+        };
+        let mut granted = Vec::new();
+        self.limits.resize(LimitId::SLOTS, wider, &mut granted);
+        self.later(granted);
+    }
+
+    /// For who drives the scheduler without a process layer: every live job ends as lost.
+    pub fn lose_all(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let mut jobs: Vec<JobId> = self.live_jobs().collect();
+        jobs.sort_unstable();
+        for job in jobs {
+            let end = JobEnd::plain(Outcome::Unknown("the process layer is gone".to_owned()));
+            self.step(now, Input::Ended(job, end), out);
+        }
+    }
+}

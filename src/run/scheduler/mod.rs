@@ -1,0 +1,344 @@
+//! The scheduler: what happens next, given what happened. Pure: inputs and the time come in, actions go out;
+//! it starts nothing, waits for nothing and reads no clock.
+//!
+//! One step takes one input and works until nothing more follows from it: first whoever is demanded now,
+//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for. Because
+//! demands come first, an `after` edge is known before the one that waits by it is looked at; because nothing
+//! calls back into this loop, no graph is too deep for the stack.
+//!
+//! Bookkeeping, for each vertex: `pending` edges not met yet, its [`Phase`], and its [`End`]. For each scope:
+//! how many children are live (`open`), failed, or were dropped; an exit fires when nothing is pending and
+//! nothing is open. For each shared instance: the `interest` of those who may still want it; at zero it is
+//! dropped, or cancelled if it has begun.
+
+mod cancel;
+mod flow;
+mod jobs;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::command::{Captures, Outcome, Usage};
+use crate::base::event::{Counts, Event, JobId, Level, Reason, Waits};
+use crate::plan::graph::{EdgeKind, Plan, Vertex};
+use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
+use crate::run::limits::Limits;
+use crate::run::phase::{Phase, Trigger};
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// The run begins. Once, first.
+    Begin,
+    /// A process runs.
+    Started(JobId),
+    /// A job is over, and all its output has been handed on.
+    Ended(JobId, JobEnd),
+    /// A timer that was set has come; one that no longer matters is ignored.
+    Timer(TimerKey),
+    /// Something shall end.
+    Cancel(ScopeId, Reason, Level),
+}
+
+/// How a job ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct JobEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it left for others.
+    pub captures: Captures,
+    /// A capture grew over this cap.
+    pub capture_overflow: Option<usize>,
+    /// Who held its output open after its end.
+    pub leaked: Vec<String>,
+}
+
+impl JobEnd {
+    /// Just how, with nothing to tell beside.
+    pub fn plain(outcome: Outcome) -> Self {
+        Self { outcome, usage: None, captures: Captures::default(), capture_overflow: None, leaked: Vec::new() }
+    }
+}
+
+/// What shall be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Start an attempt of a leaf.
+    Start {
+        /// Its name from now on.
+        job: JobId,
+        /// What.
+        leaf: LeafId,
+        /// Counted from 1.
+        attempt: u32,
+        /// What it waited for.
+        waits: Waits,
+    },
+    /// End a job: with this signal, or by SIGKILL.
+    Stop {
+        /// Which.
+        job: JobId,
+        /// Why.
+        reason: Reason,
+        /// How hard.
+        level: Level,
+    },
+    /// Come back at this time.
+    SetTimer(TimerKey, Duration),
+    /// Tell.
+    Emit(Event),
+    /// The run is over.
+    Done,
+}
+
+/// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum TimerKey {
+    /// The time of an attempt of a scope is up.
+    Timeout(ScopeId, u32),
+    /// The grace of a job is up.
+    Grace(JobId),
+    /// There may be room again for a leaf.
+    Room(LeafId),
+}
+
+/// How a vertex ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    Ok,
+    /// A command with this code, or a scope with so many failures in it.
+    Failed(i32),
+    TimedOut,
+    Cancelled(Reason),
+    /// Not begun, for what this vertex came to.
+    Skipped(VertexId),
+    /// Not begun, since the run took another way.
+    Dropped(Reason),
+}
+
+/// What changes about a scope.
+#[derive(Clone, Debug, Default)]
+struct ScopeState {
+    /// Counted from 1 once it is entered; timers of an earlier one are ignored.
+    attempt: u32,
+    /// Direct children that are live.
+    open: u32,
+    /// Direct children that failed and count.
+    failed: u32,
+    /// Direct children that were cancelled, skipped or dropped.
+    dropped: u32,
+    /// Those who may still want it, if it is shared.
+    interest: u32,
+    /// Something in it has been started.
+    touched: bool,
+    /// It was given up by a policy that lets run what runs.
+    gently: bool,
+    /// Its failure policy has acted.
+    tripped: bool,
+    /// Its own time was up.
+    timed_out: bool,
+    /// Its timeout runs.
+    armed: bool,
+    /// When its place was reached, and when it was entered.
+    wanted: Duration,
+    entered: Duration,
+}
+
+/// A job that is not over.
+#[derive(Clone, Debug)]
+struct Job {
+    leaf: LeafId,
+    started: Option<Duration>,
+    queue: Queue,
+}
+
+/// A leaf between the moment nothing held it back any more and its start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queue {
+    since: Duration,
+    attempt: u32,
+    starved: u32,
+    waits: Waits,
+}
+
+/// All state of a run.
+pub struct Scheduler {
+    plan: Arc<Plan>,
+    now: Duration,
+    limits: Limits,
+    pending: Vec<u32>,
+    phase: Vec<Phase>,
+    end: Vec<Option<End>>,
+    scopes: Vec<ScopeState>,
+    jobs: HashMap<JobId, Job>,
+    live: HashMap<LeafId, JobId>,
+    queue: HashMap<VertexId, Queue>,
+    next_job: u64,
+    /// `after` edges that are waited for, since the one they come from is in play.
+    counted: HashSet<(VertexId, VertexId)>,
+    /// Who will be skipped when nothing is pending any more, and for whose sake.
+    blamed: HashMap<VertexId, VertexId>,
+    /// Demands that were given up.
+    released: HashSet<(VertexId, VertexId)>,
+    demanded: VecDeque<VertexId>,
+    ended: VecDeque<VertexId>,
+    unneeded: VecDeque<(ScopeId, bool)>,
+    grants: VecDeque<(VertexId, Option<LimitId>)>,
+    ready: VecDeque<VertexId>,
+    /// What failed, in the order it did, whether it counts or not.
+    failures: Vec<VertexId>,
+    /// How the jobs of those leaves ended that did not succeed.
+    ends: HashMap<VertexId, (JobId, JobEnd)>,
+    /// The slots there were before they became scarce, and successes since the last change.
+    full_width: Option<Option<u32>>,
+    round: u32,
+    counts: Counts,
+    signal: Option<i32>,
+    broken: bool,
+    done: bool,
+}
+
+impl Scheduler {
+    /// Ready to begin.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let count = plan.vertices.len();
+        let mut pending = vec![0; count];
+        let mut phase = vec![Phase::Waiting; count];
+        let mut scopes = vec![ScopeState::default(); plan.scopes.len()];
+        for vertex in (0..count as u32).map(VertexId) {
+            let edges = plan.predecessors.of(vertex);
+            let waited = |kind| !matches!(kind, EdgeKind::Order | EdgeKind::Demand);
+            pending[vertex.index()] = edges.iter().filter(|edge| waited(edge.kind)).count() as u32;
+        }
+        for (scope, state) in plan.scopes.iter().zip(&mut scopes).filter(|(scope, _)| scope.shared) {
+            let head = scope.gate.unwrap_or(scope.enter);
+            phase[head.index()] = Phase::Dormant;
+            phase[scope.enter.index()] = Phase::Dormant;
+            let demands = plan.predecessors.of(head).iter().filter(|edge| edge.kind == EdgeKind::Demand);
+            state.interest = demands.count() as u32;
+        }
+        Self {
+            limits: Limits::new(&plan.limits),
+            plan,
+            now: Duration::ZERO,
+            pending,
+            phase,
+            end: vec![None; count],
+            scopes,
+            jobs: HashMap::new(),
+            live: HashMap::new(),
+            queue: HashMap::new(),
+            next_job: 1,
+            counted: HashSet::new(),
+            blamed: HashMap::new(),
+            released: HashSet::new(),
+            demanded: VecDeque::new(),
+            ended: VecDeque::new(),
+            unneeded: VecDeque::new(),
+            grants: VecDeque::new(),
+            ready: VecDeque::new(),
+            failures: Vec::new(),
+            ends: HashMap::new(),
+            full_width: None,
+            round: 0,
+            counts: Counts::default(),
+            signal: None,
+            broken: false,
+            done: false,
+        }
+    }
+
+    /// Takes one input; appends what follows from it, in the order in which it shall be done.
+    pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
+        self.now = self.now.max(now);
+        if self.done {
+            return;
+        }
+        match input {
+            Input::Begin => self.enter(ScopeId::RUN, out),
+            Input::Started(job) => self.job_started(job, out),
+            Input::Ended(job, end) => self.job_ended(job, end, out),
+            Input::Timer(key) => self.timer(key, out),
+            Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
+        }
+        self.settle(out);
+    }
+
+    /// Whether the run is over.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// The jobs that are not over.
+    pub fn live_jobs(&self) -> impl Iterator<Item = JobId> {
+        self.jobs.keys().copied()
+    }
+
+    fn settle(&mut self, out: &mut Vec<Action>) {
+        loop {
+            if let Some(head) = self.demanded.pop_front() {
+                self.activate(head);
+            } else if let Some(vertex) = self.ended.pop_front() {
+                self.propagate(vertex, out);
+            } else if let Some((scope, gently)) = self.unneeded.pop_front() {
+                self.drop_unneeded(scope, gently, out);
+            } else if let Some((vertex, limit)) = self.grants.pop_front() {
+                self.granted(vertex, limit, out);
+            } else if let Some(vertex) = self.ready.pop_front() {
+                self.fire(vertex, out);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Moves a vertex on by the one table. A trigger that cannot come is a defect of the scheduler, which tests
+    /// with assertions find; without them nothing changes.
+    fn shift(&mut self, vertex: VertexId, trigger: Trigger) {
+        let from = self.phase[vertex.index()];
+        match from.next(trigger) {
+            Some(to) => self.phase[vertex.index()] = to,
+            None => {
+                debug_assert!(false, "{vertex:?} {:?} in {from:?} met {trigger:?}", self.plan.vertices[vertex.index()])
+            }
+        }
+    }
+
+    /// Whether nothing in a scope has been started yet, entered or not.
+    fn is_untouched(&self, scope: ScopeId) -> bool {
+        self.scope_phase(scope).is_open() || !self.scopes[scope.index()].touched
+    }
+
+    fn phase_of(&self, vertex: VertexId) -> Phase {
+        self.phase[vertex.index()]
+    }
+
+    /// The phase of a scope stands at its entry.
+    fn scope_phase(&self, scope: ScopeId) -> Phase {
+        self.phase_of(self.plan.scope(scope).enter)
+    }
+
+    /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
+    fn satisfies(&self, vertex: VertexId) -> bool {
+        match self.end[vertex.index()] {
+            Some(End::Ok) => true,
+            Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
+                Vertex::Exit(scope) => self.plan.scope(scope).optional,
+                _ => false,
+            },
+            Some(End::Cancelled(_) | End::Dropped(_)) | None => false,
+        }
+    }
+
+    /// How many slots there are, for those who show it.
+    pub fn slots(&self) -> Option<u32> {
+        self.limits.capacity(LimitId::SLOTS)
+    }
+}

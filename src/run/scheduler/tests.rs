@@ -1,0 +1,283 @@
+//! The scheduler driven by a scripted executor, and a judge of the trace that knows only the plan.
+
+use std::collections::{BTreeSet, HashMap};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::command::NotStarted;
+use crate::plan::graph::{EdgeKind, ScopeKind};
+use crate::run::testing::{Tape, plan};
+
+/// What is known of a run from the outside, and what must hold of it.
+struct Judge<'p> {
+    plan: &'p Plan,
+    running: HashMap<JobId, LeafId>,
+    result: HashMap<LeafId, bool>,
+    /// Scopes whose time was up while they ran: what is optional in them is no excuse.
+    late: BTreeSet<ScopeId>,
+    begun: BTreeSet<ScopeId>,
+    cancelled: bool,
+    started: usize,
+    told: usize,
+}
+
+impl Judge<'_> {
+    fn start(&mut self, job: JobId, leaf: LeafId) -> Result<(), TestCaseError> {
+        prop_assert!(!self.running.values().any(|other| *other == leaf), "one attempt at a time");
+        prop_assert!(!self.result.contains_key(&leaf), "a leaf that has ended does not begin again");
+        prop_assert!(self.running.insert(job, leaf).is_none(), "a job's name is never used twice");
+        // Whatever the leaf, and every scope around it, waits for, has succeeded.
+        self.waits(self.plan.leaf(leaf).vertex)?;
+        let mut scope = Some(self.plan.leaf(leaf).scope);
+        while let Some(id) = scope {
+            self.waits(self.plan.scope(id).enter)?;
+            scope = self.plan.scope(id).parent;
+        }
+        self.limits()
+    }
+
+    fn waits(&self, vertex: VertexId) -> Result<(), TestCaseError> {
+        for edge in self.plan.predecessors.of(vertex) {
+            match (edge.kind, self.plan.vertices[edge.other.index()]) {
+                (EdgeKind::Ok, Vertex::Leaf(leaf)) => prop_assert_eq!(self.result.get(&leaf), Some(&true)),
+                (EdgeKind::Ok, Vertex::Exit(scope)) => {
+                    prop_assert!(self.succeeded(scope) || self.plan.scope(scope).optional);
+                    prop_assert!(self.idle(scope));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// All that is in a scope has succeeded, or may fail.
+    fn succeeded(&self, scope: ScopeId) -> bool {
+        let waits = self.plan.scope(scope).gate.into_iter().chain([self.plan.scope(scope).enter]);
+        let needs = waits.flat_map(|vertex| self.plan.predecessors.of(vertex)).all(|edge| {
+            match (edge.kind, self.plan.vertices[edge.other.index()]) {
+                (EdgeKind::Ok, Vertex::Exit(other)) if self.plan.scope(other).shared => {
+                    self.plan.scope(other).optional || self.succeeded(other)
+                }
+                _ => true,
+            }
+        });
+        !self.late.contains(&scope)
+            && needs
+            && self.plan.children(scope).all(|child| match self.plan.scope_of(child) {
+                Some(inner) if self.plan.scope(inner).shared => true,
+                Some(inner) => self.plan.scope(inner).optional || self.succeeded(inner),
+                None => match self.plan.vertices[child.index()] {
+                    Vertex::Leaf(leaf) => self.result.get(&leaf) == Some(&true),
+                    _ => true,
+                },
+            })
+    }
+
+    /// Who comes after another waits while that one runs. (Once it waits for room alone, it waits for no one else.)
+    fn began(&mut self, scheduler: &Scheduler) -> Result<(), TestCaseError> {
+        for at in (0..self.plan.scopes.len() as u32).map(ScopeId) {
+            let waits = matches!(scheduler.scope_phase(at), Phase::Dormant | Phase::Waiting);
+            let entry = scheduler.end[self.plan.scope(at).enter.index()];
+            let never = !matches!(entry, None | Some(End::Ok));
+            if waits || never || !self.begun.insert(at) {
+                continue;
+            }
+            for edge in self.plan.predecessors.of(self.plan.scope(at).enter) {
+                if let (EdgeKind::Order, Some(other)) = (edge.kind, self.plan.scope_of(edge.other)) {
+                    prop_assert!(self.idle(other));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn idle(&self, scope: ScopeId) -> bool {
+        let range = &self.plan.scope(scope).vertices;
+        !self.running.values().any(|leaf| range.contains(&self.plan.leaf(*leaf).vertex.0))
+    }
+
+    fn limits(&self) -> Result<(), TestCaseError> {
+        let slots = self.plan.limits[0].expect("random plans have slots");
+        prop_assert!(self.running.len() <= slots as usize, "more at once than there are slots");
+        for (at, scope) in self.plan.scopes.iter().enumerate() {
+            let Some(limit) = scope.child_token else { continue };
+            let busy: BTreeSet<VertexId> = self
+                .plan
+                .children(ScopeId(at as u32))
+                .filter(|child| match self.plan.scope_of(*child) {
+                    Some(inner) => !self.idle(inner),
+                    None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
+                })
+                .collect();
+            prop_assert!(busy.len() <= self.plan.limits[limit.index()].expect("a token has a limit") as usize);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, job: JobId, ok: bool) {
+        let leaf = self.running.remove(&job).expect("only what runs is ended");
+        self.result.insert(leaf, ok);
+    }
+}
+
+/// One random run to its end.
+fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseError> {
+    let mut tape = Tape::new(bytes);
+    let plan = Arc::new(plan(&mut tape));
+    let mut scheduler = Scheduler::new(plan.clone());
+    let mut judge = Judge {
+        plan: &plan,
+        running: HashMap::new(),
+        result: HashMap::new(),
+        late: BTreeSet::new(),
+        begun: BTreeSet::new(),
+        cancelled: false,
+        started: 0,
+        told: 0,
+    };
+    let mut timers: BTreeSet<(Duration, TimerKey)> = BTreeSet::new();
+    let mut stopping: HashMap<JobId, Level> = HashMap::new();
+    let mut now = Duration::ZERO;
+    let mut finished = None;
+    let mut inputs = VecDeque::from([Input::Begin]);
+    for _ in 0..10_000 {
+        let input = match inputs.pop_front() {
+            Some(input) => input,
+            None => {
+                let mut jobs: Vec<JobId> = judge.running.keys().copied().collect();
+                jobs.sort_unstable();
+                // A job that ignores signals ends by SIGKILL alone.
+                let deaf = |job: &JobId| job.0 % 4 == 0 && stopping.get(job) == Some(&Level::Soft);
+                jobs.retain(|job| !deaf(job));
+                let timer = timers.first().copied();
+                if cancels && tape.one_in(16) {
+                    judge.cancelled = true;
+                    let level = if tape.one_in(3) { Level::Kill } else { Level::Soft };
+                    Input::Cancel(ScopeId::RUN, Reason::Signal(2), level)
+                } else if let (Some((time, key)), true) = (timer, jobs.is_empty() || tape.one_in(6)) {
+                    timers.remove(&(time, key));
+                    now = now.max(time);
+                    Input::Timer(key)
+                } else if !jobs.is_empty() {
+                    now += Duration::from_millis(tape.pick(8) as u64);
+                    let job = jobs[tape.pick(jobs.len())];
+                    let outcome = if stopping.contains_key(&job) {
+                        Outcome::Signalled(15)
+                    } else if failures > 0 && tape.one_in(failures) {
+                        match tape.pick(4) {
+                            0 => Outcome::NotStarted(NotStarted::Scarce("no room".to_owned())),
+                            1 => Outcome::Signalled(11),
+                            _ => Outcome::Exited(1 + tape.pick(3) as i32),
+                        }
+                    } else {
+                        Outcome::Exited(0)
+                    };
+                    if matches!(outcome, Outcome::NotStarted(_)) {
+                        judge.running.remove(&job);
+                    } else {
+                        judge.end(job, outcome == Outcome::Exited(0));
+                    }
+                    stopping.remove(&job);
+                    Input::Ended(job, JobEnd::plain(outcome))
+                } else {
+                    break;
+                }
+            }
+        };
+        let mut actions = Vec::new();
+        let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
+        scheduler.step(now, input, &mut actions);
+        judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
+        // Before the starts of this step: what comes into play in the same step is not waited for.
+        judge.began(&scheduler)?;
+        for action in actions {
+            match action {
+                Action::Start { job, leaf, .. } => {
+                    judge.start(job, leaf)?;
+                    inputs.push_back(Input::Started(job));
+                }
+                Action::Stop { job, level, .. } => {
+                    prop_assert!(judge.running.contains_key(&job), "only what runs is stopped");
+                    prop_assert!(stopping.insert(job, level).is_none_or(|before| before < level), "levels only rise");
+                }
+                Action::SetTimer(key, time) => {
+                    timers.insert((time, key));
+                }
+                Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
+                Action::Emit(Event::TaskFinished { verdict, .. }) => {
+                    if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {
+                        judge.told += 1;
+                    }
+                }
+                Action::Emit(Event::RunFinished { code, culprits, .. }) => finished = Some((code, culprits)),
+                Action::Emit(_) => {}
+                Action::Done => prop_assert!(finished.is_some()),
+            }
+        }
+        if scheduler.is_done() {
+            break;
+        }
+    }
+    prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
+    prop_assert!(judge.running.is_empty(), "nothing outlives the run");
+    prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
+    prop_assert_eq!(scheduler.limits.waiting(), 0);
+    for limit in 0..plan.limits.len() {
+        prop_assert_eq!(scheduler.limits.used(LimitId(limit as u32)), 0, "what was held is given back");
+    }
+    prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
+    let over = |(phase, vertex): (&Phase, &Vertex)| matches!(vertex, Vertex::Exit(_)) || *phase == Phase::Ended;
+    prop_assert!(scheduler.phase.iter().zip(&plan.vertices).all(over));
+    let (code, culprits) = finished.expect("it is done");
+    let well = plan.requested.iter().all(|(instance, _)| {
+        let scope = plan.instance(*instance).scope;
+        plan.scope(scope).optional || judge.succeeded(scope)
+    });
+    if judge.cancelled {
+        prop_assert_eq!(code, 130);
+    } else {
+        prop_assert_eq!(code == 0, well, "the exit code tells the truth: {:?}", culprits);
+        prop_assert_eq!(code == 0, culprits.is_empty());
+    }
+    Ok(())
+}
+
+/// Shown as one line of hexadecimal.
+struct Bytes(Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+fn tape() -> impl Strategy<Value = Bytes> {
+    prop::collection::vec(any::<u8>(), 0..400).prop_map(Bytes)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::base::test_cases() * 8))]
+
+    #[test]
+    fn without_failures_everything_runs(bytes in tape()) {
+        drive(&bytes.0, 0, false)?;
+    }
+
+    #[test]
+    fn failures_stop_what_they_should(bytes in tape()) {
+        drive(&bytes.0, 5, false)?;
+    }
+
+    #[test]
+    fn a_run_ends_however_it_is_cancelled(bytes in tape()) {
+        drive(&bytes.0, 6, true)?;
+    }
+}
+
+#[test]
+fn the_run_is_the_root() {
+    let plan = plan(&mut Tape::new(&[]));
+    assert_eq!(plan.scope(ScopeId::RUN).kind, ScopeKind::Run);
+    assert_eq!(plan.scopes.iter().filter(|scope| scope.parent.is_none()).count(), 1);
+}

@@ -1,0 +1,230 @@
+//! From the document to [`Xecfile`]: what stands at the top of the file. All problems are told at once; what
+//! is wrong is left out of the result. Knows no IO.
+
+mod settings;
+mod step;
+mod syntax;
+mod task;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::ops::Range;
+
+use kdl::{KdlDocument, KdlNode};
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::did_you_mean;
+use crate::xecfile::cursor::{Cursor, Reader};
+use crate::xecfile::decode::settings::Bag;
+use crate::xecfile::model::{EnvEntry, Settings, Task};
+use crate::xecfile::schema::{self, Places, Row, State};
+
+/// What the nodes of one file say.
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    pub(crate) defaults: Settings,
+    pub(crate) env: Vec<EnvEntry>,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// Reads the nodes at the top, one after the other, so that the document of a big file is never whole in memory
+/// and a mistake in one node hides no other.
+pub(crate) fn decode(reader: &mut Reader<'_>, text: &str, nodes: &[Range<usize>]) -> Decoded {
+    let mut top = Top { out: Decoded::default(), defaults: Bag::new(), env: Bag::new(), once: Once::default() };
+    for range in nodes {
+        if reader.problems.is_full() {
+            break;
+        }
+        reader.base = range.start;
+        match KdlDocument::parse(&text[range.clone()]) {
+            Ok(document) => read_chunk(reader, &document, &mut top),
+            Err(why) => syntax::report(reader, &why),
+        }
+    }
+    top.out.defaults = top.defaults.settings;
+    top.out.env = top.env.settings.env;
+    top.out
+}
+
+/// What is known while the top of the file is read.
+struct Top {
+    out: Decoded,
+    defaults: Bag,
+    env: Bag,
+    once: Once,
+}
+
+/// The document lives only as long as this: what is kept of it is copied.
+fn read_chunk(reader: &mut Reader<'_>, document: &KdlDocument, top: &mut Top) {
+    let mut inner =
+        Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
+    inner.base = reader.base;
+    for node in document.nodes() {
+        read_top(&mut inner, node, top);
+    }
+    reader.problems = inner.problems;
+}
+
+fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
+    let cursor = Cursor::new(reader, node);
+    let Some(row) = row_of(reader, &cursor, Places::TOP) else { return };
+    match row.name {
+        "task" => {
+            let span = whole(reader, node);
+            top.out.tasks.extend(task::task(reader, cursor, row, span));
+        }
+        "env" => top.env.add(reader, cursor, row),
+        "defaults" => defaults(reader, cursor, row, top),
+        "xec" => xec(reader, cursor, row, &mut top.once),
+        _ => unreachable_row(reader, &cursor),
+    }
+}
+
+fn defaults<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, top: &mut Top) {
+    let block = cursor.take_block();
+    let props = cursor.take_props();
+    if block.is_none() && props.is_empty() {
+        empty(reader, &cursor, row);
+    }
+    for property in props {
+        defaults_child(reader, property, &mut top.defaults);
+    }
+    for node in block.unwrap_or_default() {
+        let child = Cursor::new(reader, node);
+        defaults_child(reader, child, &mut top.defaults);
+    }
+    cursor.finish(reader);
+}
+
+fn defaults_child<'a>(reader: &mut Reader<'a>, child: Cursor<'a>, bag: &mut Bag) {
+    if let Some(row) = row_of(reader, &child, Places::DEFAULTS) {
+        bag.add(reader, child, row);
+    }
+}
+
+/// `xec min="0.1"`.
+fn xec<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &Row, once: &mut Once) {
+    once.check(reader, "xec", &cursor);
+    let mut children = cursor.take_props();
+    for node in cursor.take_block().unwrap_or_default() {
+        children.push(Cursor::new(reader, node));
+    }
+    let found = !children.is_empty();
+    for mut child in children {
+        if child.name != "min" {
+            let message = format!("`xec` has no setting `{}`", child.name);
+            let help = format!("like this: {}", row.example);
+            reader.report(Problem::error(Code::UnknownSetting, message).at(child.name_span, "").help(help));
+            continue;
+        }
+        for value in child.take_args() {
+            min_version(reader, &value);
+        }
+        child.finish(reader);
+    }
+    if !found && !reader.is_broken(cursor.head) {
+        let help = format!("like this: {}", row.example);
+        reader.report(Problem::error(Code::MissingValue, "`xec` needs `min`").at(cursor.name_span, "").help(help));
+    }
+    cursor.finish(reader);
+}
+
+fn min_version(reader: &mut Reader<'_>, value: &crate::xecfile::cursor::Value<'_>) {
+    let version = |text: &str| text.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<u32>>>();
+    let own = env!("CARGO_PKG_VERSION");
+    match (version(value.text), version(own)) {
+        (Some(wanted), Some(have)) if wanted > have => {
+            let message = format!("the file is for xec {} or later, and this is xec {own}", value.text);
+            reader.report(Problem::error(Code::XecTooOld, message).at(value.span, "").help("install a newer xec"));
+        }
+        (Some(_), _) => {}
+        (None, _) => {
+            let message = format!("`{}` is not a version", value.text);
+            reader
+                .report(Problem::error(Code::BadValue, message).at(value.span, "").help("like this: xec min=\"0.1\""));
+        }
+    }
+}
+
+/// The row of a node or property at a place, if it has a meaning; else tells what is wrong with it.
+fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option<&'static Row> {
+    let name = cursor.name;
+    let what = if cursor.property { "setting" } else { "node" };
+    let code = if cursor.property { Code::UnknownSetting } else { Code::UnknownNode };
+    match schema::find(name, place) {
+        Some(row) if row.state == State::Later => {
+            not_yet(reader, cursor.name_span, &format!("`{name}`"));
+            None
+        }
+        Some(row) if cursor.property && !schema::is_property(row) => {
+            let message = format!("`{name}` is a node, not a property");
+            let help = format!("write it into the block: {}", row.example);
+            reader.report(Problem::error(code, message).at(cursor.name_span, "").help(help));
+            None
+        }
+        Some(row) => Some(row),
+        None => {
+            let place_name = place.describe();
+            let problem = match schema::elsewhere(name) {
+                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand {place_name}"))
+                    .help(format!("it stands {elsewhere}")),
+                None => {
+                    let problem = Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
+                    match did_you_mean(name, schema::names_at(place, cursor.property)) {
+                        Some(help) => problem.help(help),
+                        None => problem,
+                    }
+                }
+            };
+            reader.report(problem.at(cursor.name_span, ""));
+            None
+        }
+    }
+}
+
+/// Something that only a later version knows the meaning of.
+fn not_yet(reader: &mut Reader<'_>, span: crate::base::source::Span, what: &str) {
+    let message = format!("{what} is not in this version of xec yet");
+    reader.report(Problem::error(Code::NotYet, message).at(span, ""));
+}
+
+/// A block that is empty or missing, and without which the node says nothing.
+fn empty(reader: &mut Reader<'_>, cursor: &Cursor<'_>, row: &Row) {
+    let message = format!("`{}` says nothing without something in its block", cursor.name);
+    let help = format!("like this: {}", row.example);
+    reader.report(Problem::error(Code::EmptyBlock, message).at(cursor.name_span, "").help(help));
+}
+
+/// A row that has a meaning by the table and none in the code: said to the user as what it is, a gap in xec.
+fn unreachable_row(reader: &mut Reader<'_>, cursor: &Cursor<'_>) {
+    not_yet(reader, cursor.name_span, &format!("`{}` here", cursor.name));
+}
+
+/// The whole node, without the spaces behind it.
+fn whole(reader: &Reader<'_>, node: &KdlNode) -> crate::base::source::Span {
+    let mut span = reader.span(node.span().offset(), node.span().offset() + node.span().len());
+    span.end = span.start + reader.slice(span).trim_end().len() as u32;
+    span
+}
+
+/// Remembers what may be said only once.
+#[derive(Default)]
+struct Once {
+    seen: Vec<(&'static str, crate::base::source::Span)>,
+}
+
+impl Once {
+    /// Tells if it was there before, in either spelling; says whether this is the first.
+    fn check(&mut self, reader: &mut Reader<'_>, name: &'static str, cursor: &Cursor<'_>) -> bool {
+        let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == name) else {
+            self.seen.push((name, cursor.name_span));
+            return true;
+        };
+        let problem = Problem::error(Code::Duplicate, format!("`{name}` is there twice"));
+        reader.report(
+            problem.at(cursor.name_span, "the second one").at(*first, "the first one").help("remove one of them"),
+        );
+        false
+    }
+}

@@ -1,0 +1,151 @@
+//! The policies of one place: each at most once, whichever way it is spelled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
+use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::xecfile::decode::{Once, empty, unreachable_row, values};
+use crate::xecfile::model::{EnvEntry, Settings};
+use crate::xecfile::schema::Row;
+
+/// What xec sets itself for every process.
+const OWN_VARIABLES: [&str; 6] = ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT"];
+
+/// Programs that take a lone word behind them for the name of a file.
+const SHELLS: [&str; 10] = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "pwsh", "python", "python3"];
+
+/// Collects the policies of one place.
+pub(super) struct Bag {
+    pub(super) settings: Settings,
+    once: Once,
+    variables: HashMap<Arc<str>, Span>,
+}
+
+impl Bag {
+    pub(super) fn new() -> Self {
+        Self { settings: Settings::default(), once: Once::default(), variables: HashMap::new() }
+    }
+
+    /// Adds a policy, written either way.
+    pub(super) fn add<'a>(&mut self, reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) {
+        if row.name == "env" {
+            return self.env(reader, cursor, row);
+        }
+        if !self.once.check(reader, row.name, &cursor) {
+            return;
+        }
+        if let Some(args) = cursor.args(reader, row)
+            && let Some(value) = args.first()
+        {
+            let settings = &mut self.settings;
+            match row.name {
+                "cwd" => settings.cwd = values::template(reader, value),
+                "shell" => settings.shell = shell(reader, &cursor, &args),
+                "on-error" => settings.on_error = values::on_error(reader, row, value),
+                "timeout" => settings.timeout = values::span_of_time(reader, row, value),
+                "grace" => settings.grace = values::span_of_time(reader, row, value),
+                "optional" => settings.optional = values::boolean(reader, row, value),
+                "jobs" => settings.jobs = values::width(reader, row, value),
+                "interactive" => settings.interactive = values::boolean(reader, row, value),
+                _ => unreachable_row(reader, &cursor),
+            }
+        }
+        cursor.finish(reader);
+    }
+
+    /// `env K v`, `env K=v`, `env { K v }`.
+    fn env<'a>(&mut self, reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) {
+        let props = cursor.take_props();
+        let block = cursor.take_block();
+        let args = cursor.args(reader, row).unwrap_or_default();
+        match &args[..] {
+            [] if props.is_empty() && block.is_none() => empty(reader, &cursor, row),
+            [] => {}
+            [name] => {
+                let message = format!("the variable `{}` has no value", name.text);
+                let help = format!("env {} \"…\"", name.repr);
+                reader.report(Problem::error(Code::MissingValue, message).at(name.span, "").help(help));
+            }
+            [name, value, ..] => {
+                if let Some(text) = values::text(reader, name) {
+                    self.variable(reader, text, name.span, value);
+                }
+            }
+        }
+        for property in props {
+            self.pair(reader, property, row);
+        }
+        for node in block.unwrap_or_default() {
+            let child = Cursor::new(reader, node);
+            self.pair(reader, child, row);
+        }
+        cursor.finish(reader);
+    }
+
+    /// A variable as a node of its own: its name, and one value.
+    fn pair<'a>(&mut self, reader: &mut Reader<'a>, mut child: Cursor<'a>, row: &Row) {
+        match &child.take_args()[..] {
+            [value] => self.variable(reader, child.name, child.name_span, value),
+            [] => {
+                let message = format!("the variable `{}` has no value", child.name);
+                let help = format!("like this: {}", row.example);
+                reader.report(Problem::error(Code::MissingValue, message).at(child.name_span, "").help(help));
+            }
+            [first, second, .., last] | [first, second @ last] => {
+                let message = format!("the variable `{}` has more than one value", child.name);
+                let written = reader.slice(Span { end: last.span.end, ..first.span });
+                let problem = Problem::error(Code::ExtraValue, message).at(second.span, "one too many");
+                reader.report(problem.help(format!("quote all of it: {} \"{written}\"", child.name)));
+            }
+        }
+        child.finish(reader);
+    }
+
+    fn variable(&mut self, reader: &mut Reader<'_>, name: &str, at: Span, value: &Value<'_>) {
+        if name.is_empty() || name.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
+            let problem = Problem::error(Code::BadName, format!("`{name}` cannot be the name of a variable"));
+            return reader.report(problem.at(at, ""));
+        }
+        if OWN_VARIABLES.contains(&name) {
+            let problem = Problem::error(Code::BadName, format!("xec sets `{name}` itself, for every process"));
+            return reader.report(problem.at(at, ""));
+        }
+        let Some(template) = values::template(reader, value) else { return };
+        let name: Arc<str> = name.into();
+        if let Some(first) = self.variables.insert(name.clone(), at) {
+            let problem = Problem::error(Code::Duplicate, format!("the variable `{name}` is there twice"));
+            let problem = problem.at(at, "the second one").at(first, "the first one");
+            return reader.report(problem.help("remove one of them"));
+        }
+        self.settings.env.push(EnvEntry { name: Spanned::new(name, at), value: template });
+    }
+}
+
+/// The interpreter and its options, to which the text is added as one more word.
+fn shell(reader: &mut Reader<'_>, cursor: &Cursor<'_>, args: &[Value<'_>]) -> Option<Spanned<Vec<Template>>> {
+    let mut words = Vec::with_capacity(args.len());
+    for value in args {
+        words.push(values::template(reader, value)?.value);
+    }
+    if let [only] = args {
+        let split: Vec<&str> = only.text.split_whitespace().collect();
+        let help = match &split[..] {
+            [program] if SHELLS.contains(program) => Some(format!("shell {program} -c")),
+            [_] => None,
+            [] => Some("like this: shell bash -euo pipefail -c".to_owned()),
+            words => Some(format!("shell {}", words.join(" "))),
+        };
+        if let Some(help) = help {
+            let message = match split.len() {
+                1 => format!("`{}` would take the text of `run` for the name of a file", only.text),
+                _ => format!("`{}` is one word, and so the name of one program", only.text),
+            };
+            reader.report(Problem::error(Code::BadValue, message).at(only.span, "").help(help));
+            return None;
+        }
+    }
+    Some(Spanned::new(words, cursor.head))
+}

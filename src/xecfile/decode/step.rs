@@ -1,0 +1,190 @@
+//! Steps and groups of steps. Groups recurse no deeper than the guard lets blocks be nested.
+
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::Span;
+use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
+use crate::xecfile::decode::settings::Bag;
+use crate::xecfile::decode::task::inputs;
+use crate::xecfile::decode::{empty, not_yet, row_of, unreachable_row, values};
+use crate::xecfile::guard::quote;
+use crate::xecfile::model::{Step, StepKind};
+use crate::xecfile::schema::{Places, Row};
+
+/// Words that only a shell gives a meaning.
+const OPERATORS: [&str; 14] = ["&&", "||", "|", "|&", "&", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "1>&2"];
+
+/// Reads a step; `None` if it cannot be one.
+pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Option<Step> {
+    let span = cursor.head;
+    let mut bag = Bag::new();
+    let kind = match row.name {
+        "run" => run(reader, &mut cursor, row).map(StepKind::Run),
+        "exec" => exec(reader, &mut cursor, row),
+        "call" => {
+            inputs(reader, &mut cursor);
+            let value = cursor.arg(reader, row);
+            value.and_then(|value| values::reference(reader, &value)).map(StepKind::Call)
+        }
+        "sequence" => group(reader, &mut cursor, row, &mut bag).map(StepKind::Sequence),
+        "parallel" => group(reader, &mut cursor, row, &mut bag).map(StepKind::Parallel),
+        _ => {
+            unreachable_row(reader, &cursor);
+            return None;
+        }
+    };
+    for property in cursor.take_props() {
+        policy(reader, property, &mut bag);
+    }
+    for node in cursor.take_block().unwrap_or_default() {
+        let child = Cursor::new(reader, node);
+        policy(reader, child, &mut bag);
+    }
+    cursor.finish(reader);
+    Some(Step { kind: kind?, settings: bag.settings, span })
+}
+
+/// A policy of a step that holds no steps.
+fn policy<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, bag: &mut Bag) {
+    match row_of(reader, &cursor, Places::STEP) {
+        Some(row) if row.is_setting() => bag.add(reader, cursor, row),
+        Some(_) => not_yet(reader, cursor.name_span, &format!("`{}` here", cursor.name)),
+        None => {}
+    }
+}
+
+/// The policies and steps of a group.
+fn group<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row, bag: &mut Bag) -> Option<Vec<Step>> {
+    cursor.args(reader, row)?;
+    for property in cursor.take_props() {
+        if let Some(row) = row_of(reader, &property, Places::GROUP) {
+            bag.add(reader, property, row);
+        }
+    }
+    let mut steps = Vec::new();
+    let mut complete = true;
+    for node in cursor.take_block().unwrap_or_default() {
+        let child = Cursor::new(reader, node);
+        match row_of(reader, &child, Places::GROUP) {
+            Some(row) if row.is_setting() => bag.add(reader, child, row),
+            Some(row) => match step(reader, child, row) {
+                Some(step) => steps.push(step),
+                None => complete = false,
+            },
+            None => complete = false,
+        }
+    }
+    if steps.is_empty() && complete {
+        empty(reader, cursor, row);
+    }
+    Some(steps)
+}
+
+fn run<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<Arc<str>> {
+    let args = cursor.take_args();
+    if let [_, second, ..] = &args[..] {
+        let problem = Problem::error(Code::ExtraValue, "the text of `run` is one string");
+        let help = joined(reader, &args).map(|text| format!("quote all of it: run {text}"));
+        let help = help.unwrap_or_else(|| format!("like this: {}", row.example));
+        reader.report(problem.at(second.span, "one too many").help(help));
+        return None;
+    }
+    let Some(value) = args.first() else {
+        let problem = Problem::error(Code::MissingValue, "`run` needs the text of a script");
+        reader.report(problem.at(cursor.name_span, "").help(format!("like this: {}", row.example)));
+        return None;
+    };
+    let text = values::text(reader, value)?;
+    if text.trim().is_empty() {
+        let problem = Problem::error(Code::BadValue, "the text of `run` is empty");
+        reader.report(problem.at(value.span, "").help("remove the step, or say what to run"));
+        return None;
+    }
+    if value.repr.starts_with("\"\"\"") && value.repr.contains("\\n") {
+        let problem = Problem::warning(Code::BadValue, "`\\n` in quotes is a line break before the shell sees it");
+        let help = "in #\"\"\" … \"\"\"#, a backslash is a backslash";
+        let at = value.span.start + value.repr.find("\\n").unwrap_or_default() as u32;
+        reader.report(problem.at(Span { start: at, end: at + 2, ..value.span }, "").help(help));
+    }
+    Some(text.into())
+}
+
+fn exec<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<StepKind> {
+    for property in cursor.take_props() {
+        exec_property(reader, cursor, &property);
+    }
+    let args = cursor.args(reader, row)?;
+    let mut words = Vec::with_capacity(args.len());
+    let mut shell = false;
+    for value in &args {
+        shell = shell || shell_word(reader, value, &args);
+        words.extend(values::template(reader, value));
+    }
+    if args.first().is_some_and(|program| program.text.is_empty()) {
+        let problem = Problem::error(Code::BadValue, "the name of the program is empty");
+        reader.report(problem.at(args[0].span, ""));
+        return None;
+    }
+    (words.len() == args.len() && !words.is_empty()).then_some(StepKind::Exec(words))
+}
+
+/// `FOO=bar` among the words: a property for KDL, and for `exec` none.
+fn exec_property(reader: &mut Reader<'_>, cursor: &Cursor<'_>, property: &Cursor<'_>) {
+    let written = reader.slice(property.head);
+    let word = match reader.slice(property.name_span) == property.name {
+        true => written.split_once('=').map(|(key, value)| format!("{}={}", key.trim(), unquoted(value.trim()))),
+        false => None,
+    };
+    let word = quote(word.as_deref().unwrap_or(written));
+    let problem = Problem::error(Code::ExecProperty, format!("`{written}` is a property, and `exec` has none"));
+    let line = reader.slice(cursor.head);
+    let help = match line.len() <= 120 && !line.contains(['\n', '\r']) {
+        true => format!("as a word, quote it: {}", line.replacen(written, &word, 1)),
+        false => format!("as a word, quote it: {word}"),
+    };
+    let help = match row_named(property.name) {
+        Some(row) => format!("{help}\nas a setting, write it into the block: {{ {} … }}", row.name),
+        None => help,
+    };
+    reader.report(problem.at(property.head, "").help(help));
+}
+
+fn row_named(name: &str) -> Option<&'static Row> {
+    crate::xecfile::schema::find(name, Places::STEP)
+}
+
+/// The text of a quoted string without escapes; anything else as it is.
+fn unquoted(text: &str) -> &str {
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(inner) if !inner.contains('\\') => inner,
+        _ => text,
+    }
+}
+
+/// Tells of a bare word that only a shell understands; says whether it was an error.
+fn shell_word(reader: &mut Reader<'_>, value: &Value<'_>, all: &[Value<'_>]) -> bool {
+    if !value.is_bare() {
+        return false;
+    }
+    let word = value.text;
+    let variable = word.match_indices('$').any(|(at, _)| {
+        word[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@' | '*' | '?'))
+    });
+    let literal = || format!("if the program is to get it as it is, quote it: {}", quote(word));
+    let script = |reader: &Reader<'_>| {
+        joined(reader, all).map_or_else(|| "use `run`".to_owned(), |text| format!("for a shell: run {text}"))
+    };
+    if variable || OPERATORS.contains(&word) {
+        let message = format!("`{word}` means nothing without a shell, and `exec` has none");
+        let problem = Problem::error(Code::ShellWord, message);
+        reader.report(problem.at(value.span, "").help(format!("{}\n{}", script(reader), literal())));
+        return true;
+    }
+    if word.contains('*') {
+        let message = format!("`{word}` reaches the program as it is: `exec` has no shell to expand it");
+        let problem = Problem::warning(Code::ShellWord, message);
+        reader.report(problem.at(value.span, "").help(format!("{}\n{}", script(reader), literal())));
+    }
+    false
+}
