@@ -222,19 +222,21 @@ fn live<F: Future<Output = String>>(write: OwnedFd, act: impl FnOnce(World) -> F
 fn xec_ends_by(end: impl FnOnce(Pid)) {
     nix::sys::prctl::set_child_subreaper(true).unwrap();
     let mark = mark();
-    let spec = hydra(&mark);
+    let (spec, theirs) = (hydra(&mark), mark.clone());
     let (xec, line) = forked(|world| async move {
         let mut job = start(&world.here, spec).await.unwrap();
         let heard = job.hear().await;
+        until(|| sleepers(&theirs) == HEADS).await;
         std::mem::forget((job, world)); // It is killed in the midst of its life.
         heard
     });
-    assert_eq!(line.split(' ').nth(1), Some("up"), "{line}");
-    let broker = Pid::from_raw(line.split(' ').next().unwrap().parse().unwrap());
-    assert_eq!(sleepers(&mark), HEADS);
+    // Before anything is asserted, so that nothing outlives a failure either.
     end(xec);
     assert!(matches!(waitpid(xec, None), Ok(WaitStatus::Signaled(..))));
+    let (broker, heard) = line.split_once(' ').unwrap();
+    assert_eq!(heard, "up");
     // The broker is ours now, and ends with the last of them.
+    let broker = Pid::from_raw(broker.parse().unwrap());
     assert_eq!(waitpid(broker, None), Ok(WaitStatus::Exited(broker, 0)));
     assert_eq!(sleepers(&mark), 0);
 }

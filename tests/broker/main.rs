@@ -1,7 +1,7 @@
 //! The process layer, with real processes. Each case forks a broker of its own, which has to happen while
 //! there is one thread: so the cases run one after the other, from a main without the usual harness. It speaks
 //! as much of the harness's language as cargo and nextest need.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)] // A test.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -38,14 +38,18 @@ fn main() {
         listed.iter().for_each(|(name, _)| println!("{name}: test"));
         return;
     }
-    let mut failed = 0;
+    let (begun, mut failed) = (std::time::Instant::now(), 0);
     for (name, case) in &cases {
         nix::unistd::alarm::set(PATIENCE);
         let passed = catch_unwind(AssertUnwindSafe(case)).is_ok();
         nix::unistd::alarm::cancel();
         failed += usize::from(!passed);
-        println!("{} {name}", if passed { "ok    " } else { "FAILED" });
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
     }
-    println!("{} passed, {failed} failed", cases.len() - failed);
+    let (verdict, passed) = (if failed == 0 { "ok" } else { "FAILED" }, cases.len() - failed);
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored; finished in {:.2?}",
+        begun.elapsed()
+    );
     assert_eq!(failed, 0);
 }

@@ -16,7 +16,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
-use crate::exec::broker::proto::{Inbox, Report, Request, SpawnParts, set_job};
+use crate::exec::broker::inbox::Inbox;
+use crate::exec::broker::proto::{Report, Request, SpawnParts, set_job};
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys;
 use crate::exec::fd;
@@ -278,7 +279,9 @@ impl Wire {
                 Err(error) => return Err(error),
             }
         }
-        self.flushes.drain(..).for_each(|reply| drop(reply.send(())));
+        for reply in self.flushes.drain(..) {
+            let _ = reply.send(()); // Nobody needs to wait for it.
+        }
         Ok(())
     }
 

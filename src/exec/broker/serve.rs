@@ -6,8 +6,9 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use crate::exec::broker::inbox::Inbox;
 use crate::exec::broker::jobs::{Ended, Jobs};
-use crate::exec::broker::proto::{Inbox, Report, Request, Spawn, Stdio};
+use crate::exec::broker::proto::{Report, Request, Spawn, Stdio};
 use crate::exec::broker::spawn::Spawner;
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys::{self, Batch, Signals, wait_any, wait_ready};
