@@ -6,14 +6,17 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use crate::exec::broker::inbox::Inbox;
 use crate::exec::broker::jobs::{Ended, Jobs};
-use crate::exec::broker::proto::{Inbox, Report, Request, Spawn, Stdio};
+use crate::exec::broker::proto::{Report, Request, Spawn, Stdio};
 use crate::exec::broker::spawn::Spawner;
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys::{self, Batch, Signals, wait_any, wait_ready};
 
 /// How long until we look again whether the rest of a job has ended, should nobody tell.
 const LOOK: Duration = Duration::from_millis(20);
+/// After how many turns with something to read a signal is asked for that could not interrupt the wait.
+const PATIENCE: u32 = 8;
 
 /// Serves xec until it is gone and nothing is left. `foreign`: the groups of xec and of the broker.
 pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign: [i32; 2]) {
@@ -27,6 +30,7 @@ pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign
         jobs: Jobs::default(),
         sweep: None,
         next_look: Duration::ZERO,
+        busy: 0,
         pid: std::process::id() as i32,
         foreign,
     };
@@ -46,6 +50,8 @@ struct Server {
     sweep: Option<Sweeper>,
     /// How long a sweep waits before it looks again.
     next_look: Duration,
+    /// How many turns in a row have had something to read.
+    busy: u32,
     pid: i32,
     foreign: [i32; 2],
 }
@@ -54,6 +60,7 @@ impl Server {
     /// Waits for something and does what it calls for; `false` at the end.
     fn turn(&mut self) -> bool {
         self.flush();
+        self.jobs.streams.clear();
         let limit = match &self.sweep {
             Some(_) => Some(self.next_look),
             None => self.jobs.any_held().then_some(LOOK),
@@ -63,8 +70,12 @@ impl Server {
         if ready.read {
             self.receive();
         }
+        // A socket that is always ready must not keep us from seeing who has ended.
+        self.busy = if ready.read { self.busy + 1 } else { 0 };
+        let starved = self.busy >= PATIENCE && self.signals.child_pending();
         let mut alone = false;
-        if ready.child || self.sweep.is_some() || self.signals.child_pending() {
+        if ready.child || self.sweep.is_some() || starved {
+            self.busy = 0;
             alone = !self.reap();
         }
         for ended in self.jobs.released() {
@@ -161,12 +172,12 @@ impl Server {
         };
         let started = match fds {
             Ok(_) if self.sweep.is_some() => Err(libc::ECANCELED),
-            Ok(fds) => self.spawner.spawn(spawn, &fds),
+            Ok(fds) => self.spawner.spawn(spawn, &fds).map(|pid| (pid, fds)),
             Err(error) => Err(error),
         };
         match started {
-            Ok(pid) => {
-                self.jobs.add(job, pid, spawn.grace);
+            Ok((pid, fds)) => {
+                self.jobs.add(job, pid, spawn.grace, fds);
                 self.report(&Report::Spawned { job, pid });
             }
             Err(errno) => self.report(&Report::Failed { job, errno }),
