@@ -37,8 +37,7 @@ impl Attendant {
         let (asked, gate) = oneshot::channel::<()>();
         let (answer, finished) = oneshot::channel();
         tokio::spawn(async move {
-            let _ = gate.await; // Its sender is only ever dropped.
-            let _ = answer.send(self.attend().await); // Nobody needs to hear it.
+            let _ = answer.send(self.attend(gate).await); // Nobody needs to hear it.
         });
         Box::pin(async move {
             drop(asked);
@@ -52,8 +51,8 @@ impl Attendant {
         })
     }
 
-    async fn attend(mut self) -> Finished {
-        let exit = self.until_exit().await;
+    async fn attend(mut self, gate: oneshot::Receiver<()>) -> Finished {
+        let exit = self.until_exit(gate).await;
         let leaked = self.after_exit().await;
         let (outcome, usage) = (self.judge)(exit, self.stderr.as_ref().and_then(Pump::markers));
         let mut finished = Finished { outcome, usage, captures: Captures::default(), capture_overflow: None, leaked };
@@ -66,9 +65,16 @@ impl Attendant {
         finished
     }
 
-    async fn until_exit(&mut self) -> Exit {
+    async fn until_exit(&mut self, mut gate: oneshot::Receiver<()>) -> Exit {
+        let mut side = self.side.take();
+        loop {
+            tokio::select! {
+                _ = &mut gate => break, // Its sender is only ever dropped.
+                () = async { if let Some(side) = &mut side { side.await } }, if side.is_some() => side = None,
+            }
+        }
         let mut pumps = std::pin::pin!(run_both(&mut self.stdout, &mut self.stderr));
-        let (mut pumping, mut side) = (true, self.side.take());
+        let mut pumping = true;
         let exit = loop {
             tokio::select! {
                 biased;
@@ -81,7 +87,6 @@ impl Attendant {
             after();
         }
         if pumping {
-            // The side goes on too: a link may still have to be told to end.
             tokio::select! {
                 biased;
                 () = pumps => {}

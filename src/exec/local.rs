@@ -204,9 +204,8 @@ fn beside(process: Process, streams: Streams) -> Running {
 fn on_terminal(process: Process, streams: Streams) -> Running {
     let Some(terminal) = Terminal::find().map(Arc::new) else { return beside(process, streams) };
     let Process { pid, control, exit, stops } = process;
+    // It may ask for the terminal before it has it, and is stopped for that: see `watch_stops`.
     terminal.give(pid);
-    // It may have asked for the terminal before it had it, and been stopped for that.
-    control.send(Signal::Continue);
     let mut attendant = streams.attend(&control, exit);
     let (told, listener) = unbounded_channel();
     // Its stdin is the terminal, so there is nothing to feed.

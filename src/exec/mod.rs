@@ -3,6 +3,10 @@
 //!
 //! A [`Target`] is such a place. What it promises is in the types: a [`Running`] ends by itself or by
 //! [`Signal`], it says [`Finished`] exactly once, and all its output has been handed over by then.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and start processes")
+)]
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +22,7 @@ mod find;
 pub mod local;
 mod markers;
 pub mod output;
+pub mod pipe;
 mod pump;
 pub mod signals;
 pub mod terminal;

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 
 use crate::base::event::{JobId, Stream};
 use crate::exec::fd::{self, SMALL_READ};
@@ -58,6 +59,7 @@ pub(crate) struct Pump {
     destination: Destination,
     /// What a remote shell says in between.
     markers: Option<Markers>,
+    exited: Option<oneshot::Sender<()>>,
     /// How much is read at once.
     chunk: usize,
     ended: bool,
@@ -66,12 +68,13 @@ pub(crate) struct Pump {
 impl Pump {
     pub(crate) fn new(pipe: OwnedFd, destination: Destination) -> io::Result<Self> {
         let pipe = fd::watch(pipe, Interest::READABLE)?;
-        Ok(Self { pipe, destination, markers: None, chunk: SMALL_READ, ended: false })
+        Ok(Self { pipe, destination, markers: None, exited: None, chunk: SMALL_READ, ended: false })
     }
 
-    /// Takes what is said to us out of the stream.
-    pub(crate) fn with_markers(mut self, markers: Markers) -> Self {
+    /// Takes what is said to us out of the stream, and tells when that is the end of the command.
+    pub(crate) fn with_markers(mut self, markers: Markers, exited: oneshot::Sender<()>) -> Self {
         self.markers = Some(markers);
+        self.exited = Some(exited);
         self
     }
 
@@ -175,6 +178,11 @@ impl Pump {
         self.ended = bytes.is_empty();
         if let Some(markers) = &mut self.markers {
             bytes = if self.ended { markers.finish() } else { markers.strip(&bytes) };
+            if markers.exit.is_some()
+                && let Some(exited) = self.exited.take()
+            {
+                let _ = exited.send(()); // Nobody needs to listen.
+            }
         }
         if bytes.is_empty() {
             return;

@@ -115,7 +115,7 @@ pub(crate) fn pipe_holders(inodes: &[u64]) -> Vec<String> {
     let own = std::process::id() as i32;
     let holders = pids().filter(|pid| *pid != own).take_while(|_| begun.elapsed() < SEARCH);
     let holders = holders.filter(|pid| holds(Path::new(&format!("/proc/{pid}/fd")), &links));
-    holders.filter_map(|pid| Process::read(pid)).take(MOST_HOLDERS).map(|process| process.label()).collect()
+    holders.filter_map(Process::read).take(MOST_HOLDERS).map(|process| process.label()).collect()
 }
 
 fn holds(fds: &Path, links: &[String]) -> bool {

@@ -2,6 +2,7 @@
 //! asked to end has ended. Knows no sockets.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
@@ -28,6 +29,9 @@ struct Job {
     strays: Vec<Process>,
     /// How its leader ended.
     exit: Option<(i32, Usage)>,
+    /// Our copies of its streams, until its leader has ended: so xec is woken once for the exit and the ends of
+    /// the streams, and not twice.
+    streams: Vec<OwnedFd>,
 }
 
 impl Job {
@@ -72,11 +76,14 @@ pub(super) struct Jobs {
     leaders: HashMap<i32, u64>,
     /// How many wait for the rest of their group.
     held: usize,
+    /// Streams of leaders that have ended, to be closed once that was told.
+    pub(super) streams: Vec<OwnedFd>,
 }
 
 impl Jobs {
-    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration) {
-        let entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays: Vec::new(), exit: None };
+    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, streams: Vec<OwnedFd>) {
+        let (strays, exit) = (Vec::new(), None);
+        let entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays, exit, streams };
         self.jobs.insert(job, entry);
         self.leaders.insert(pid, job);
     }
@@ -128,6 +135,7 @@ impl Jobs {
     pub(super) fn ended(&mut self, pid: i32, status: i32, usage: Usage) -> Option<Ended> {
         let id = self.leaders.remove(&pid)?;
         let job = self.jobs.get_mut(&id)?;
+        self.streams.append(&mut job.streams);
         if job.ending && !job.gone() {
             // A shell starts what it puts in the background with SIGINT and SIGQUIT ignored.
             if job.killed.is_none() {

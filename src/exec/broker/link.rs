@@ -16,7 +16,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
-use crate::exec::broker::proto::{Inbox, Report, Request, SpawnParts, set_job};
+use crate::exec::broker::inbox::Inbox;
+use crate::exec::broker::proto::{Report, Request, SpawnParts, set_job};
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys;
 use crate::exec::fd;
@@ -278,7 +279,9 @@ impl Wire {
                 Err(error) => return Err(error),
             }
         }
-        self.flushes.drain(..).for_each(|reply| drop(reply.send(())));
+        for reply in self.flushes.drain(..) {
+            let _ = reply.send(()); // Nobody needs to wait for it.
+        }
         Ok(())
     }
 
@@ -349,7 +352,9 @@ impl Wire {
 
     /// The broker is gone: because that is wanted, or because somebody killed it.
     async fn end(mut self, mut orders: UnboundedReceiver<Command>, lose: watch::Sender<bool>) {
-        self.starting.drain().for_each(|(_, starting)| drop(starting.started.send(Err(SpawnError::Lost))));
+        for (_, starting) in self.starting.drain() {
+            let _ = starting.started.send(Err(SpawnError::Lost)); // Nobody needs to wait for it.
+        }
         if !self.peer.closing.load(Ordering::Relaxed) {
             // What there is to hear is heard from here on; what waits for an answer gets one below.
             orders.close();
@@ -364,7 +369,9 @@ impl Wire {
                 }
             }
         }
-        self.running.drain().for_each(|(_, running)| drop(running.exit.send(Exit::Lost)));
+        for (_, running) in self.running.drain() {
+            let _ = running.exit.send(Exit::Lost); // Nobody needs to wait for it.
+        }
     }
 
     /// Ends what the broker left to us, its subreaper.

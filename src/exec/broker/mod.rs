@@ -13,7 +13,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `proto` | the frames between the two; pure |
+//! | `proto`, `inbox` | the frames between the two; pure |
 //! | `serve`, `jobs`, `sweep`, `spawn` | the broker's side |
 //! | `link` | xec's side, on tokio |
 //! | `sys` | system calls |
@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exec::broker::sys::Signals;
 
+mod inbox;
 mod jobs;
 pub(crate) mod link;
 pub(crate) mod proto;

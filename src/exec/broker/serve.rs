@@ -4,16 +4,22 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::exec::broker::inbox::Inbox;
 use crate::exec::broker::jobs::{Ended, Jobs};
-use crate::exec::broker::proto::{Inbox, Report, Request, Spawn, Stdio};
+use crate::exec::broker::proto::{Report, Request, Spawn, Stdio};
 use crate::exec::broker::spawn::Spawner;
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys::{self, Batch, Signals, wait_any, wait_ready};
 
 /// How long until we look again whether the rest of a job has ended, should nobody tell.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the news that something was started may wait for the news that it has ended, so that a short command
+/// wakes xec once.
+const UNHURRIED: Duration = Duration::from_micros(1500);
+/// After how many turns with something to read a signal is asked for that could not interrupt the wait.
+const PATIENCE: u32 = 8;
 
 /// Serves xec until it is gone and nothing is left. `foreign`: the groups of xec and of the broker.
 pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign: [i32; 2]) {
@@ -24,9 +30,11 @@ pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign
         inbox: Inbox::new(),
         batches: VecDeque::new(),
         outbox: Vec::new(),
+        unhurried: None,
         jobs: Jobs::default(),
         sweep: None,
         next_look: Duration::ZERO,
+        busy: 0,
         pid: std::process::id() as i32,
         foreign,
     };
@@ -42,10 +50,14 @@ struct Server {
     /// The descriptors that have come, a batch for each spawn that brings some; `None` where they were lost.
     batches: VecDeque<Option<Vec<OwnedFd>>>,
     outbox: Vec<u8>,
+    /// Since when there is nothing in it but what may wait a little.
+    unhurried: Option<Instant>,
     jobs: Jobs,
     sweep: Option<Sweeper>,
     /// How long a sweep waits before it looks again.
     next_look: Duration,
+    /// How many turns in a row have had something to read.
+    busy: u32,
     pid: i32,
     foreign: [i32; 2],
 }
@@ -53,18 +65,29 @@ struct Server {
 impl Server {
     /// Waits for something and does what it calls for; `false` at the end.
     fn turn(&mut self) -> bool {
-        self.flush();
-        let limit = match &self.sweep {
+        let patience = self.unhurried.and_then(|since| UNHURRIED.checked_sub(since.elapsed()));
+        if patience.is_none() {
+            self.flush();
+            self.unhurried = None;
+        }
+        self.jobs.streams.clear();
+        let look = match &self.sweep {
             Some(_) => Some(self.next_look),
             None => self.jobs.any_held().then_some(LOOK),
         };
+        let limit = look.into_iter().chain(patience).min();
         let socket = self.socket.as_ref().map(AsFd::as_fd);
-        let ready = wait_ready(socket, !self.outbox.is_empty(), limit, &self.signals);
+        let write = !self.outbox.is_empty() && patience.is_none();
+        let ready = wait_ready(socket, write, limit, &self.signals);
         if ready.read {
             self.receive();
         }
+        // A socket that is always ready must not keep us from seeing who has ended.
+        self.busy = if ready.read { self.busy + 1 } else { 0 };
+        let starved = self.busy >= PATIENCE && self.signals.child_pending();
         let mut alone = false;
-        if ready.child || self.sweep.is_some() || self.signals.child_pending() {
+        if ready.child || self.sweep.is_some() || starved {
+            self.busy = 0;
             alone = !self.reap();
         }
         for ended in self.jobs.released() {
@@ -99,6 +122,11 @@ impl Server {
 
     fn report(&mut self, report: &Report) {
         if self.socket.is_some() {
+            self.unhurried = match report {
+                Report::Spawned { .. } if self.outbox.is_empty() => Some(Instant::now()),
+                Report::Spawned { .. } => self.unhurried,
+                _ => None,
+            };
             self.outbox.extend(report.encode());
         }
     }
@@ -161,12 +189,12 @@ impl Server {
         };
         let started = match fds {
             Ok(_) if self.sweep.is_some() => Err(libc::ECANCELED),
-            Ok(fds) => self.spawner.spawn(spawn, &fds),
+            Ok(fds) => self.spawner.spawn(spawn, &fds).map(|pid| (pid, fds)),
             Err(error) => Err(error),
         };
         match started {
-            Ok(pid) => {
-                self.jobs.add(job, pid, spawn.grace);
+            Ok((pid, fds)) => {
+                self.jobs.add(job, pid, spawn.grace, fds);
                 self.report(&Report::Spawned { job, pid });
             }
             Err(errno) => self.report(&Report::Failed { job, errno }),

@@ -1,6 +1,7 @@
 //! `posix_spawn`, with what stays the same from one process to the next made once. Knows nothing of jobs.
 #![allow(unsafe_code)] // posix_spawn and its parts exist as C only; a fork of our own would cost more with every megabyte.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,6 +22,7 @@ pub(super) struct Spawner {
     attributes: Box<libc::posix_spawnattr_t>,
     environment: Vec<CString>,
     null: File,
+    known: HashMap<Streams, Actions>,
     /// Where we are: a process that is to run here needs no chdir.
     cwd: Vec<u8>,
 }
@@ -37,18 +39,27 @@ impl Spawner {
             })
             .collect();
         environment.sort_by(|a, b| name(a).cmp(name(b)));
-        Ok(Self { attributes: attributes()?, environment, null, cwd: cwd.into_vec() })
+        Ok(Self { attributes: attributes()?, environment, null, known: HashMap::new(), cwd: cwd.into_vec() })
     }
 
     /// Starts one; the error is the kernel's.
-    pub(super) fn spawn(&self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<i32, i32> {
+    pub(super) fn spawn(&mut self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<i32, i32> {
         let actions = self.actions(spawn, fds)?;
+        let started = self.start(spawn, &actions);
+        if let Some(streams) = actions.streams {
+            // Only so many: descriptors are numbered from below.
+            self.known.insert(streams, actions);
+        }
+        started
+    }
+
+    fn start(&self, spawn: &Spawn<'_>, actions: &Actions) -> Result<i32, i32> {
         let changed = self.environment(&spawn.env);
         let argv: Vec<*mut c_char> = pointers(spawn.argv.iter().copied());
-        match self.call(spawn.program, &actions, &argv, &changed) {
+        match self.call(spawn.program, actions, &argv, &changed) {
             Err(libc::ENOEXEC) => {
                 let words = [SHELL, spawn.program].into_iter().chain(spawn.argv.iter().skip(1).copied());
-                self.call(SHELL, &actions, &pointers(words), &changed)
+                self.call(SHELL, actions, &pointers(words), &changed)
             }
             answer => answer,
         }
@@ -63,7 +74,7 @@ impl Spawner {
             libc::posix_spawn(
                 &raw mut pid,
                 program.as_ptr(),
-                &raw const actions.0,
+                &raw const actions.raw,
                 attributes,
                 argv.as_ptr(),
                 env.as_ptr(),
@@ -72,18 +83,32 @@ impl Spawner {
         if error == 0 { Ok(pid) } else { Err(error) }
     }
 
-    fn actions(&self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<Actions, i32> {
-        let mut actions = Actions::new()?;
-        if !spawn.cwd.is_empty() && spawn.cwd.to_bytes() != self.cwd {
-            actions.chdir(spawn.cwd)?;
-        }
+    /// What the child does first: most often what an earlier one did, since descriptors come back under the
+    /// same numbers. Making it anew costs two system calls for each of them.
+    fn actions(&mut self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<Actions, i32> {
         let mut passed = fds.iter();
-        for (target, stdio) in (0..).zip(spawn.stdio) {
-            match stdio {
-                Stdio::Inherit => {}
-                Stdio::Null => actions.dup(self.null.as_raw_fd(), target)?,
-                Stdio::Passed => actions.dup(passed.next().ok_or(libc::EMFILE)?.as_raw_fd(), target)?,
-                Stdio::SameAsStdout => actions.dup(1, target)?,
+        let mut streams = [None; 3];
+        for (stream, stdio) in streams.iter_mut().zip(spawn.stdio) {
+            *stream = match stdio {
+                Stdio::Inherit => None,
+                Stdio::Null => Some(self.null.as_raw_fd()),
+                Stdio::Passed => Some(passed.next().ok_or(libc::EMFILE)?.as_raw_fd()),
+                Stdio::SameAsStdout => Some(1),
+            };
+        }
+        let moves = !spawn.cwd.is_empty() && spawn.cwd.to_bytes() != self.cwd;
+        if let (false, Some(known)) = (moves, self.known.remove(&streams)) {
+            return Ok(known);
+        }
+        let mut actions = Actions::new()?;
+        if moves {
+            actions.chdir(spawn.cwd)?;
+        } else {
+            actions.streams = Some(streams);
+        }
+        for (target, stream) in (0..).zip(streams) {
+            if let Some(stream) = stream {
+                actions.dup(stream, target)?;
             }
         }
         Ok(actions)
@@ -150,7 +175,14 @@ fn attributes() -> io::Result<Box<libc::posix_spawnattr_t>> {
 }
 
 /// What the child does before it is the program.
-struct Actions(libc::posix_spawn_file_actions_t);
+struct Actions {
+    raw: libc::posix_spawn_file_actions_t,
+    /// Where its streams come from, if that is all it does.
+    streams: Option<Streams>,
+}
+
+/// The descriptors that become stdin, stdout and stderr; `None` stays as it is.
+type Streams = [Option<c_int>; 3];
 
 impl Actions {
     fn new() -> Result<Self, i32> {
@@ -158,24 +190,24 @@ impl Actions {
         // SAFETY: valid once init has said so. glibc keeps no pointer to the value itself, so it may move.
         unsafe {
             ok(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
-            Ok(Self(actions.assume_init()))
+            Ok(Self { raw: actions.assume_init(), streams: None })
         }
     }
 
     fn dup(&mut self, from: c_int, to: c_int) -> Result<(), i32> {
-        // SAFETY: `self.0` is valid; the numbers are checked by the child.
-        ok(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) })
+        // SAFETY: `self.raw` is valid; the numbers are checked by the child.
+        ok(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.raw, from, to) })
     }
 
     fn chdir(&mut self, to: &CStr) -> Result<(), i32> {
-        // SAFETY: `self.0` is valid; the path is copied.
-        ok(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.0, to.as_ptr()) })
+        // SAFETY: `self.raw` is valid; the path is copied.
+        ok(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.raw, to.as_ptr()) })
     }
 }
 
 impl Drop for Actions {
     fn drop(&mut self) {
         // SAFETY: valid, and not used again.
-        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.raw) };
     }
 }

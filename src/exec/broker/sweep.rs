@@ -87,6 +87,8 @@ fn groups_alone(jobs: &HashMap<i32, Duration>, now: bool) -> Option<Duration> {
     }
     let signal = if now { SIGKILL } else { SIGTERM };
     let alive = jobs.keys().filter(|group| kill(-**group, signal)).count();
-    jobs.keys().for_each(|group| drop(kill(-group, SIGCONT)));
+    for group in jobs.keys() {
+        kill(-group, SIGCONT);
+    }
     (alive > 0).then_some(LOOK)
 }
