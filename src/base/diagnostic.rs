@@ -170,6 +170,8 @@ codes! {
     BadTemplate = "bad-template",
     /// `${…}` names a value that is not in scope.
     UnknownValue = "unknown-value",
+    /// A line of a `dotenv` file is no variable.
+    BadDotenv = "bad-dotenv",
     /// Tasks wait for each other in a circle.
     Cycle = "cycle",
     /// The plan would be larger than a million vertices.
