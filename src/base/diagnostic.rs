@@ -180,6 +180,8 @@ codes! {
     EmptyMatrix = "empty-matrix",
     /// A value is known only while the run goes on, and is wanted before.
     LateValue = "late-value",
+    /// A line of a `dotenv` file is no variable.
+    BadDotenv = "bad-dotenv",
     /// Tasks wait for each other in a circle.
     Cycle = "cycle",
     /// The plan would be larger than a million vertices.

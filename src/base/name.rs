@@ -54,8 +54,30 @@ pub const OPTIONS: &[(&str, Option<char>)] = &[
 
 /// Variables that some shell gives a meaning to in lower case, or for which none can tell the case.
 const OF_SHELLS: &[&str] = &[
-    "path", "home", "ifs", "pwd", "oldpwd", "shell", "term", "tmpdir", "optarg", "optind", "ps1", "ps2", "ps4", "cdpath",
-    "fpath", "manpath", "mailpath", "module_path", "status", "argv", "pipestatus", "histchars", "umask", "ld_preload",
+    "path",
+    "home",
+    "ifs",
+    "pwd",
+    "oldpwd",
+    "shell",
+    "term",
+    "tmpdir",
+    "optarg",
+    "optind",
+    "ps1",
+    "ps2",
+    "ps4",
+    "cdpath",
+    "fpath",
+    "manpath",
+    "mailpath",
+    "module_path",
+    "status",
+    "argv",
+    "pipestatus",
+    "histchars",
+    "umask",
+    "ld_preload",
 ];
 
 /// Whether a word can name a value, an axis, a limit or a template: `[a-z][a-z0-9_-]*`.

@@ -9,6 +9,7 @@ use kdl::{KdlEntry, KdlNode, KdlValue};
 
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::{SourceId, Span};
+use crate::xecfile::decode::Templates;
 use crate::xecfile::guard::quote;
 use crate::xecfile::schema::Row;
 
@@ -23,11 +24,13 @@ pub(crate) struct Reader<'a> {
     pub(crate) base: usize,
     /// What was found.
     pub(crate) problems: Problems,
+    /// What `use` finds.
+    pub(crate) templates: Option<&'a Templates>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: SourceId, text: &'a str, broken: &'a [Range<usize>], problems: Problems) -> Self {
-        Self { text, source, broken, base: 0, problems }
+        Self { text, source, broken, base: 0, problems, templates: None }
     }
 
     /// Tells a problem, unless it only comes from a word that was told already.
@@ -45,9 +48,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a part of this was replaced.
     pub(crate) fn is_broken(&self, span: Span) -> bool {
-        let (start, end) = (span.start as usize, span.end as usize);
-        let after = self.broken.partition_point(|range| range.end <= start);
-        self.broken.get(after).is_some_and(|range| range.start < end)
+        overlaps(self.broken, span)
     }
 
     /// The text at a place.
@@ -57,7 +58,12 @@ impl<'a> Reader<'a> {
 
     /// The place of a range of the part that is being read.
     pub(crate) fn span(&self, start: usize, end: usize) -> Span {
-        let byte = |at: usize| u32::try_from(self.base + at).unwrap_or(u32::MAX);
+        self.span_at(self.base, start, end)
+    }
+
+    /// The same for another part.
+    pub(crate) fn span_at(&self, base: usize, start: usize, end: usize) -> Span {
+        let byte = |at: usize| u32::try_from(base + at).unwrap_or(u32::MAX);
         Span { source: self.source, start: byte(start), end: byte(end) }
     }
 }
@@ -259,6 +265,13 @@ impl<'a> Cursor<'a> {
             reader.report(Problem::error(Code::UnknownNode, message).at(place, "nothing can stand here"));
         }
     }
+}
+
+/// Whether one of these ranges, which are in order, has a byte of the place.
+pub(crate) fn overlaps(ranges: &[Range<usize>], span: Span) -> bool {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let after = ranges.partition_point(|range| range.end <= start);
+    ranges.get(after).is_some_and(|range| range.start < end)
 }
 
 /// Joins values as they are written, for a proposal; `None` where that would be many lines.

@@ -4,25 +4,33 @@
 mod condition;
 mod data;
 mod edge;
+mod file;
 mod inputs;
 mod matrix;
 mod settings;
 mod step;
 mod syntax;
 mod task;
+mod template;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub(crate) use crate::xecfile::decode::file::{Dotenv, Include};
+pub(crate) use crate::xecfile::decode::inputs::misfit;
+pub(crate) use crate::xecfile::decode::template::Templates;
+
+use std::collections::HashMap;
 use std::ops::Range;
 
 use kdl::{KdlDocument, KdlNode};
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
+use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::model::{EnvEntry, Settings, Task};
+use crate::xecfile::model::{EnvEntry, Let, Settings, Task};
 use crate::xecfile::schema::{self, Places, Row, State};
 
 /// What the nodes of one file say.
@@ -31,19 +39,29 @@ pub(crate) struct Decoded {
     pub(crate) defaults: Settings,
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) tasks: Vec<Task>,
+    pub(crate) lets: Vec<Let>,
+    pub(crate) dotenvs: Vec<Dotenv>,
+    pub(crate) includes: Vec<Include>,
 }
 
 /// Reads the nodes at the top, one after the other, so that the document of a big file is never whole in memory
 /// and a mistake in one node hides no other.
 pub(crate) fn decode(reader: &mut Reader<'_>, text: &str, nodes: &[Range<usize>]) -> Decoded {
-    let mut top = Top { out: Decoded::default(), defaults: Bag::new(), env: Bag::new(), once: Once::default() };
+    let templates = Templates::find(reader, text, nodes);
+    let mut top = Top {
+        out: Decoded::default(),
+        defaults: Bag::new(),
+        env: Bag::new(),
+        once: Once::default(),
+        lets: HashMap::new(),
+    };
     for range in nodes {
         if reader.problems.is_full() {
             break;
         }
         reader.base = range.start;
         match KdlDocument::parse(&text[range.clone()]) {
-            Ok(document) => read_chunk(reader, &document, &mut top),
+            Ok(document) => read_chunk(reader, &document, &templates, &mut top),
             Err(why) => syntax::report(reader, &why),
         }
     }
@@ -58,13 +76,30 @@ struct Top {
     defaults: Bag,
     env: Bag,
     once: Once,
+    lets: HashMap<String, Span>,
+}
+
+impl Top {
+    /// Tells of a second `let` of one name.
+    fn is_new(&mut self, reader: &mut Reader<'_>, found: &Let) -> bool {
+        let name = crate::base::name::variable(&found.name.value);
+        let Some(first) = self.lets.get(&name) else {
+            self.lets.insert(name, found.name.span);
+            return true;
+        };
+        let problem = Problem::error(Code::Duplicate, format!("there are two values `{}`", found.name.value));
+        let problem = problem.at(found.name.span, "the second one").at(*first, "the first one");
+        reader.report(problem.help("give one of them another name"));
+        false
+    }
 }
 
 /// The document lives only as long as this: what is kept of it is copied.
-fn read_chunk(reader: &mut Reader<'_>, document: &KdlDocument, top: &mut Top) {
+fn read_chunk(reader: &mut Reader<'_>, document: &KdlDocument, templates: &Templates, top: &mut Top) {
     let mut inner =
         Reader::new(reader.span(0, 0).source, reader.text, reader.broken(), std::mem::take(&mut reader.problems));
     inner.base = reader.base;
+    inner.templates = Some(templates);
     for node in document.nodes() {
         read_top(&mut inner, node, top);
     }
@@ -79,6 +114,19 @@ fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
             let span = whole(reader, node);
             top.out.tasks.extend(task::task(reader, cursor, row, span));
         }
+        "template" => {
+            let span = whole(reader, node);
+            template::template(reader, cursor, row, span);
+        }
+        "let" => {
+            let span = whole(reader, node);
+            let found = file::value(reader, cursor, row, span);
+            if let Some(found) = found.filter(|found| top.is_new(reader, found)) {
+                top.out.lets.push(found);
+            }
+        }
+        "dotenv" => top.out.dotenvs.extend(file::dotenv(reader, cursor, row)),
+        "include" => top.out.includes.extend(file::include(reader, cursor, row)),
         "env" => top.env.add(reader, cursor, row),
         "defaults" => defaults(reader, cursor, row, top),
         "xec" => xec(reader, cursor, row, &mut top.once),
@@ -203,7 +251,7 @@ fn details<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, place: Places) 
 }
 
 /// Something that only a later version knows the meaning of.
-fn not_yet(reader: &mut Reader<'_>, span: crate::base::source::Span, what: &str) {
+fn not_yet(reader: &mut Reader<'_>, span: Span, what: &str) {
     let message = format!("{what} is not in this version of xec yet");
     reader.report(Problem::error(Code::NotYet, message).at(span, ""));
 }
@@ -221,7 +269,7 @@ fn unreachable_row(reader: &mut Reader<'_>, cursor: &Cursor<'_>) {
 }
 
 /// The whole node, without the spaces behind it.
-fn whole(reader: &Reader<'_>, node: &KdlNode) -> crate::base::source::Span {
+fn whole(reader: &Reader<'_>, node: &KdlNode) -> Span {
     let mut span = reader.span(node.span().offset(), node.span().offset() + node.span().len());
     span.end = span.start + reader.slice(span).trim_end().len() as u32;
     span
@@ -230,7 +278,7 @@ fn whole(reader: &Reader<'_>, node: &KdlNode) -> crate::base::source::Span {
 /// Remembers what may be said only once.
 #[derive(Default)]
 struct Once {
-    seen: Vec<(&'static str, crate::base::source::Span)>,
+    seen: Vec<(&'static str, Span)>,
 }
 
 impl Once {

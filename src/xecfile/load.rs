@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::base::diagnostic::{Code, Problem, Problems, Severity};
-use crate::base::source::{SourceId, SourceMap, Span};
-use crate::xecfile::cursor::Reader;
-use crate::xecfile::model::{FileScope, Xecfile};
-use crate::xecfile::{check, decode, guard};
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::SourceMap;
+use crate::xecfile::include::Loading;
+use crate::xecfile::model::Xecfile;
 
 /// The name that is looked for.
 pub const FILE_NAME: &str = "Xecfile.kdl";
@@ -28,7 +27,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    fn failed(sources: SourceMap, problem: Problem) -> Self {
+    pub(super) fn failed(sources: SourceMap, problem: Problem) -> Self {
         Self { file: None, sources, problems: vec![problem] }
     }
 }
@@ -48,7 +47,7 @@ pub fn load(dir: &Path, file: Option<&Path>) -> Loaded {
         Ok(bytes) => {
             let path = std::path::absolute(&path).unwrap_or(path);
             let root = path.parent().map(Path::to_path_buf).unwrap_or_default();
-            read_source(shown, clean(&root), bytes)
+            Loading::start(shown, path.clone(), clean(&root), bytes, true)
         }
         Err(why) => {
             let problem = Problem::error(Code::FileUnreadable, format!("cannot read {}: {why}", shown.display()));
@@ -57,9 +56,10 @@ pub fn load(dir: &Path, file: Option<&Path>) -> Loaded {
     }
 }
 
-/// Reads a text as if it were a file in the current directory: no IO at all.
+/// Reads a text as if it were a file in the current directory: no IO at all, so what it includes is not read.
 pub fn read(text: &str) -> Loaded {
-    read_source(PathBuf::from(FILE_NAME), PathBuf::new(), text.as_bytes().to_vec())
+    let name = PathBuf::from(FILE_NAME);
+    Loading::start(name.clone(), name, PathBuf::new(), text.as_bytes().to_vec(), false)
 }
 
 /// The nearest file: as a user would write it from `here`, and whole.
@@ -82,7 +82,7 @@ fn not_found(here: &Path) -> Problem {
 }
 
 /// Without `.` and `..`, as far as that can be told from the path alone.
-fn clean(path: &Path) -> PathBuf {
+pub(super) fn clean(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut out = PathBuf::new();
     for component in path.components() {
@@ -98,61 +98,8 @@ fn clean(path: &Path) -> PathBuf {
 }
 
 /// One byte more than is allowed, at most.
-fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn read_source(shown: PathBuf, root: PathBuf, bytes: Vec<u8>) -> Loaded {
-    let mut sources = SourceMap::default();
-    if bytes.len() > LARGEST {
-        let message = format!("{} is larger than 1 MiB", shown.display());
-        let help = "move what is generated, or long, into scripts of its own";
-        return Loaded::failed(sources, Problem::error(Code::FileTooLarge, message).help(help));
-    }
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(why) => {
-            let (start, bytes) = (why.utf8_error().valid_up_to(), why.into_bytes());
-            // What cannot be read is shown as one character of three bytes.
-            let source = sources.add(shown, String::from_utf8_lossy(&bytes));
-            let problem = Problem::error(Code::FileNotText, format!("the byte 0x{:02x} is not UTF-8", bytes[start]));
-            return Loaded::failed(sources, problem.at(place(source, start, 3), "").help("save the file as UTF-8"));
-        }
-    };
-    let source = sources.add(shown, text.as_str());
-    if let Some(at) = memchr::memchr(0, text.as_bytes()) {
-        let problem = Problem::error(Code::FileNotText, "the file holds a NUL byte");
-        return Loaded::failed(sources, problem.at(place(source, at, 1), "").help("is this a text file?"));
-    }
-    read_text(sources, source, root, &text)
-}
-
-fn place(source: SourceId, start: usize, length: usize) -> Span {
-    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    Span { source, start: byte(start), end: byte(start + length) }
-}
-
-fn read_text(sources: SourceMap, source: SourceId, root: PathBuf, text: &str) -> Loaded {
-    let guarded = guard::guard(source, text);
-    let mut reader = Reader::new(source, text, &guarded.broken, Problems::default());
-    for problem in guarded.problems.into_vec() {
-        reader.problems.push(problem);
-    }
-    let mut decoded = decode::decode(&mut reader, &guarded.text, &guarded.nodes);
-    if guarded.whole {
-        check::check(&mut reader, &mut decoded);
-    }
-    let mut problems = reader.problems.into_vec();
-    problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
-    if problems.is_empty() && decoded.tasks.is_empty() {
-        let help = "write one: task hello { run \"echo hello\" }";
-        problems.push(Problem::error(Code::NoTasks, "the file holds no task").at(place(source, 0, 0), "").help(help));
-    }
-    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
-    let decode::Decoded { defaults, env, tasks } = decoded;
-    let scope = FileScope { dir: root.clone(), defaults, env, ..FileScope::default() };
-    let file = Xecfile { sources: sources.clone(), root, files: vec![scope], tasks };
-    Loaded { file: (!failed).then_some(file), sources, problems }
 }

@@ -7,6 +7,9 @@ pub mod reference;
 pub mod schema;
 
 mod check;
+mod circle;
 mod cursor;
 mod decode;
+mod dotenv;
 mod guard;
+mod include;

@@ -11,6 +11,7 @@ pub fn reference() -> String {
     section(&mut out, "Nodes", rows().iter().filter(now(Role::Node)));
     section(&mut out, "Policies that flow down", rows().iter().filter(now(Role::Inherited)));
     section(&mut out, "Policies that act where they are written", rows().iter().filter(now(Role::Acts)));
+    section(&mut out, "Parts of one node", rows().iter().filter(now(Role::Detail)));
     out.push_str("\n## Words of later versions\n\nKnown and refused by this one, so that no file means two things:\n");
     for row in rows().iter().filter(|row| row.state == State::Later) {
         let _ = writeln!(out, "- `{}` ({}): {}", row.name, row.places.describe(), row.doc);

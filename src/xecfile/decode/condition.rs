@@ -31,11 +31,7 @@ const ALSO_KNOWN_AS: [(&str, &str); 11] = [
 ];
 
 /// Reads a condition.
-pub(super) fn condition<'a>(
-    reader: &mut Reader<'a>,
-    mut cursor: Cursor<'a>,
-    row: &'static Row,
-) -> Option<Condition> {
+pub(super) fn condition<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Option<Condition> {
     let (negate, span) = (row.name == "unless", cursor.head);
     let mut children: Vec<Cursor<'a>> = cursor.take_line().into_iter().collect();
     children.extend(cursor.take_children(reader));

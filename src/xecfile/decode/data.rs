@@ -13,13 +13,7 @@ pub(super) fn is_data(row: &Row) -> bool {
 }
 
 /// Reads one of them, on a step of the kind `on`.
-pub(super) fn data<'a>(
-    reader: &mut Reader<'a>,
-    mut cursor: Cursor<'a>,
-    row: &'static Row,
-    on: &str,
-    out: &mut Data,
-) {
+pub(super) fn data<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, on: &str, out: &mut Data) {
     if matches!(on, "sequence" | "parallel") {
         return not_yet(reader, cursor.name_span, &format!("`{}` on `{on}`", row.name));
     }

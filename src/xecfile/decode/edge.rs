@@ -7,12 +7,7 @@ use crate::xecfile::model::{Binding, Reference, Take};
 use crate::xecfile::schema::{Places, Row};
 
 /// `needs a b`, `needs a os=linux { take files }`, `after a`.
-pub(super) fn edges<'a>(
-    reader: &mut Reader<'a>,
-    mut cursor: Cursor<'a>,
-    row: &'static Row,
-    out: &mut Vec<Reference>,
-) {
+pub(super) fn edges<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, out: &mut Vec<Reference>) {
     let args = cursor.args(reader, row).unwrap_or_default();
     let head = cursor.head;
     let bindings = bindings(reader, &mut cursor);

@@ -13,7 +13,12 @@ use crate::xecfile::model::{Axis, AxisSource, Binding, Hooks, Matrix, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
 
 /// Reads a matrix.
-pub(super) fn matrix<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Matrix> {
+pub(super) fn matrix<'a>(
+    reader: &mut Reader<'a>,
+    mut cursor: Cursor<'a>,
+    row: &'static Row,
+    span: Span,
+) -> Option<Matrix> {
     cursor.args(reader, row)?;
     let matrix = Matrix {
         axes: Vec::new(),
@@ -114,10 +119,14 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
         let written = reader.slice(cursor.head).split_once(name).map_or("", |(_, rest)| rest);
         let (message, help) = match step {
             true => (format!("`{name}` is a step, and stands in the task"), "move it out of `matrix`".to_owned()),
-            false if written.len() < 100 && !written.contains('\n') => {
-                (format!("`{name}` is a word of xec, and names no axis by itself"), format!("as an axis: axis {name}{written}"))
-            }
-            false => (format!("`{name}` is a word of xec, and names no axis by itself"), format!("as an axis: axis {name} …")),
+            false if written.len() < 100 && !written.contains('\n') => (
+                format!("`{name}` is a word of xec, and names no axis by itself"),
+                format!("as an axis: axis {name}{written}"),
+            ),
+            false => (
+                format!("`{name}` is a word of xec, and names no axis by itself"),
+                format!("as an axis: axis {name} …"),
+            ),
         };
         return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
     }
@@ -125,7 +134,13 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
     axis(reader, cursor, &as_value, values, parts);
 }
 
-fn axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, name: &Value<'a>, values: Vec<Value<'a>>, parts: &mut Parts) {
+fn axis<'a>(
+    reader: &mut Reader<'a>,
+    mut cursor: Cursor<'a>,
+    name: &Value<'a>,
+    values: Vec<Value<'a>>,
+    parts: &mut Parts,
+) {
     let span = cursor.head;
     let source = source(reader, &mut cursor, name, &values, parts);
     cursor.finish(reader);
@@ -156,7 +171,8 @@ fn source<'a>(
         if let Some(value) = detail.arg(reader, row) {
             let text = values::template(reader, &value);
             if row.name == "range"
-                && let Some(why) = text.as_ref().and_then(|text| text.value.as_text()).and_then(|text| range(text).err())
+                && let Some(why) =
+                    text.as_ref().and_then(|text| text.value.as_text()).and_then(|text| range(text).err())
             {
                 let problem = Problem::error(Code::BadValue, format!("`{}` is {why}", value.text));
                 reader.report(problem.at(value.span, "").help("like this: shard range=\"1..8\""));
@@ -182,8 +198,10 @@ fn source<'a>(
     let mut words = Vec::with_capacity(values.len());
     for value in values {
         if let Some(first) = seen.insert(value.text, value.span) {
-            let problem = Problem::error(Code::Duplicate, format!("the axis `{}` has `{}` twice", name.text, value.text));
-            reader.report(problem.at(value.span, "the second one").at(first, "the first one").help("remove one of them"));
+            let problem =
+                Problem::error(Code::Duplicate, format!("the axis `{}` has `{}` twice", name.text, value.text));
+            reader
+                .report(problem.at(value.span, "the second one").at(first, "the first one").help("remove one of them"));
         }
         words.extend(values::template(reader, value));
     }
@@ -239,7 +257,12 @@ fn leaves_out_something(reader: &mut Reader<'_>, axis: &Axis, binding: &Binding)
         && !known.contains(&&**text)
     {
         let message = format!("the axis `{}` has no value `{text}`, so this leaves out nothing", axis.name.value);
-        let help = did_you_mean(text, known.iter().copied()).unwrap_or_else(|| format!("it has {}", known.join(", ")));
+        let help = did_you_mean(text, known.iter().copied()).unwrap_or_else(|| {
+            let mut known = known.clone();
+            known.sort_unstable();
+            known.dedup();
+            format!("it has {}", known.join(", "))
+        });
         reader.report(Problem::error(Code::BadValue, message).at(binding.value.span, "").help(help));
     }
 }

@@ -49,10 +49,7 @@ impl Bag {
                 "priority" => settings.priority = values::number(reader, row, value),
                 "timeout" => settings.timeout = values::late_time(reader, row, value),
                 "grace" => settings.grace = values::late_time(reader, row, value),
-                "optional" => {
-                    settings.optional =
-                        values::late_boolean(reader, row, value)
-                }
+                "optional" => settings.optional = values::late_boolean(reader, row, value),
                 "jobs" => settings.jobs = values::width(reader, row, value),
                 "require" => settings.require = values::share(reader, row, value),
                 "retry" => settings.retry = retry(reader, &mut cursor, row, value),
@@ -137,12 +134,7 @@ impl Bag {
 }
 
 /// `retry 3 delay="1s" backoff=exponential`.
-fn retry<'a>(
-    reader: &mut Reader<'a>,
-    cursor: &mut Cursor<'a>,
-    row: &Row,
-    value: &Value<'_>,
-) -> Option<Spanned<Retry>> {
+fn retry<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &Row, value: &Value<'_>) -> Option<Spanned<Retry>> {
     let times = values::number::<u32>(reader, row, value)?;
     let mut retry =
         Retry { times: times.value, delay: Duration::ZERO, backoff: Backoff::default(), max: None, jitter: false };

@@ -47,7 +47,9 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
         "wait" => wait(reader, &mut cursor, row),
-        "sequence" | "on-success" | "on-failure" | "finally" => group(reader, &mut cursor, row, &mut parts).map(StepKind::Sequence),
+        "sequence" | "on-success" | "on-failure" | "finally" => {
+            group(reader, &mut cursor, row, &mut parts).map(StepKind::Sequence)
+        }
         "parallel" => group(reader, &mut cursor, row, &mut parts).map(StepKind::Parallel),
         _ => {
             unreachable_row(reader, &cursor);
@@ -133,7 +135,12 @@ fn wait<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row)
 }
 
 /// The policies and steps of a group.
-fn group<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row, parts: &mut Parts) -> Option<Vec<Step>> {
+fn group<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &'static Row,
+    parts: &mut Parts,
+) -> Option<Vec<Step>> {
     cursor.args(reader, row)?;
     for property in cursor.take_props() {
         if let Some(row) = row_of(reader, &property, Places::GROUP) {

@@ -9,20 +9,21 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, values};
-use crate::xecfile::model::{Hooks, Matrix, Task};
+use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, template, values};
+use crate::xecfile::model::{Hooks, Matrix, Step, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Reads a task; `None` if it has no name to be known by.
 pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Task> {
     let value = cursor.arg(reader, row);
     let name = value.and_then(|value| name(reader, &value));
-    let mut parts = Parts { task: Task::new(Spanned::new(Arc::from(""), span), span), own: Own::new() };
+    let mut parts = Parts::new(span);
     for cursor in cursor.take_children(reader) {
         child(reader, cursor, &mut parts);
     }
     cursor.finish(reader);
-    let Parts { task, own } = parts;
+    let Parts { task, own, .. } = parts;
+    let own = own.merged();
     Some(Task {
         name: name?,
         desc: own.desc,
@@ -41,6 +42,16 @@ pub(super) struct Parts {
     pub(super) task: Task,
     /// What is said once.
     pub(super) own: Own,
+    /// Templates that are being read.
+    pub(super) depth: usize,
+    /// It is no template that only stands there.
+    pub(super) in_task: bool,
+}
+
+impl Parts {
+    pub(super) fn new(span: Span) -> Self {
+        Self { task: Task::new(Spanned::new(Arc::from(""), span), span), own: Own::new(), depth: 0, in_task: true }
+    }
 }
 
 /// What can be said only once.
@@ -52,12 +63,45 @@ pub(super) struct Own {
     confirm: Option<Spanned<Template>>,
     matrix: Option<Matrix>,
     hooks: Hooks,
+    /// What the templates say that it uses; their `below` is empty.
+    below: Option<Box<Own>>,
 }
 
 impl Own {
     pub(super) fn new() -> Self {
         let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
-        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, hooks }
+        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, hooks, below: None }
+    }
+
+    /// Adds what a template says, which counts for more than what those before it say.
+    pub(super) fn use_below(&mut self, mut template: Own) {
+        if let Some(before) = self.below.take() {
+            template = template.over(*before);
+        }
+        self.below = Some(Box::new(template));
+    }
+
+    /// Its own words, and where there are none those of its templates.
+    pub(super) fn merged(mut self) -> Self {
+        match self.below.take() {
+            Some(below) => self.over(*below),
+            None => self,
+        }
+    }
+
+    fn over(mut self, below: Own) -> Self {
+        let or = |own: Vec<Step>, below: Vec<Step>| if own.is_empty() { below } else { own };
+        self.bag.settings = std::mem::take(&mut self.bag.settings).or(below.bag.settings);
+        self.desc = self.desc.or(below.desc);
+        self.private = self.private.or(below.private);
+        self.confirm = self.confirm.or(below.confirm);
+        self.matrix = self.matrix.or(below.matrix);
+        self.hooks = Hooks {
+            success: or(self.hooks.success, below.hooks.success),
+            failure: or(self.hooks.failure, below.hooks.failure),
+            finally: or(self.hooks.finally, below.hooks.finally),
+        };
+        self
     }
 }
 
@@ -76,7 +120,10 @@ fn name(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>>
 /// One node of a task.
 pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut Parts) {
     let Some(row) = row_of(reader, &cursor, Places::TASK) else { return };
-    let Parts { task, own } = parts;
+    if row.name == "use" {
+        return template::used(reader, cursor, row, parts);
+    }
+    let Parts { task, own, .. } = parts;
     match row.name {
         "desc" | "private" | "confirm" | "matrix" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part};
 use crate::xecfile::load::read;
-use crate::xecfile::model::{EnvEntry, Late, OnError, Settings, Step, StepKind, Width, Xecfile};
+use crate::xecfile::model::{
+    AxisSource, Backoff, CaptureForm, EnvEntry, Late, OnError, Settings, Share, Step, StepKind, Width, Xecfile,
+};
 
 fn good(text: &str) -> Xecfile {
     let loaded = read(text);
@@ -179,4 +181,176 @@ fn a_bad_node_hides_no_other() {
     let codes: Vec<&str> = loaded.problems.iter().map(|problem| problem.code.as_str()).collect();
     assert_eq!(codes, ["unknown-node", "unknown-task", "bare-word", "bad-value"]);
     assert!(loaded.file.is_none());
+}
+
+/// The text of a template, holes and all.
+fn spelled(template: &crate::base::value::Template) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole { name, .. } => format!("${{{name}}}"),
+    };
+    template.parts.iter().map(part).collect()
+}
+
+#[test]
+fn inputs() {
+    let file = good(
+        "task a alias=b private=#true confirm=\"Sure about ${env-name}?\" {
+            param env-name type=string default=staging short=e desc=\"Where\" { choices staging prod }
+            param file type=path many=#true
+            flag release short=r
+            rest words
+            alias c d
+            run \"x\"
+        }",
+    );
+    let task = &file.tasks[0];
+    assert_eq!(task.aliases.iter().map(|alias| &*alias.value).collect::<Vec<_>>(), ["b", "c", "d"]);
+    assert!(task.private && task.confirm.is_some());
+    let shown: Vec<String> = task
+        .params
+        .iter()
+        .map(|param| format!("{} {:?} {:?} {} {:?}", param.name.value, param.role, param.ty, param.many, param.short))
+        .collect();
+    let expected = [
+        "env-name Value String false Some('e')",
+        "file Value Path true None",
+        "release Flag Bool false Some('r')",
+        "words Rest String true None",
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(task.params[0].choices.len(), 2);
+    assert_eq!(task.params[0].desc.as_deref(), Some("Where"));
+}
+
+#[test]
+fn a_matrix() {
+    let file = good(
+        "task a {
+            matrix jobs=4 on-error=continue {
+                os linux macos
+                axis env \"${env.A}\" prod
+                file glob=\"*.c\"
+                shard range=\"1..4\"
+                exclude os=macos env=prod
+                include os=windows env=dev file=x.c shard=9
+                require \"90%\"
+                empty ok
+                finally { run \"y\" }
+            }
+            run \"x\"
+        }",
+    );
+    let matrix = file.tasks[0].matrix.as_ref().expect("a matrix");
+    let axes: Vec<String> = matrix
+        .axes
+        .iter()
+        .map(|axis| match &axis.source {
+            AxisSource::Values(words) => {
+                let words: Vec<String> = words.iter().map(|word| spelled(&word.value)).collect();
+                format!("{} {}", axis.name.value, words.join(" "))
+            }
+            AxisSource::Glob(text) => format!("{} glob {}", axis.name.value, spelled(&text.value)),
+            AxisSource::Range(text) => format!("{} range {}", axis.name.value, spelled(&text.value)),
+        })
+        .collect();
+    assert_eq!(axes, ["os linux macos", "env ${env.A} prod", "file glob *.c", "shard range 1..4"]);
+    assert_eq!((matrix.exclude[0].len(), matrix.include[0].len()), (2, 4));
+    assert!(matrix.may_be_empty);
+    assert_eq!(matrix.settings.require.as_ref().map(|set| set.value.clone()), Some(Late::Now(Share::Part(90, 100))));
+    assert_eq!(matrix.settings.jobs.as_ref().map(|set| set.value.clone()), Some(Late::Now(Width::Count(4))));
+    assert_eq!(body(&matrix.hooks.finally), "run \"y\"");
+}
+
+#[test]
+fn conditions_in_one_line_and_in_many() {
+    let shape = |text: &str| {
+        let file = good(&format!("task a {{ {text}; run \"x\" }}"));
+        let conditions = &file.tasks[0].conditions;
+        let kinds: Vec<String> = conditions
+            .iter()
+            .flat_map(|condition| &condition.lines)
+            .map(|line| format!("{:?}", line.kind).split(['(', ' ']).next().unwrap_or_default().to_owned())
+            .collect();
+        (conditions[0].negate, kinds.join(" "))
+    };
+    assert_eq!(shape("unless exists dist"), (true, "Exists".to_owned()));
+    assert_eq!(shape("when os=linux"), (false, "Os".to_owned()));
+    let all = "when { os linux macos; arch x86_64; env CI; equal a b c; command git; run \"true\" }";
+    assert_eq!(shape(all), (false, "Os Arch Env Equal Command Run".to_owned()));
+}
+
+#[test]
+fn data_hooks_and_edges() {
+    let file = good(
+        "task a {
+            param level
+            needs b { take out other; take list as=items }
+            temp one two
+            retry 3 delay=\"1s\" backoff=exponential max=\"1m\" jitter=#true
+            timeout \"${level}\"
+            run \"x\" capture=text status=code stdin=\"${out}\" args=\"${items}\"
+            exec y { capture lines as=lines; when os linux }
+            call b level=\"${text}\" { take out as=again; optional \"${code}\" }
+            wait \"10s\"
+            parallel { run \"p\"; on-failure { run \"q\" } }
+            on-success { run \"s\" }
+            finally cwd=web { run \"f ${again}\" }
+        }
+        task b {
+            param level default=1
+            run \"x\" capture=out
+            run \"x\" { capture list as=lines }
+            run \"x\" { capture other as=json }
+        }",
+    );
+    let task = &file.tasks[0];
+    let takes: Vec<String> =
+        task.needs[0].takes.iter().map(|take| format!("{}>{}", take.name.value, take.here.value)).collect();
+    assert_eq!(takes, ["out>out", "other>other", "list>items"]);
+    assert_eq!(task.temps.len(), 2);
+    let retry = task.settings.retry.as_ref().expect("retry").value;
+    assert_eq!((retry.times, retry.delay, retry.backoff), (3, Duration::from_secs(1), Backoff::Exponential));
+    assert_eq!((retry.max, retry.jitter), (Some(Duration::from_secs(60)), true));
+    assert!(matches!(task.settings.timeout.as_ref().map(|set| &set.value), Some(Late::Text(_))));
+    let data = &task.body[0].data;
+    assert!(data.capture.is_some() && data.status.is_some() && data.stdin.is_some() && data.args.is_some());
+    assert_eq!(task.body[1].data.capture.as_ref().map(|capture| capture.form), Some(CaptureForm::Lines));
+    assert_eq!(task.body[1].conditions.len(), 1);
+    let StepKind::Call(call) = &task.body[2].kind else { panic!("a call") };
+    assert_eq!((&*call.bindings[0].name.value, &*call.takes[0].here.value), ("level", "again"));
+    assert!(task.body[2].settings.optional.is_some());
+    assert!(matches!(task.body[3].kind, StepKind::Wait(Late::Now(time)) if time == Duration::from_secs(10)));
+    assert_eq!(body(&task.body[4].hooks.failure), "run \"q\"");
+    assert_eq!(body(&task.hooks.success), "run \"s\"");
+    assert!(matches!(task.hooks.finally[0].kind, StepKind::Sequence(_)), "a hook with a policy is one step");
+}
+
+#[test]
+fn templates_are_below_what_a_task_says() {
+    let file = good(
+        "template base { desc \"base\"; timeout \"1s\"; cwd base; env A=base B=base; run \"base\" }
+        template more { use base; timeout \"2s\"; on-error drain; run \"more\" }
+        template last { on-error continue }
+        task a { env A=own; run \"first\"; use more last; timeout \"3s\"; run \"own\" }",
+    );
+    let task = &file.tasks[0];
+    assert_eq!(body(&task.body), "run \"first\"; run \"base\"; run \"more\"; run \"own\"");
+    assert_eq!(task.desc.as_deref(), Some("base"));
+    let own = &task.settings;
+    assert_eq!(own.timeout.as_ref().map(|set| set.value.clone()), Some(Late::Now(Duration::from_secs(3))));
+    assert_eq!(own.cwd.as_ref().map(|cwd| spelled(&cwd.value)).as_deref(), Some("base"));
+    assert_eq!(own.on_error.map(|mode| mode.value), Some(OnError::Continue), "the later template wins");
+    assert_eq!(variables(&own.env), ["A=base", "B=base", "A=own"]);
+    assert_eq!(file.sources.place(task.body[1].span).1, 1, "a node keeps the place it was written at");
+}
+
+#[test]
+fn templates_do_not_explode() {
+    let mut text = String::from("template t0 { run \"x\"; run \"y\" }\n");
+    for level in 1..40 {
+        text += &format!("template t{level} {{ use t{}; use t{} }}\n", level - 1, level - 1);
+    }
+    let loaded = read(&(text + "task a { use t39 }"));
+    assert!(loaded.problems.iter().any(|problem| problem.code.as_str() == "too-deep"), "{:?}", loaded.problems);
 }

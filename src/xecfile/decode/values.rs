@@ -152,7 +152,11 @@ pub(super) fn late_boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>
 }
 
 /// One of the words of the row.
-pub(super) fn choice<T: std::str::FromStr>(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<T>> {
+pub(super) fn choice<T: std::str::FromStr>(
+    reader: &mut Reader<'_>,
+    row: &Row,
+    value: &Value<'_>,
+) -> Option<Spanned<T>> {
     let text = known(reader, row, value)?;
     if let Ok(found) = text.parse::<T>() {
         return Some(Spanned::new(found, value.span));
@@ -166,7 +170,11 @@ pub(super) fn choice<T: std::str::FromStr>(reader: &mut Reader<'_>, row: &Row, v
 }
 
 /// A whole number.
-pub(super) fn number<T: std::str::FromStr>(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<T>> {
+pub(super) fn number<T: std::str::FromStr>(
+    reader: &mut Reader<'_>,
+    row: &Row,
+    value: &Value<'_>,
+) -> Option<Spanned<T>> {
     let text = known(reader, row, value)?;
     match text.parse::<T>() {
         Ok(found) if matches!(value.kind, ValueKind::Text | ValueKind::Number) => Some(Spanned::new(found, value.span)),

@@ -49,8 +49,21 @@ pub struct Settings {
 impl Settings {
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
-        let Self { cwd, env, shell, on_error, priority, timeout, grace, optional, jobs, require, retry, leave, interactive } =
-            self;
+        let Self {
+            cwd,
+            env,
+            shell,
+            on_error,
+            priority,
+            timeout,
+            grace,
+            optional,
+            jobs,
+            require,
+            retry,
+            leave,
+            interactive,
+        } = self;
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
         flows && acts && retry.is_none() && leave.is_none() && interactive.is_none()

@@ -1,0 +1,341 @@
+//! Whether each `${…}` names a value that is there, where it stands.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::{did_you_mean, variable};
+use crate::base::source::{SourceId, Span, Spanned};
+use crate::base::value::{Part, Template};
+use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
+use crate::xecfile::check::{Texts, each_step_of, script};
+use crate::xecfile::model::{
+    AxisSource, Condition, FileScope, Hooks, Late, LetValue, Matrix, PredicateKind, Reference, Settings, Step,
+    StepKind, Task,
+};
+
+/// Checks all files and tasks.
+pub(super) fn check(texts: &mut Texts<'_>, files: &[FileScope], tasks: &[Task], unsure: &HashSet<SourceId>) {
+    let mut scopes: Vec<Scope> = Vec::with_capacity(files.len());
+    for file in files {
+        scopes.push(file_scope(texts, file, unsure));
+    }
+    for task in tasks {
+        if texts.problems.is_full() {
+            return;
+        }
+        let at = usize::from(task.file.0);
+        let Some(scope) = scopes.get_mut(at) else { continue };
+        let sure = !unsure.contains(&task.name.span.source);
+        let mut walk = Walk { texts: &mut *texts, scope, sure, set: Vec::new(), added: Vec::new() };
+        walk.texts.report_twice(task);
+        walk.set(&files[at].defaults);
+        walk.set.extend(files[at].env.iter().map(|entry| entry.name.value.clone()));
+        walk.task(task);
+        let added = walk.added;
+        for name in added {
+            scope.remove(&name);
+        }
+        scope.forget();
+    }
+}
+
+/// What every task of a file can name, after its own nodes have been looked at.
+fn file_scope(texts: &mut Texts<'_>, file: &FileScope, unsure: &HashSet<SourceId>) -> Scope {
+    let mut scope = Scope::default();
+    for value in &file.lets {
+        let sure = !unsure.contains(&value.span.source);
+        let mut walk = Walk { texts: &mut *texts, scope: &mut scope, sure, set: Vec::new(), added: Vec::new() };
+        match &value.value {
+            LetValue::Text(text) => walk.template(text),
+            LetValue::Run(text) => script::check(walk.texts, &text.value, text.span, walk.scope, &[]),
+        }
+        scope.add(&value.name, Origin::Let);
+    }
+    let place = file.env.first().map(|entry| entry.name.span.source).or(place_of(&file.defaults));
+    let sure = place.is_none_or(|source| !unsure.contains(&source));
+    let mut walk = Walk { texts, scope: &mut scope, sure, set: Vec::new(), added: Vec::new() };
+    for entry in &file.env {
+        walk.template(&entry.value);
+    }
+    walk.settings(&file.defaults);
+    scope
+}
+
+fn place_of(settings: &Settings) -> Option<SourceId> {
+    let env = settings.env.first().map(|entry| entry.name.span.source);
+    env.or(settings.cwd.as_ref().map(|cwd| cwd.span.source)).or(settings.timeout.as_ref().map(|set| set.span.source))
+}
+
+/// The values of a task, wherever they come from.
+fn all_values<'t>(task: &'t Task, visit: &mut impl FnMut(&'t Spanned<Arc<str>>)) {
+    task.params.iter().for_each(|param| visit(&param.name));
+    task.matrix.iter().flat_map(|matrix| &matrix.axes).for_each(|axis| visit(&axis.name));
+    task.temps.iter().for_each(&mut *visit);
+    task.needs.iter().flat_map(|need| &need.takes).for_each(|take| visit(&take.here));
+    each_step_of(task, &mut |step| made_by(step).for_each(&mut *visit));
+}
+
+/// The values that are there once a step has ended.
+pub(super) fn made_by(step: &Step) -> impl Iterator<Item = &Spanned<Arc<str>>> {
+    let takes = match &step.kind {
+        StepKind::Call(reference) => &reference.takes[..],
+        _ => &[],
+    };
+    let capture = step.data.capture.as_ref().map(|capture| &capture.name);
+    capture.into_iter().chain(&step.data.status).chain(takes.iter().map(|take| &take.here))
+}
+
+impl Texts<'_> {
+    /// Tells of values of one task that scripts could not tell apart.
+    fn report_twice(&mut self, task: &Task) {
+        let mut seen: HashMap<String, (Arc<str>, Span)> = HashMap::new();
+        all_values(task, &mut |name| {
+            let Some((first, at)) = seen.get(&variable(&name.value)) else {
+                seen.insert(variable(&name.value), (name.value.clone(), name.span));
+                return;
+            };
+            let message = match **first == *name.value {
+                true => format!("two values of `{}` are called `{}`", task.name.value, name.value),
+                false => format!("`{first}` and `{}` are one name for a script", name.value),
+            };
+            let problem =
+                Problem::error(Code::Duplicate, message).at(name.span, "the second one").at(*at, "the first one");
+            self.report(problem.help("give one of them another name"));
+        });
+    }
+}
+
+struct Walk<'w, 't> {
+    texts: &'w mut Texts<'t>,
+    scope: &'w mut Scope,
+    /// Whether all values are known.
+    sure: bool,
+    /// The variables of the `env`s around.
+    set: Vec<Arc<str>>,
+    /// What the task has put into the scope.
+    added: Vec<Arc<str>>,
+}
+
+impl Walk<'_, '_> {
+    fn add(&mut self, name: &Spanned<Arc<str>>, origin: Origin) {
+        self.scope.add(name, origin);
+        self.added.push(name.value.clone());
+    }
+
+    fn set(&mut self, settings: &Settings) -> usize {
+        let before = self.set.len();
+        self.set.extend(settings.env.iter().map(|entry| entry.name.value.clone()));
+        before
+    }
+
+    fn task(&mut self, task: &Task) {
+        all_values(task, &mut |name| self.scope.exists(name));
+        for param in &task.params {
+            if let Some(default) = &param.default {
+                self.template(default);
+            }
+            self.add(&param.name, Origin::Input);
+        }
+        if let Some(confirm) = &task.confirm {
+            self.confirm(confirm);
+        }
+        if let Some(matrix) = &task.matrix {
+            self.axes(matrix);
+            matrix.axes.iter().for_each(|axis| self.add(&axis.name, Origin::Axis));
+        }
+        for reference in task.needs.iter().chain(&task.after) {
+            self.reference(reference, true);
+        }
+        for take in task.needs.iter().flat_map(|need| &need.takes) {
+            self.add(&take.here, Origin::Taken);
+        }
+        if let Some(matrix) = &task.matrix {
+            self.settings(&matrix.settings);
+        }
+        self.conditions(&task.conditions);
+        task.temps.iter().for_each(|temp| self.add(temp, Origin::Temp));
+        self.set(&task.settings);
+        self.settings(&task.settings);
+        self.steps(&task.body);
+        self.hooks(&task.hooks);
+        if let Some(matrix) = &task.matrix {
+            self.hooks(&matrix.hooks);
+        }
+    }
+
+    /// Asked before anything is known but the inputs.
+    fn confirm(&mut self, text: &Spanned<Template>) {
+        for name in text.value.names() {
+            if self.sure && self.scope.get(name) == Some(Origin::Let) {
+                let message = format!("`{name}` is no input, and `confirm` is asked before anything else is known");
+                let place = self.texts.within(text.span, name);
+                self.texts.report(Problem::error(Code::UnknownValue, message).at(place, "").help("name inputs only"));
+            }
+        }
+        self.template(text);
+    }
+
+    fn axes(&mut self, matrix: &Matrix) {
+        for axis in &matrix.axes {
+            match &axis.source {
+                AxisSource::Values(words) => words.iter().for_each(|word| self.template(word)),
+                AxisSource::Glob(text) | AxisSource::Range(text) => self.template(text),
+            }
+        }
+        for binding in matrix.exclude.iter().chain(&matrix.include).flatten() {
+            self.template(&binding.value);
+        }
+    }
+
+    fn conditions(&mut self, conditions: &[Condition]) {
+        for line in conditions.iter().flat_map(|condition| &condition.lines) {
+            match &line.kind {
+                PredicateKind::Os(words)
+                | PredicateKind::Arch(words)
+                | PredicateKind::Exists(words)
+                | PredicateKind::Command(words) => words.iter().for_each(|word| self.template(word)),
+                PredicateKind::Env(first, words) | PredicateKind::Equal(first, words) => {
+                    std::iter::once(first).chain(words).for_each(|word| self.template(word));
+                }
+                PredicateKind::Run(text) => script::check(self.texts, &text.value, text.span, self.scope, &self.set),
+            }
+        }
+    }
+
+    /// One after the other: what one makes is there for the next.
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let before = self.set(&step.settings);
+        self.conditions(&step.conditions);
+        self.settings(&step.settings);
+        for text in step.data.stdin.iter().chain(&step.data.args) {
+            self.template(text);
+        }
+        match &step.kind {
+            StepKind::Run(text) => script::check(self.texts, text, step.span, self.scope, &self.set),
+            StepKind::Exec(words) => words.iter().for_each(|word| self.template(word)),
+            StepKind::Call(reference) => self.reference(reference, false),
+            StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
+            StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Sequence(steps) => self.steps(steps),
+            StepKind::Parallel(steps) => self.parallel(steps),
+        }
+        made_by(step).for_each(|name| self.add(name, Origin::Captured));
+        self.hooks(&step.hooks);
+        self.set.truncate(before);
+    }
+
+    /// Side by side: what one makes is there for none of the others, but for what follows.
+    fn parallel(&mut self, steps: &[Step]) {
+        let mut made = Vec::new();
+        for step in steps {
+            let before = self.added.len();
+            self.step(step);
+            for name in self.added.drain(before..) {
+                self.scope.remove(&name);
+                made.push(name);
+            }
+        }
+        for name in made {
+            self.add(&Spanned::new(name, Span::default()), Origin::Captured);
+        }
+    }
+
+    fn hooks(&mut self, hooks: &Hooks) {
+        if hooks.is_empty() {
+            return;
+        }
+        self.scope.hook(true);
+        for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
+            self.steps(steps);
+        }
+        self.scope.hook(false);
+    }
+
+    fn settings(&mut self, settings: &Settings) {
+        for entry in &settings.env {
+            self.template(&entry.value);
+        }
+        if let Some(cwd) = &settings.cwd {
+            self.template(cwd);
+        }
+        if let Some(Spanned { value: words, span }) = &settings.shell {
+            words.iter().for_each(|word| self.template(&Spanned::new(word.clone(), *span)));
+        }
+        self.late(&settings.timeout);
+        self.late(&settings.grace);
+        self.late(&settings.optional);
+        self.late(&settings.jobs);
+        self.late(&settings.require);
+    }
+
+    fn late<T>(&mut self, setting: &Option<Spanned<Late<T>>>) {
+        if let Some(Spanned { value: Late::Text(text), span }) = setting {
+            self.template(&Spanned::new(text.clone(), *span));
+        }
+    }
+
+    /// `early`: it is bound before anything runs.
+    fn reference(&mut self, reference: &Reference, early: bool) {
+        for binding in &reference.bindings {
+            for name in binding.value.value.names().filter(|_| early && self.sure) {
+                let late = self.scope.get(name).is_none() && self.scope.elsewhere(name).is_some();
+                if late {
+                    let message =
+                        format!("`{name}` is not known before the task runs, and what it needs runs before that");
+                    let place = self.texts.within(binding.value.span, name);
+                    let problem = Problem::error(Code::UnknownValue, message).at(place, "");
+                    let help =
+                        format!("only `call` can be given it: call {} {}=…", reference.task.value, binding.name.value);
+                    self.texts.report(problem.help(help));
+                }
+            }
+            self.template(&binding.value);
+        }
+    }
+
+    fn template(&mut self, text: &Spanned<Template>) {
+        for part in text.value.parts.iter() {
+            let Part::Hole { name, .. } = part else { continue };
+            let variable = name.strip_prefix("env.").is_some_and(|variable| !variable.contains('.'));
+            if !variable && self.sure && self.scope.get(name).is_none() && !self.texts.problems.is_full() {
+                self.unknown(name, text.span);
+            }
+        }
+    }
+
+    fn unknown(&mut self, name: &str, span: Span) {
+        let place = self.texts.within(span, &format!("${{{name}"));
+        let place = if place == span { span } else { Span { start: place.start + 2, ..place } };
+        if let Some(there) = self.scope.elsewhere(name) {
+            let problem = Problem::error(Code::UnknownValue, format!("there is no value `{name}` here yet"));
+            return self.texts.report(problem.at(place, "").at(there, "it is made here"));
+        }
+        let problem = Problem::error(Code::UnknownValue, format!("there is no value `{name}`"));
+        let upper = name.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'));
+        let help = if upper {
+            format!("an environment variable is written `${{env.{name}}}`")
+        } else if name == "host" || name.starts_with("host.") {
+            "a host has a name where `on` chooses hosts".to_owned()
+        } else if TO_HOOKS.contains(&name) {
+            "xec says it to hooks only: `on-success`, `on-failure`, `finally`".to_owned()
+        } else if let Some(help) = did_you_mean(name, self.scope.names()) {
+            help
+        } else {
+            let mut names: Vec<&str> = self.scope.names().collect();
+            names.sort_unstable();
+            match names.len() {
+                0 => "there are none here: a task has values by `param`, a file by `let`".to_owned(),
+                1..=8 => format!("there are {}", names.join(", ")),
+                _ => "a task has values by `param`, a file by `let`".to_owned(),
+            }
+        };
+        self.texts.report(problem.at(place, "").help(help));
+    }
+}

@@ -1,0 +1,106 @@
+//! What stands at the top of a file besides tasks: `let`, `dotenv`, `include`.
+
+use std::sync::Arc;
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::is_task_name;
+use crate::base::source::{Span, Spanned};
+use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::xecfile::decode::{details, not_yet, values};
+use crate::xecfile::model::{Let, LetValue};
+use crate::xecfile::schema::{Places, Row};
+
+/// A file of variables.
+#[derive(Debug)]
+pub(crate) struct Dotenv {
+    /// Its path, against the directory of the file that names it.
+    pub(crate) path: Spanned<Arc<str>>,
+    /// That it is not there is fine.
+    pub(crate) optional: bool,
+}
+
+/// Another file.
+#[derive(Debug)]
+pub(crate) struct Include {
+    /// Its path, against the directory of the file that names it.
+    pub(crate) path: Spanned<Arc<str>>,
+    /// What stands before the names of its tasks.
+    pub(crate) name: Option<Spanned<Arc<str>>>,
+}
+
+/// `let name "text"`, `let name run="script"`.
+pub(super) fn value<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Let> {
+    let args = cursor.args(reader, row)?;
+    let mut found = None;
+    for (row, mut detail) in details(reader, &mut cursor, Places::LET) {
+        if let Some(script) = detail.arg(reader, row) {
+            let text = values::text(reader, &script)?;
+            if let Some(value) = args.get(1) {
+                let problem = Problem::error(Code::ExtraValue, "a `let` has a text or a script, not both");
+                reader.report(problem.at(detail.head, "").at(value.span, "").help("remove one of them"));
+            }
+            found = Some(LetValue::Run(Spanned::new(text.into(), script.span)));
+        }
+        detail.finish(reader);
+    }
+    cursor.finish(reader);
+    let name = values::name(reader, &args[0], "a value")?;
+    let value = match (args.get(1), found) {
+        (Some(value), _) => LetValue::Text(values::template(reader, value)?),
+        (None, Some(script)) => script,
+        (None, None) => {
+            if !reader.is_broken(span) {
+                let problem = Problem::error(Code::MissingValue, format!("`{}` has no value", name.value));
+                let help = format!("let {} \"…\", or let {} run=\"…\"", name.value, name.value);
+                reader.report(problem.at(name.span, "").help(help));
+            }
+            return None;
+        }
+    };
+    Some(Let { name, value, span })
+}
+
+/// `dotenv ".env" optional=#true`.
+pub(super) fn dotenv<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Option<Dotenv> {
+    let value = cursor.arg(reader, row)?;
+    let mut optional = false;
+    for (row, mut detail) in details(reader, &mut cursor, Places::DOTENV) {
+        if let Some(value) = detail.arg(reader, row) {
+            optional = values::boolean(reader, row, &value).is_some_and(|set| set.value);
+        }
+        detail.finish(reader);
+    }
+    cursor.finish(reader);
+    Some(Dotenv { path: path(reader, &value)?, optional })
+}
+
+/// `include "api/Xecfile.kdl" as=api`.
+pub(super) fn include<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Option<Include> {
+    let value = cursor.arg(reader, row)?;
+    let mut name = None;
+    for (row, mut detail) in details(reader, &mut cursor, Places::INCLUDE) {
+        if let Some(value) = detail.arg(reader, row) {
+            let text = values::text(reader, &value)?;
+            if is_task_name(text) {
+                name = Some(Spanned::new(Arc::from(text), value.span));
+            } else {
+                let problem = Problem::error(Code::BadName, format!("`{text}` cannot stand before the name of a task"));
+                let help = "it begins with a letter; letters, digits, `_`, `.` and `-` may follow";
+                reader.report(problem.at(value.span, "").help(help));
+            }
+        }
+        detail.finish(reader);
+    }
+    cursor.finish(reader);
+    Some(Include { path: path(reader, &value)?, name })
+}
+
+/// A path that is known when the file is read.
+fn path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
+    let text = values::text(reader, value)?;
+    if text.contains("${") {
+        not_yet(reader, value.span, "a value in this path");
+        return None;
+    }
+    Some(Spanned::new(text.into(), value.span))
+}
