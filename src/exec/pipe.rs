@@ -185,7 +185,7 @@ impl Connection {
 
     fn run(mut self, cx: JobCx) -> Running {
         self.stderr.release(cx.output, cx.job, Stream::Stderr);
-        let Process { control: link, exit, stops, .. } = self.process;
+        let Process { pid, control: link, exit, stops } = self.process;
         let exit = match self.ended {
             None => exit,
             Some(ended) => {
@@ -196,6 +196,7 @@ impl Connection {
         };
         let orders = self.orders;
         let attendant = Attendant {
+            pid,
             exit,
             stdout: Some(self.stdout),
             stderr: Some(self.stderr),
