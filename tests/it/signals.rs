@@ -20,7 +20,7 @@ fn listener(then: &str, grace: &str) -> Case {
 #[test]
 fn the_same_signal_reaches_the_task() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
-        let mut live = listener("kill $!; echo cleaned > log; exit 0", "1h").spawn();
+        let mut live = listener("kill -KILL $!; echo cleaned > log; exit 0", "1h").spawn();
         assert_eq!(live.tell.line(), "up");
         live.signal(signal);
         assert_eq!(live.tell.line(), signal.as_str().trim_start_matches("SIG"));

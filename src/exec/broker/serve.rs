@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::exec::broker::inbox::Inbox;
 use crate::exec::broker::jobs::{Ended, Jobs};
@@ -15,6 +15,9 @@ use crate::exec::broker::sys::{self, Batch, Signals, wait_any, wait_ready};
 
 /// How long until we look again whether the rest of a job has ended, should nobody tell.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the news that something was started may wait for the news that it has ended, so that a short command
+/// wakes xec once.
+const UNHURRIED: Duration = Duration::from_micros(1500);
 /// After how many turns with something to read a signal is asked for that could not interrupt the wait.
 const PATIENCE: u32 = 8;
 
@@ -27,6 +30,7 @@ pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign
         inbox: Inbox::new(),
         batches: VecDeque::new(),
         outbox: Vec::new(),
+        unhurried: None,
         jobs: Jobs::default(),
         sweep: None,
         next_look: Duration::ZERO,
@@ -46,6 +50,8 @@ struct Server {
     /// The descriptors that have come, a batch for each spawn that brings some; `None` where they were lost.
     batches: VecDeque<Option<Vec<OwnedFd>>>,
     outbox: Vec<u8>,
+    /// Since when there is nothing in it but what may wait a little.
+    unhurried: Option<Instant>,
     jobs: Jobs,
     sweep: Option<Sweeper>,
     /// How long a sweep waits before it looks again.
@@ -59,14 +65,20 @@ struct Server {
 impl Server {
     /// Waits for something and does what it calls for; `false` at the end.
     fn turn(&mut self) -> bool {
-        self.flush();
+        let patience = self.unhurried.and_then(|since| UNHURRIED.checked_sub(since.elapsed()));
+        if patience.is_none() {
+            self.flush();
+            self.unhurried = None;
+        }
         self.jobs.streams.clear();
-        let limit = match &self.sweep {
+        let look = match &self.sweep {
             Some(_) => Some(self.next_look),
             None => self.jobs.any_held().then_some(LOOK),
         };
+        let limit = look.into_iter().chain(patience).min();
         let socket = self.socket.as_ref().map(AsFd::as_fd);
-        let ready = wait_ready(socket, !self.outbox.is_empty(), limit, &self.signals);
+        let write = !self.outbox.is_empty() && patience.is_none();
+        let ready = wait_ready(socket, write, limit, &self.signals);
         if ready.read {
             self.receive();
         }
@@ -110,6 +122,11 @@ impl Server {
 
     fn report(&mut self, report: &Report) {
         if self.socket.is_some() {
+            self.unhurried = match report {
+                Report::Spawned { .. } if self.outbox.is_empty() => Some(Instant::now()),
+                Report::Spawned { .. } => self.unhurried,
+                _ => None,
+            };
             self.outbox.extend(report.encode());
         }
     }

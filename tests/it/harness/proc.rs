@@ -73,6 +73,21 @@ pub fn await_gone(dir: &Path) {
     }
 }
 
+/// Waits until the processes of a case with that name are so many, all in that state. The kernel tells nobody
+/// but a parent of a stop, so this looks until it is so.
+#[track_caller]
+pub fn await_all(dir: &Path, comm: &str, count: usize, state: char) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let found: Vec<Process> = marked(dir).into_iter().filter(|process| process.comm == comm).collect();
+        if found.len() == count && found.iter().all(|process| process.state == state) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not {count} `{comm}` in state {state}: {found:?}");
+        std::thread::yield_now();
+    }
+}
+
 /// Waits until a process has ended; it may be gone already.
 pub fn await_end(pid: i32, deadline: Instant) -> bool {
     match pidfd(pid) {
