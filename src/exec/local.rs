@@ -176,7 +176,7 @@ impl Streams {
         let pipe = Pipe::to_read()?;
         self.theirs.push(pipe.theirs);
         self.stdio[target] = Stdio::Passed;
-        Pump::new(pipe.ours, to)
+        Ok(Pump::new(pipe.ours, to))
     }
 
     fn attend(self, pid: i32, control: &Control, exit: Receiver<Exit>) -> Attendant {

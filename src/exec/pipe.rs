@@ -87,8 +87,8 @@ impl PipeTarget {
             }
             _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
         };
-        let stdout_pump = Pump::new(stdout.ours, to).map_err(room)?;
-        let held = Pump::new(stderr.ours, Destination::Held(Vec::new())).map_err(room)?;
+        let stdout_pump = Pump::new(stdout.ours, to);
+        let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
         let parts = SpawnParts {
             grace: spec.grace,
             stdio: [Stdio::Passed; 3],
