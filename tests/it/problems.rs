@@ -149,6 +149,34 @@ fn the_file_is_found_upward_and_named_as_one_would_type_it() {
 }
 
 #[test]
+fn no_input_shadows_an_option_of_xec() {
+    let says = |input: String| {
+        let problems = read(&format!("task a {{ {input}; run \"x\" }}")).problems;
+        problems.first().map(|problem| (problem.code, problem.message.clone()))
+    };
+    for (name, letter) in xec::base::options::taken() {
+        for flag in [name.to_owned(), name.replace('-', "_")] {
+            let message = format!("`--{name}` is an option of xec, so no flag can have that name");
+            assert_eq!(says(format!("flag {flag}")), Some((Code::BadName, message)));
+        }
+        if let Some(letter) = letter {
+            let message = format!("`-{letter}` is xec's own, for `--{name}`");
+            assert_eq!(says(format!("param x short={letter}")), Some((Code::BadName, message.clone())));
+            assert_eq!(says(format!("flag x short={letter}")), Some((Code::BadName, message)));
+        }
+    }
+    assert_eq!(says("flag loud short=u".to_owned()), None);
+}
+
+#[test]
+fn an_empty_directory_is_not_the_current_one() {
+    let loaded = load(Path::new(""), None);
+    assert_eq!(loaded.problems[0].code, Code::FileUnreadable);
+    assert_eq!(loaded.problems[0].message, "cannot begin in the directory ``: the name is empty");
+    assert!(loaded.file.is_none());
+}
+
+#[test]
 fn bytes_that_are_no_text_have_a_place() {
     let root = tempfile::tempdir().expect("a directory");
     std::fs::write(root.path().join("Xecfile.kdl"), b"task a\n// \xff\xfe\n").expect("written");
