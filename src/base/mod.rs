@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod duration;
 pub mod event;
 pub mod name;
+pub mod options;
 pub mod source;
 pub mod value;
 

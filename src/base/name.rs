@@ -1,56 +1,15 @@
 //! Names of tasks and values, and the nearest ones to a name that is not there.
 
-/// Whether a word can name a task: `[A-Za-z][A-Za-z0-9_.-]*`.
+/// The longest name of a task, in bytes: it stands in every line that the task says.
+pub const LONGEST_TASK_NAME: usize = 256;
+
+/// Whether a word can name a task: `[A-Za-z][A-Za-z0-9_.-]*`, not endless.
 pub fn is_task_name(word: &str) -> bool {
     let mut bytes = word.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
+    word.len() <= LONGEST_TASK_NAME
+        && bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
-
-/// xec's own options, which no input of a task may shadow, with their letters. The command line is held to this
-/// list, and a later option that is not in use yet is in it already.
-pub const OPTIONS: &[(&str, Option<char>)] = &[
-    ("file", Some('f')),
-    ("directory", Some('C')),
-    ("jobs", Some('j')),
-    ("parallel", Some('p')),
-    ("keep-going", Some('k')),
-    ("on-error", None),
-    ("dry-run", Some('n')),
-    ("watch", Some('w')),
-    ("list", Some('l')),
-    ("all", Some('a')),
-    ("show", None),
-    ("graph", None),
-    ("check", None),
-    ("fmt", None),
-    ("output", Some('o')),
-    ("force", None),
-    ("failed", None),
-    ("last", None),
-    ("affected", None),
-    ("why", None),
-    ("profile", None),
-    ("report", None),
-    ("trace", None),
-    ("tune", None),
-    ("take", None),
-    ("json", None),
-    ("events", None),
-    ("on", None),
-    ("explain", None),
-    ("init", None),
-    ("import", None),
-    ("schema", None),
-    ("completions", None),
-    ("doctor", None),
-    ("yes", Some('y')),
-    ("quiet", Some('q')),
-    ("verbose", Some('v')),
-    ("color", None),
-    ("help", Some('h')),
-    ("version", Some('V')),
-];
 
 /// Variables that some shell gives a meaning to in lower case, or for which none can tell the case.
 const OF_SHELLS: &[&str] = &[
@@ -106,16 +65,46 @@ pub fn reserved(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The names most like `wanted`, best first, at most three, none that is nothing like it.
+/// Why a word cannot name a task, for the one who wrote it.
+pub fn task_name_rule(word: &str) -> &'static str {
+    match word.len() > LONGEST_TASK_NAME {
+        true => "a name has at most 256 bytes",
+        false => "a name begins with a letter; letters, digits, `_`, `.` and `-` may follow",
+    }
+}
+
+/// Longer words than this, in bytes, nobody mistyped.
+const LONGEST_MISTYPED: usize = 128;
+
+/// Names that are compared with a mistyped one.
+const MOST_COMPARED: usize = 5_000;
+
+/// Pairs of letters that are compared for one suggestion: the time of a comparison is in the product of both lengths.
+const MOST_PAIRS: usize = 1 << 19;
+
+/// The names most like `wanted`, best first, at most three, none that is nothing like it. Of endless names and of
+/// endlessly many it looks only at some, since a file may hold a mistake in every line.
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if wanted.len() > LONGEST_MISTYPED {
+        return Vec::new();
+    }
+    let length = wanted.chars().count();
+    let mut pairs = 0;
     let mut scored: Vec<(f64, &str)> = names
         .into_iter()
-        .map(|name| {
-            let like = strsim::jaro_winkler(wanted, name);
-            let near = strsim::osa_distance(wanted, name) <= 1 + wanted.chars().count() / 4;
-            (if near { like.max(0.85) } else { like }, name)
+        .filter(|name| name.len().abs_diff(wanted.len()) <= 16 + wanted.len() / 4)
+        .take(MOST_COMPARED)
+        .take_while(|name| {
+            pairs += wanted.len() * name.len();
+            pairs <= MOST_PAIRS
         })
-        .filter(|(like, _)| *like >= 0.82)
+        .filter_map(|name| {
+            let like = strsim::jaro_winkler(wanted, name);
+            let typos = 1 + length / 4;
+            let near = name.chars().count().abs_diff(length) <= typos && strsim::osa_distance(wanted, name) <= typos;
+            let like = if near { like.max(0.85) } else { like };
+            (like >= 0.82).then_some((like, name))
+        })
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
@@ -156,6 +145,29 @@ mod tests {
     }
 
     #[test]
+    fn endless_names_are_compared_with_nothing() {
+        let long = "a".repeat(500_000);
+        assert!(nearest(&long, [long.as_str()]).is_empty());
+        assert!(nearest("aaaa", [long.as_str(), "aaab"]) == ["aaab"]);
+        assert_eq!(nearest("depl", ["deploy-production"]), ["deploy-production"]);
+        let (wanted, name) = ("x".repeat(LONGEST_MISTYPED), "y".repeat(LONGEST_MISTYPED));
+        let mut asked = 0;
+        let names = std::iter::repeat_with(|| {
+            asked += 1;
+            name.as_str()
+        });
+        assert!(nearest(&wanted, names.take(1_000_000)).is_empty());
+        assert!(asked <= MOST_PAIRS / LONGEST_MISTYPED.pow(2) + 1, "{asked}");
+        let mut asked = 0;
+        let many = std::iter::repeat_with(|| {
+            asked += 1;
+            "y"
+        });
+        assert!(nearest("x", many).is_empty());
+        assert_eq!(asked, MOST_COMPARED);
+    }
+
+    #[test]
     fn knows_value_names() {
         for good in ["a", "node-version", "x_1"] {
             assert!(is_value_name(good) && reserved(good).is_none(), "{good}");
@@ -171,7 +183,7 @@ mod tests {
 
     #[test]
     fn knows_task_names() {
-        assert!(is_task_name("build-2.x_y"));
+        assert!(is_task_name("build-2.x_y") && is_task_name(&"x".repeat(256)) && !is_task_name(&"x".repeat(257)));
         for bad in ["", "2x", "-a", "a b", "a:b", "ä"] {
             assert!(!is_task_name(bad), "{bad}");
         }

@@ -1,7 +1,8 @@
 //! Finding and reading the file: the only IO of this floor. No process is started, nothing is written.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{File, FileType};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::base::diagnostic::{Code, Problem};
@@ -34,26 +35,35 @@ impl Loaded {
 
 /// Reads `file`, against `dir`, else the nearest `Xecfile.kdl` in `dir` or above it.
 pub fn load(dir: &Path, file: Option<&Path>) -> Loaded {
-    let here = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
-    let (shown, path) = match file {
-        Some(file) => (file.to_path_buf(), here.join(file)),
-        None => match find(&here) {
-            Some(found) => found,
-            None => return Loaded::failed(SourceMap::default(), not_found(&here)),
-        },
-    };
-    let shown = shown.strip_prefix(&here).unwrap_or(&shown).to_path_buf();
-    match read_bytes(&path) {
-        Ok(bytes) => {
+    match find_and_read(dir, file) {
+        Ok((here, shown, path, bytes)) => {
+            let shown = shown.strip_prefix(&here).unwrap_or(&shown).to_path_buf();
             let path = std::path::absolute(&path).unwrap_or(path);
             let root = path.parent().map(Path::to_path_buf).unwrap_or_default();
             Loading::start(shown, path.clone(), clean(&root), bytes, true)
         }
-        Err(why) => {
-            let problem = Problem::error(Code::FileUnreadable, format!("cannot read {}: {why}", shown.display()));
-            Loaded::failed(SourceMap::default(), problem)
-        }
+        Err(problem) => Loaded::failed(SourceMap::default(), *problem),
     }
+}
+
+/// The whole `dir`, the file as a user would write it and whole, and what is in it.
+fn find_and_read(dir: &Path, file: Option<&Path>) -> Result<(PathBuf, PathBuf, PathBuf, Vec<u8>), Box<Problem>> {
+    is_directory(dir).map_err(|why| unreadable(format!("cannot begin in the directory `{}`: {why}", dir.display())))?;
+    let here = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
+    let (shown, path) = match file {
+        Some(file) => (file.to_path_buf(), here.join(file)),
+        None => find(&here).ok_or_else(|| not_found(&here))?,
+    };
+    // A name that the user gave may be that of a pipe; one that was found may not.
+    let regular = if file.is_none() { is_regular(&path) } else { Ok(()) };
+    let bytes = regular
+        .and_then(|()| read_bytes(&path).map_err(|why| why.to_string()))
+        .map_err(|why| unreadable(format!("cannot read {}: {why}", shown.display())))?;
+    Ok((here, shown, path, bytes))
+}
+
+fn unreadable(message: String) -> Box<Problem> {
+    Box::new(Problem::error(Code::FileUnreadable, message))
 }
 
 /// Reads a text as if it were a file in the current directory: no IO at all, so what it includes is not read.
@@ -62,23 +72,60 @@ pub fn read(text: &str) -> Loaded {
     Loading::start(name.clone(), name, PathBuf::new(), text.as_bytes().to_vec(), false)
 }
 
-/// The nearest file: as a user would write it from `here`, and whole.
+/// What has the name, nearest to `here`: as a user would write it from there, and whole. Whatever it is and whether
+/// or not it can be read: one that is passed over would leave the tasks of another directory to run.
 fn find(here: &Path) -> Option<(PathBuf, PathBuf)> {
+    let nothing = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let is_there = |path: &Path| path.symlink_metadata().map_or_else(|why| !nothing(why.kind()), |_| true);
     let paths = here.ancestors().map(|dir| dir.join(FILE_NAME));
-    let (above, path) = paths.enumerate().find(|(_, path)| path.is_file())?;
+    let (above, path) = paths.enumerate().find(|(_, path)| is_there(path))?;
     let mut shown: PathBuf = std::iter::repeat_n("..", above).collect();
     shown.push(FILE_NAME);
     Some((shown, path))
 }
 
-fn not_found(here: &Path) -> Problem {
+/// Else why not, to follow a colon.
+fn is_directory(dir: &Path) -> Result<(), String> {
+    if dir.as_os_str().is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    match dir.metadata() {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(found) => Err(format!("it is {}", kind(found.file_type()))),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+/// Else why not: anything but a file might never end, or never begin.
+fn is_regular(path: &Path) -> Result<(), String> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) => Err(format!("it is {}, not a file", kind(found.file_type()))),
+        Err(why) => Err(match path.read_link() {
+            Ok(target) => format!("it is a symbolic link to {}: {why}", target.display()),
+            Err(_) => why.to_string(),
+        }),
+    }
+}
+
+fn kind(found: FileType) -> &'static str {
+    match found {
+        _ if found.is_file() => "a file",
+        _ if found.is_dir() => "a directory",
+        _ if found.is_fifo() => "a named pipe",
+        _ if found.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+fn not_found(here: &Path) -> Box<Problem> {
     let problem = Problem::error(Code::FileUnreadable, format!("no {FILE_NAME} in {} or above it", here.display()));
     let misnamed =
         ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
-    problem.help(match misnamed {
+    Box::new(problem.help(match misnamed {
         Some(name) => format!("there is a file `{name}`: rename it, or use -f {name}"),
         None => "name a file with -f, or a directory with -C".to_owned(),
-    })
+    }))
 }
 
 /// Without `.` and `..`, as far as that can be told from the path alone.

@@ -69,6 +69,66 @@ fn no_file_at_all() {
     Case::new().file("Xecfile.kdl/inside", "").args(["t"]).run().code(2).says("Xecfile.kdl");
 }
 
+const ABOVE: &str = "task t { run \"touch $XEC_ROOT/ran\" }\n";
+
+/// Nothing of the file above runs, and the answer has these words.
+#[track_caller]
+fn not_the_one_above(case: Case, words: &[&str]) {
+    let ran = case.xecfile(ABOVE).args(["t"]).run().code(2).says("error[file-unreadable]");
+    for words in words {
+        assert!(ran.err().contains(words), "no {words:?}, {}", ran.story());
+    }
+    assert!(!ran.path().join("ran").exists(), "{}", ran.story());
+}
+
+#[test]
+fn a_wrong_directory_runs_no_tasks_of_another() {
+    not_the_one_above(Case::new().args(["-C", "gone"]), &["`gone`", "No such file"]);
+    not_the_one_above(Case::new().args(["-C", "gone/deep"]), &["`gone/deep`", "No such file"]);
+    not_the_one_above(Case::new().file("plain", "").args(["-C", "plain"]), &["`plain`", "it is a file"]);
+    Case::new().xecfile(ABOVE).args(["-C", "", "t"]).run().code(2).says("`--directory` needs a value");
+    not_the_one_above(Case::new().args(["-C", "never"]), &["`never`", "it is a named pipe"]);
+    let ran = Case::new().xecfile(ABOVE).file("sub/x", "").args(["-C", "sub", "t"]).run().ok();
+    assert!(ran.path().join("ran").exists(), "{}", ran.story());
+}
+
+#[test]
+fn a_file_that_is_none_is_not_passed_over() {
+    let sub = || Case::new().file("sub/x", "").args(["-C", "sub"]);
+    let found = |case: &Case| case.path().join("sub/Xecfile.kdl");
+    let dir = Case::new().file("sub/Xecfile.kdl/x", "").args(["-C", "sub"]);
+    not_the_one_above(dir, &["cannot read Xecfile.kdl: it is a directory"]);
+    let pipe = sub();
+    nix::unistd::mkfifo(&found(&pipe), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    not_the_one_above(pipe, &["cannot read Xecfile.kdl: it is a named pipe"]);
+    let dangling = sub();
+    std::os::unix::fs::symlink("nowhere", found(&dangling)).unwrap();
+    not_the_one_above(dangling, &["it is a symbolic link to nowhere", "No such file"]);
+    let loose = sub();
+    std::os::unix::fs::symlink("Xecfile.kdl", found(&loose)).unwrap();
+    not_the_one_above(loose, &["it is a symbolic link to Xecfile.kdl"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_looked_at_is_not_passed_over() {
+    use std::os::unix::fs::PermissionsExt;
+    for locked in ["sub/Xecfile.kdl", "sub"] {
+        let case = Case::new().file("sub/Xecfile.kdl", ABOVE).args(["-C", "sub"]);
+        let path = case.path().join(locked);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).unwrap();
+        let case = if nix::unistd::Uid::effective().is_root() { case.user(65_534) } else { case };
+        not_the_one_above(case, &["cannot read Xecfile.kdl: Permission denied"]);
+    }
+}
+
+#[test]
+fn a_link_to_a_file_is_as_good_as_the_file() {
+    let case =
+        Case::new().xecfile(ABOVE).file("sub/real.kdl", "task t { run \"echo linked\" }\n").args(["-C", "sub", "t"]);
+    std::os::unix::fs::symlink("real.kdl", case.path().join("sub/Xecfile.kdl")).unwrap();
+    case.run().ok().stdout("linked\n");
+}
+
 #[test]
 fn bytes_that_are_not_text() {
     refused(b"task t { run \"\xff\xfe\" }").says("file-not-text");

@@ -148,6 +148,66 @@ fn the_file_is_found_upward_and_named_as_one_would_type_it() {
     assert_eq!(named.sources.iter().next().expect("one").path, Path::new("Xecfile.kdl"));
 }
 
+/// All that a problem says in its own words.
+fn said(problem: &Problem) -> usize {
+    let labels = problem.labels.iter().map(|label| label.text.len()).sum::<usize>();
+    problem.message.len() + problem.help.as_deref().map_or(0, str::len) + labels
+}
+
+#[test]
+fn no_problem_echoes_the_file() {
+    let hashes = "#".repeat(400_000);
+    let (name, close) = ("n".repeat(400_000), format!("\"\"\"{hashes}"));
+    for text in [
+        format!("task a {{ run {hashes}\"x\n }}"),
+        format!("task a {{ run {hashes}\"\"\"\nx\n }}"),
+        format!("task a {{ run {hashes}\"\"\"x\n }}"),
+        format!("task a {{ run {hashes}\"\"\"x\ny{close} }}"),
+        format!("task {name} {{ run x }}"),
+        format!("task a alias={name} {{ run x }}"),
+    ] {
+        let loaded = read(&text);
+        assert!(!loaded.problems.is_empty() && loaded.problems.iter().all(|problem| said(problem) < 1000));
+        assert!(render(&loaded.problems, &loaded.sources, false, 100).len() < 4000);
+    }
+}
+
+#[test]
+fn a_task_is_not_named_endlessly() {
+    let named = |length: usize| read(&format!("task {} {{ run x }}", "n".repeat(length))).problems;
+    assert!(named(256).is_empty());
+    assert_eq!(named(257)[0].code, Code::BadName);
+    assert_eq!(named(257)[0].help.as_deref(), Some("a name has at most 256 bytes"));
+}
+
+#[test]
+fn no_input_shadows_an_option_of_xec() {
+    let says = |input: String| {
+        let problems = read(&format!("task a {{ {input}; run \"x\" }}")).problems;
+        problems.first().map(|problem| (problem.code, problem.message.clone()))
+    };
+    for (name, letter) in xec::base::options::taken() {
+        for flag in [name.to_owned(), name.replace('-', "_")] {
+            let message = format!("`--{name}` is an option of xec, so no flag can have that name");
+            assert_eq!(says(format!("flag {flag}")), Some((Code::BadName, message)));
+        }
+        if let Some(letter) = letter {
+            let message = format!("`-{letter}` is xec's own, for `--{name}`");
+            assert_eq!(says(format!("param x short={letter}")), Some((Code::BadName, message.clone())));
+            assert_eq!(says(format!("flag x short={letter}")), Some((Code::BadName, message)));
+        }
+    }
+    assert_eq!(says("flag loud short=u".to_owned()), None);
+}
+
+#[test]
+fn an_empty_directory_is_not_the_current_one() {
+    let loaded = load(Path::new(""), None);
+    assert_eq!(loaded.problems[0].code, Code::FileUnreadable);
+    assert_eq!(loaded.problems[0].message, "cannot begin in the directory ``: the name is empty");
+    assert!(loaded.file.is_none());
+}
+
 #[test]
 fn bytes_that_are_no_text_have_a_place() {
     let root = tempfile::tempdir().expect("a directory");

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::is_task_name;
+use crate::base::diagnostic::{Code, Problem, clipped};
+use crate::base::name::{is_task_name, task_name_rule};
 use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::{details, not_yet, values};
@@ -84,9 +84,8 @@ pub(super) fn include<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: 
             if is_task_name(text) {
                 name = Some(Spanned::new(Arc::from(text), value.span));
             } else {
-                let problem = Problem::error(Code::BadName, format!("`{text}` cannot stand before the name of a task"));
-                let help = "it begins with a letter; letters, digits, `_`, `.` and `-` may follow";
-                reader.report(problem.at(value.span, "").help(help));
+                let message = format!("`{}` cannot stand before the name of a task", clipped(text));
+                reader.report(Problem::error(Code::BadName, message).at(value.span, "").help(task_name_rule(text)));
             }
         }
         detail.finish(reader);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::{OPTIONS, did_you_mean};
+use crate::base::name::did_you_mean;
+use crate::base::options;
 use crate::base::source::Spanned;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::{details, unreachable_row, values};
@@ -83,9 +84,9 @@ fn short(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<char> 
             return None;
         }
     };
-    if let Some((option, _)) = OPTIONS.iter().find(|(_, short)| *short == Some(letter)) {
+    if let Some((option, _)) = options::taken().find(|(_, short)| *short == Some(letter)) {
         let message = format!("`-{letter}` is xec's own, for `--{option}`");
-        let free: String = ('a'..='z').filter(|c| OPTIONS.iter().all(|(_, short)| *short != Some(*c))).collect();
+        let free: String = ('a'..='z').filter(|c| options::taken().all(|(_, short)| short != Some(*c))).collect();
         let help = format!("choose another letter; free are {}", spaced(&free));
         reader.report(Problem::error(Code::BadName, message).at(value.span, "").help(help));
         return None;
@@ -100,8 +101,10 @@ fn spaced(letters: &str) -> String {
 /// A flag can only be given by its `--name`; a param has `name=value` too, which is nobody else's.
 fn shadows_no_option(reader: &mut Reader<'_>, param: &Param) {
     let name = &param.name.value;
-    if OPTIONS.iter().any(|(option, _)| *option == &**name) {
-        let message = format!("`--{name}` is an option of xec, so no flag can have that name");
+    // On the command line, `_` in the name of an input is as good as `-`.
+    let typed = name.replace('_', "-");
+    if options::taken().any(|(option, _)| option == typed) {
+        let message = format!("`--{typed}` is an option of xec, so no flag can have that name");
         let help = format!("choose another one, such as `with-{name}`");
         reader.report(Problem::error(Code::BadName, message).at(param.name.span, "").help(help));
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::is_task_name;
+use crate::base::diagnostic::{Code, Problem, clipped};
+use crate::base::name::{is_task_name, task_name_rule};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
@@ -112,9 +112,8 @@ impl Own {
 fn name(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
     let text = values::text(reader, value)?;
     if !is_task_name(text) {
-        let problem = Problem::error(Code::BadName, format!("`{text}` cannot be the name of a task"));
-        let help = "a name begins with a letter; letters, digits, `_`, `.` and `-` may follow";
-        reader.report(problem.at(value.span, "").help(help));
+        let problem = Problem::error(Code::BadName, format!("`{}` cannot be the name of a task", clipped(text)));
+        reader.report(problem.at(value.span, "").help(task_name_rule(text)));
         return None;
     }
     Some(Spanned::new(text.into(), value.span))

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::base::diagnostic::{Code, Problem};
+use crate::base::diagnostic::{Code, Problem, clipped};
 use crate::xecfile::guard::chars::{is_space, newline_len, quote};
 use crate::xecfile::guard::scan::{Scan, Stop};
 
@@ -141,7 +141,7 @@ impl Scan<'_> {
         }
         let inner = &self.text[open..self.at - end.len()];
         let help = match inner.contains(['\n', '\r']) {
-            true => format!("begin the text on the next line, and put `{end}` on a line of its own"),
+            true => format!("begin the text on the next line, and put `{}` on a line of its own", clipped(&end)),
             false => format!("for text in one line: {}", quote(inner)),
         };
         let problem = Problem::error(Code::Syntax, "a text of many lines begins on the line after `\"\"\"`");
@@ -180,13 +180,15 @@ impl Scan<'_> {
     fn unclosed_line(&mut self, start: usize, end: &str) -> Stop {
         let help = "close it; a text of many lines is written #\"\"\" … \"\"\"#, each on a line of its own";
         let range = start..self.at;
-        self.stop(range, "the string does not end in its line", &format!("no `{end}` up to the end of the line"), help)
+        let label = format!("no `{}` up to the end of the line", clipped(end));
+        self.stop(range, "the string does not end in its line", &label, help)
     }
 
     fn unclosed_lines(&mut self, start: usize, end: &str) -> Stop {
-        let help = format!("end the text with `{end}` on a line of its own");
+        let shown = clipped(end);
+        let help = format!("end the text with `{shown}` on a line of its own");
         let opening = start..start + end.len();
-        self.stop(opening, "the text is not closed", &format!("no `{end}` follows"), &help)
+        self.stop(opening, "the text is not closed", &format!("no `{shown}` follows"), &help)
     }
 }
 
