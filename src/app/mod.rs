@@ -13,8 +13,9 @@ mod list;
 mod open;
 pub mod options;
 mod run;
-mod world;
 mod show;
+mod signals;
+mod world;
 
 /// What a verb says, and how xec ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
