@@ -14,6 +14,7 @@ mod open;
 pub mod options;
 mod run;
 mod show;
+mod signals;
 mod world;
 
 /// What a verb says, and how xec ends.

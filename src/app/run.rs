@@ -1,11 +1,11 @@
 //! Runs tasks: wires the plan, the broker, the report and the signals, and waits for the end.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,13 +15,14 @@ use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
+use crate::app::signals::Escalation;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
 use crate::exec::output::OutputTx;
-use crate::exec::signals;
+use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
 use crate::plan::{LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
@@ -170,8 +171,12 @@ async fn drive(
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {
+                // Also what has been started and was not heard of yet.
+                link.signal_all(Signal::Stop);
                 link.flush().await;
                 signals::stop();
+                // On its way once the dispatcher has let go on what it knows, and given the terminal back.
+                link.signal_all(Signal::Continue);
             })
         }),
     };
@@ -192,19 +197,20 @@ async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut Unboun
     }
 }
 
-/// The first signal ends the run softly, any further one hard.
+/// Signals end the run, softly or hard; Ctrl-Z stops it.
 fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
-    let told = Rc::new(Cell::new(false));
+    let escalation = Rc::new(RefCell::new(Escalation::default()));
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
         let number = kind.as_raw_value();
         if signals::is_ignored(number) {
             continue;
         }
-        let (mut stream, orders, told) = (signal(kind)?, orders.clone(), told.clone());
+        let (mut stream, orders, escalation) = (signal(kind)?, orders.clone(), escalation.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
-                let level = if told.replace(true) { Level::Kill } else { Level::Soft };
-                let _ = orders.send(Order::Cancel(Reason::Signal(number), level));
+                if let Some(level) = escalation.borrow_mut().on(number, Instant::now()) {
+                    let _ = orders.send(Order::Cancel(Reason::Signal(number), level));
+                }
             }
         });
     }

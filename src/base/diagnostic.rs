@@ -5,6 +5,8 @@ mod codes;
 
 pub use codes::{Code, errors_page};
 
+use std::borrow::Cow;
+
 use crate::base::source::Span;
 
 /// Whether a problem stops the run.
@@ -63,6 +65,17 @@ impl Problem {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
+    }
+}
+
+/// Characters of what a user wrote that a problem quotes.
+const LONGEST_QUOTE: usize = 80;
+
+/// A text of the user as a problem quotes it: the beginning of one that is endless says enough.
+pub fn clipped(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 

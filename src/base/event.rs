@@ -61,7 +61,7 @@ pub struct StepLabel {
     pub text: Arc<str>,
     /// Where it stands.
     pub site: Site,
-    /// Whether a failure of it counts.
+    /// Whether a failure of it does not count, since it or something around it is optional.
     pub optional: bool,
 }
 
@@ -175,12 +175,13 @@ pub struct Culprit {
     pub code: i32,
 }
 
-/// How many tasks ended how.
+/// How many tasks ended how, and how many failures there were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Did what they should.
     pub ok: u32,
-    /// Failed or timed out.
+    /// Failures: steps that failed, and tasks and groups whose time was up; also those that do not count. A task in
+    /// which only something else failed is none.
     pub failed: u32,
     /// Were ended from outside after they had begun.
     pub cancelled: u32,
@@ -303,7 +304,7 @@ pub enum Event {
     RunFinished {
         /// What failed and counts, in the order it failed.
         culprits: Vec<Culprit>,
-        /// Tasks by how they ended.
+        /// What it came to.
         counts: Counts,
         /// The signal that ended the run.
         signal: Option<i32>,

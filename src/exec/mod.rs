@@ -19,6 +19,7 @@ pub mod broker;
 pub mod fake;
 mod fd;
 mod find;
+pub mod inherited;
 pub mod local;
 mod markers;
 pub mod output;

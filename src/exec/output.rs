@@ -15,6 +15,9 @@ pub(crate) const OVERHEAD: usize = 128;
 /// What is waited for where there is not enough of the budget for more.
 const LEAST: usize = 4096;
 
+/// The end of what each job wrote to stderr.
+type LastErrors = Arc<Mutex<HashMap<JobId, Vec<u8>>>>;
+
 /// The way of output to the report, shared by all jobs of a run.
 #[derive(Clone, Debug)]
 pub struct OutputTx {
@@ -23,7 +26,7 @@ pub struct OutputTx {
     /// The bytes that may be on their way at once; at least 8 KiB in all.
     pub budget: Arc<Semaphore>,
     /// The last that each job wrote to stderr, kept where hooks may want to know.
-    pub errors: Option<Arc<Mutex<HashMap<JobId, Vec<u8>>>>>,
+    pub errors: Option<LastErrors>,
 }
 
 /// So much is kept of what a job wrote to stderr.

@@ -16,6 +16,14 @@ pub fn is_ignored(signal: i32) -> bool {
     handler == libc::SIG_IGN
 }
 
+/// Lets a write beyond the limit of file sizes (`ulimit -f`) fail as any other does, instead of ending xec. What xec
+/// starts is not concerned: it begins with no signal ignored.
+pub fn ignore_file_size_limit() {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: an ignored signal runs no code of ours.
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) }; // Cannot fail: the signal exists, and may be ignored.
+}
+
 /// Ends xec of a signal, as if it had never caught it. Returns only where the system will not have it.
 pub fn die_of(signal: i32) {
     let Ok(signal) = Signal::try_from(signal) else { return };

@@ -70,7 +70,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     let cx = Context { file, defs, world, values };
     let places: HashMap<TaskIndex, TaskDefId> =
         reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
-    let mut units = Units::new();
+    let mut units = Units::default();
     let mut wanted: Vec<(&Asked, Vec<Meant>)> = Vec::new();
     for (one, tasks, filter) in asked {
         let mut meant = Vec::new();

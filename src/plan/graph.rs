@@ -397,10 +397,10 @@ impl Plan {
             (0..self.vertices.len() as u32).filter(free).map(std::cmp::Reverse).collect();
         let mut order = Vec::with_capacity(self.instances.len());
         while let Some(std::cmp::Reverse(at)) = open.pop() {
-            if let Vertex::Enter(scope) = self.vertices[at as usize] {
-                if let ScopeKind::Instance(instance) = self.scope(scope).kind {
-                    order.push(instance);
-                }
+            if let Vertex::Enter(scope) = self.vertices[at as usize]
+                && let ScopeKind::Instance(instance) = self.scope(scope).kind
+            {
+                order.push(instance);
             }
             for edge in self.successors.of(VertexId(at)).iter().filter(waits) {
                 pending[edge.other.index()] -= 1;
@@ -412,6 +412,12 @@ impl Plan {
         order
     }
 
+    /// A scope and all around it, from the inside out.
+    pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
+        let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));
+        std::iter::successors(Some(self.scope(scope)), parent)
+    }
+
     /// How a leaf is shown.
     pub fn step_label(&self, id: LeafId) -> StepLabel {
         let leaf = self.leaf(id);
@@ -420,7 +426,7 @@ impl Plan {
             owner: self.instance(leaf.instance).label.clone(),
             text: command.text.clone(),
             site: command.site.clone(),
-            optional: self.scope(leaf.scope).optional && self.scope(leaf.scope).kind == ScopeKind::Group,
+            optional: self.around(leaf.scope).any(|scope| scope.optional),
         }
     }
 

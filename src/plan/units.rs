@@ -78,7 +78,7 @@ impl<'c> Context<'c> {
         reference: &Reference,
         callee: TaskDefId,
         caller: (TaskDefId, &[(Arc<str>, Bound)]),
-    ) -> Result<(Inputs, Option<Vec<Row>>, Filter), Box<Problem>> {
+    ) -> Result<Asked, Box<Problem>> {
         let task = self.task(callee);
         let outer = self.scope(caller.0, caller.1);
         let (inputs, axes) =
@@ -114,7 +114,11 @@ impl<'c> Context<'c> {
     }
 }
 
+/// What a task is given, all its combinations, and which of them are meant.
+type Asked = (Inputs, Option<Vec<Row>>, Filter);
+
 /// All units of a run.
+#[derive(Default)]
 pub struct Units {
     /// In the order they were found.
     pub units: Vec<Unit>,
@@ -124,11 +128,6 @@ pub struct Units {
 }
 
 impl Units {
-    /// None yet.
-    pub fn new() -> Self {
-        Self { units: Vec::new(), places: HashMap::new(), open: VecDeque::new(), seen: 0 }
-    }
-
     /// Someone asks for a task with these inputs, and for the combinations that fit.
     pub fn want(&mut self, task: TaskDefId, inputs: Inputs, rows: Option<Vec<Row>>, filter: &Filter) -> Meant {
         let next = UnitId(self.units.len() as u32);

@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
+use crate::exec::inherited;
 use crate::report::console::{Descriptor, Sink};
+use crate::report::sanitize::visible;
 use crate::report::{Mode, Setup, style};
 
 /// Where `--events` goes.
@@ -24,18 +26,68 @@ impl Events {
     /// # Errors
     /// It cannot be written.
     pub fn file(path: &Path) -> io::Result<Self> {
-        Ok(Self::To(Box::new(Descriptor::from(OwnedFd::from(File::create(path)?)))))
+        let name = format!("`{}`", visible(&path.to_string_lossy()));
+        let file = File::create(path).map_err(|why| named(&name, &why))?;
+        Ok(Self::named(name, OwnedFd::from(file)))
     }
 
-    /// To a descriptor that xec was started with. It is opened once more and stays open, whoever else uses it; a
-    /// file is appended to, since the new descriptor knows nothing of the place of the old one.
+    /// To a descriptor that xec was started with, which goes on where that stands, whoever else uses it.
     ///
     /// # Errors
     /// There is no such descriptor, or it cannot be written.
     pub fn descriptor(number: i32) -> io::Result<Self> {
-        let file = File::options().append(true).open(format!("/dev/fd/{number}"))?;
-        Ok(Self::To(Box::new(Descriptor::from(OwnedFd::from(file)))))
+        let name = format!("descriptor {number}");
+        let copy = inherited::writable_copy(number).map_err(|why| named(&name, &why))?;
+        Ok(Self::named(name, copy))
     }
+
+    fn named(name: String, to: OwnedFd) -> Self {
+        Self::To(Box::new(Named { name, to: Descriptor::from(to) }))
+    }
+}
+
+/// An error that says where it came to be.
+fn named(name: &str, why: &io::Error) -> io::Error {
+    io::Error::new(why.kind(), format!("{name}: {why}"))
+}
+
+/// A place whose errors say which one it is.
+struct Named {
+    name: String,
+    to: Descriptor,
+}
+
+impl Write for Named {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write(bytes).map_err(|why| named(&self.name, &why))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush().map_err(|why| named(&self.name, &why))
+    }
+}
+
+/// What stands for a standard output that xec was started without: std opens `/dev/null` in its place, where what is
+/// written would be lost in silence.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::other("it is closed"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The standard output, unbuffered.
+///
+/// # Errors
+/// There is no room for one more descriptor.
+pub fn stdout() -> io::Result<Box<dyn Write + Send>> {
+    let stdout = io::stdout();
+    Ok(if inherited::is_closed(stdout.as_raw_fd()) { Box::new(Closed) } else { Box::new(Descriptor::of(&stdout)?) })
 }
 
 /// What was asked for.
@@ -60,15 +112,14 @@ impl Setup {
     /// # Errors
     /// One of them is not there.
     pub fn standard(wishes: Wishes, env: &dyn Fn(&str) -> Option<OsString>) -> io::Result<Self> {
-        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let stderr = io::stderr();
         let sink = |to: Box<dyn Write + Send>, terminal| Sink {
             to,
             terminal,
             color: style::wanted(wishes.color, terminal, env),
         };
         let err = sink(Box::new(Descriptor::of(&stderr)?), stderr.is_terminal());
-        let terminal = stdout.is_terminal();
-        let out: Box<dyn Write + Send> = Box::new(Descriptor::of(&stdout)?);
+        let (out, terminal) = (stdout()?, io::stdout().is_terminal());
         let mode = Mode::resolve(wishes.mode, terminal, wishes.several);
         let (out, mode, events) = match wishes.events {
             Some(Events::Stdout) => (sink(Box::new(io::sink()), false), Mode::Quiet, Some(out)),
@@ -81,7 +132,7 @@ impl Setup {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     use super::*;
 
@@ -105,14 +156,45 @@ mod tests {
     #[test]
     fn a_descriptor_stays_open_and_keeps_what_it_has() {
         let mut file = tempfile::tempfile().unwrap();
+        inherit(&file);
         file.write_all(b"before ").unwrap();
         write(Events::descriptor(file.as_raw_fd()).unwrap(), "after");
-        file.write_all(b"").unwrap();
         let mut text = String::new();
         io::Seek::rewind(&mut file).unwrap();
         io::Read::read_to_string(&mut file, &mut text).unwrap();
         assert_eq!(text, "before after");
-        assert!(Events::descriptor(1_000_000).is_err());
+    }
+
+    /// As what xec was started with.
+    fn inherit(fd: &impl std::os::fd::AsFd) {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    }
+
+    #[test]
+    fn a_socket_is_a_place_too() {
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        inherit(&ours);
+        write(Events::descriptor(ours.as_raw_fd()).unwrap(), "event");
+        drop(ours);
+        let mut text = String::new();
+        io::Read::read_to_string(&mut theirs, &mut text).unwrap();
+        assert_eq!(text, "event");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_by_name() {
+        let refused = |number| Events::descriptor(number).err().unwrap().to_string();
+        let null = File::open("/dev/null").unwrap();
+        let number = null.as_raw_fd();
+        assert!(refused(number).starts_with(&format!("descriptor {number}: ")), "our own are nobody's");
+        inherit(&null);
+        assert_eq!(refused(number), format!("descriptor {number}: it is open for reading only"));
+        assert!(refused(1_000_000).contains("os error 9"));
+        assert!(refused(-1).contains("os error 9"));
+        let nowhere = Events::file(Path::new("/nowhere/x")).err().unwrap();
+        assert!(nowhere.to_string().starts_with("`/nowhere/x`: "), "{nowhere}");
+        let Events::To(mut full) = Events::file(Path::new("/dev/full")).unwrap() else { panic!("a place was named") };
+        assert!(full.write_all(b"x").unwrap_err().to_string().starts_with("`/dev/full`: "));
     }
 }
 

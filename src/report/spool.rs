@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use tempfile::{SpooledTempFile, spooled_tempfile};
 
 use crate::base::event::Stream;
+use crate::report::sanitize::visible;
 
 /// What one job may hold in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -36,6 +37,10 @@ impl Default for Spool {
 impl Spool {
     /// Adds a piece.
     pub(crate) fn push(&mut self, budget: &mut Budget, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        self.keep(budget, stream, bytes).map_err(|why| in_file("keep output", &why))
+    }
+
+    fn keep(&mut self, budget: &mut Budget, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         for part in bytes.chunks(PIECE) {
             let length = u32::try_from(part.len()).expect("a part is at most 64 KiB");
             let mut head = [0; 5];
@@ -64,7 +69,8 @@ impl Spool {
         mut each: impl FnMut(Stream, &[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         budget.used -= self.in_memory;
-        self.file.rewind()?;
+        let lost = |why: io::Error| in_file("read back output that was kept", &why);
+        self.file.rewind().map_err(lost)?;
         let mut file = io::BufReader::with_capacity(PIECE, self.file);
         let mut part = Vec::new();
         let mut head = [0; 5];
@@ -72,11 +78,11 @@ impl Spool {
             match file.read_exact(&mut head) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-                Err(error) => return Err(error),
+                Err(error) => return Err(lost(error)),
             }
             let [kind, length @ ..] = head;
             part.resize(u32::from_le_bytes(length) as usize, 0);
-            file.read_exact(&mut part)?;
+            file.read_exact(&mut part).map_err(lost)?;
             each(if kind == 0 { Stream::Stdout } else { Stream::Stderr }, &part)?;
         }
     }
@@ -85,6 +91,12 @@ impl Spool {
     pub(crate) fn discard(self, budget: &mut Budget) {
         budget.used -= self.in_memory;
     }
+}
+
+/// An error that says where the file is; it has no name of its own.
+fn in_file(what: &str, why: &io::Error) -> io::Error {
+    let dir = tempfile::env::temp_dir();
+    io::Error::new(why.kind(), format!("cannot {what} in {}: {why}", visible(&dir.to_string_lossy())))
 }
 
 #[cfg(test)]

@@ -207,24 +207,30 @@ fn last_lines(tail: &Tail, look: Look, lines: &mut Vec<u8>) {
     }
 }
 
-/// `1 failed, 2 ok`, without what there was none of.
-fn counts(counts: Counts, failed: &str) -> String {
-    let parts =
-        [(counts.failed, failed), (counts.ok, "ok"), (counts.skipped, "skipped"), (counts.cancelled, "cancelled")];
+/// `1 failed, 2 ok`, without what there was none of. `culprits`: so many of the failures count.
+fn counts(counts: Counts, culprits: usize) -> String {
+    let culprits = u32::try_from(culprits).unwrap_or(u32::MAX);
+    let parts = [
+        (culprits, "failed"),
+        (counts.failed.saturating_sub(culprits), "failed and optional"),
+        (counts.ok, "ok"),
+        (counts.skipped, "skipped"),
+        (counts.cancelled, "cancelled"),
+    ];
     let said = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     said.collect::<Vec<_>>().join(", ")
 }
 
 fn well(end: &End, style: Style) -> String {
     let ok = words::counted(u64::from(end.counts.ok), "task");
-    let rest = counts(Counts { ok: 0, ..end.counts }, "failed and optional");
+    let rest = counts(Counts { ok: 0, ..end.counts }, 0);
     let comma = if rest.is_empty() { "" } else { ", " };
     style.paint(Ink::Good, &format!("✓ {ok} in {}{comma}{rest}", show(end.duration)))
 }
 
 fn badly(end: &End, style: Style) -> String {
     let signal = end.signal.map(|number| format!("ended by {}", words::signal(number)));
-    let counts = Some(counts(end.counts, "failed")).filter(|counts| !counts.is_empty());
+    let counts = Some(counts(end.counts, end.culprits.len())).filter(|counts| !counts.is_empty());
     let what: Vec<String> = signal.into_iter().chain(counts).collect();
     let what = if what.is_empty() { "nothing done".to_owned() } else { what.join(": ") };
     style.paint(Ink::Bad, &format!("✗ {what} in {}; exit code {}", show(end.duration), end.code))

@@ -69,6 +69,13 @@ fn what_failed_and_what_was_not_run_for_it() {
 }
 
 #[test]
+fn what_is_optional_is_told_apart() {
+    let one = end(vec![culprit(1, "build", 2)], counts(1, 3, 0, 0), 2);
+    let said = text(&after_steps(4), &one, LOOK);
+    assert!(said.ends_with("✗ 1 failed, 2 failed and optional, 1 ok in 250ms; exit code 2"), "{said}");
+}
+
+#[test]
 fn a_task_whose_time_was_up_and_a_signal() {
     let late =
         Culprit { step: None, job: None, verdict: Verdict::TimedOut(Duration::from_secs(5)), ..culprit(1, "a", 124) };

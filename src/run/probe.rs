@@ -94,10 +94,14 @@ pub enum Waiting {
     },
 }
 
+/// One question: what for, the jobs that wait for its answer, the way to its process, and what was to be sent to it before
+/// there was one.
+type Asking = (Waiting, Vec<Start>, Option<Control>, Vec<Signal>);
+
 /// The questions that are being asked. Their names are those of jobs, counted from the other end.
 #[derive(Default)]
 pub struct Questions {
-    open: HashMap<JobId, (Waiting, Vec<Start>, Option<Control>, Vec<Signal>)>,
+    open: HashMap<JobId, Asking>,
     asked: u64,
 }
 

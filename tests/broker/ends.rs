@@ -12,13 +12,16 @@ use xec::base::command::{CommandSpec, Outcome};
 use xec::exec::Signal;
 
 use crate::Case;
-use crate::support::{World, mark, run, script, sleepers, stands_still, start, state, until, words, world};
+use crate::support::{
+    World, mark, run, script, script_with, sleepers, stands_still, start, state, until, words, world,
+};
 
 pub(crate) const CASES: &[Case] = &[
     ("a_signal_reaches_all_of_a_job", a_signal_reaches_all_of_a_job),
     ("an_ended_job_has_ended_whole", an_ended_job_has_ended_whole),
     ("the_signal_is_the_one_that_was_sent", the_signal_is_the_one_that_was_sent),
     ("stopped_and_continued", stopped_and_continued),
+    ("all_stopped_and_continued", all_stopped_and_continued),
     ("a_job_that_stops_itself_says_so", a_job_that_stops_itself_says_so),
     ("what_finished_jobs_leave_is_swept", what_finished_jobs_leave_is_swept),
     ("a_sweep_can_be_hastened", a_sweep_can_be_hastened),
@@ -123,6 +126,40 @@ fn stopped_and_continued() {
         (job.running.control)(Signal::End(15));
         assert_eq!(job.end().await.code(), 5);
     });
+}
+
+fn all_stopped_and_continued() {
+    world(|world| async move {
+        let text = "while ! [ -e \"$1\" ]; do sleep 0.01; done; exit 6";
+        let dir = tempfile::tempdir().unwrap();
+        let go = dir.path().join("go");
+        let spec = || script_with(text, &[go.to_str().unwrap()]);
+        let early = start(&world.here, spec()).await.unwrap();
+        // Asked for before the stop, and not heard of when that is sent.
+        let mut unheard = std::pin::pin!(start(&world.here, spec()));
+        assert!(waits(unheard.as_mut()).await);
+        world.link.signal_all(Signal::Stop);
+        // Asked for after it.
+        let late = start(&world.here, spec()).await.unwrap();
+        let mut jobs = vec![early, unheard.await.unwrap(), late];
+        for job in &jobs {
+            until(|| state(job.running.pid.unwrap()) == 'T').await;
+        }
+        std::fs::write(&go, "").unwrap();
+        for job in &mut jobs {
+            assert!(job.running.stops.try_recv().is_err(), "our own stop is no news");
+        }
+        world.link.signal_all(Signal::Continue);
+        for job in jobs {
+            assert_eq!(job.end().await.code(), 6);
+        }
+        assert_eq!(run(&world.here, words(["true"])).await.unwrap().code(), 0);
+    });
+}
+
+/// Looks at a future once, and whether it has to wait.
+async fn waits<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
 
 fn a_job_that_stops_itself_says_so() {

@@ -269,3 +269,9 @@ fn events_are_lines_of_json_from_the_first_to_the_last() {
         assert!(text.contains("gen") && text.contains("build"), "{text}");
     }
 }
+
+#[test]
+fn a_run_is_no_look() {
+    let ran = Case::new().xecfile(FILE).args(["--json", "test"]).run().code(2).stdout("");
+    ran.says("`--json`").says("`--events=json`");
+}

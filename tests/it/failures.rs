@@ -157,6 +157,29 @@ fn an_optional_failure_does_not_count() {
     case(file).args(["t"]).run().ok().stdout("went on\n");
     case(file).args(["group"]).run().ok().stdout("went on\n");
     case(file).args(["dependant"]).run().ok().stdout("went on\n");
+    // And it is told so, wherever the word stands.
+    for task in ["t", "group", "lenient", "dependant"] {
+        case(file).args([task]).run().says("exit 3").says(", optional\n");
+    }
+}
+
+#[test]
+fn one_failure_is_counted_once() {
+    let calls: String = (1..13).map(|n| format!("task t{n} {{ call t{} }}\n", n + 1)).collect();
+    let ran = case(&format!("{calls}task t13 {{ run \"false\" }}\ntask ok {{ run \"true\" }}")).args(["-k", "t1", "ok"]);
+    ran.run().code(1).says("✗ 1 failed, 1 ok in ");
+    let file = r#"
+        task both { run "exit 3" optional=#true; run "exit 4" }
+        task wide on-error=continue { parallel { run "exit 5"; run "exit 6" } }
+        task late { sequence timeout="100ms" grace="100ms" { run "sleep 1000" } }
+        task maybe { call late { optional #true }; run "true" }
+        task hooked { run "exit 7"; on-failure { run "exit 8" } }
+    "#;
+    case(file).args(["both"]).run().code(4).says("✗ 1 failed, 1 failed and optional in ");
+    case(file).args(["wide"]).run().code(1).says("✗ 2 failed in ");
+    case(file).args(["late"]).run().code(124);
+    case(file).args(["maybe"]).run().ok().says("✓ 1 task in ").says(", 1 failed and optional");
+    case(file).args(["hooked"]).run().code(7).says("✗ 1 failed in ");
 }
 
 #[test]

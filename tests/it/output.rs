@@ -5,7 +5,10 @@ use std::fs::OpenOptions;
 use std::io::Read;
 use std::time::Duration;
 
-use crate::harness::{Case, proc};
+use nix::sys::resource::Resource;
+use nix::sys::signal::Signal;
+
+use crate::harness::{Case, Ran, XEC, proc};
 
 /// What xec may hold at most, whatever flows through it.
 const PEAK_KIB: u64 = 64 * 1024;
@@ -169,6 +172,45 @@ fn a_full_disk_is_an_error() {
     let ran = Case::new().xecfile(r#"task t { run "echo lost" }"#).args(["t"]).stdout_to(full).run();
     assert!(!ran.err().contains("panicked"), "{}", ran.story());
     ran.failed().nothing_left();
+}
+
+/// xec, started by a shell with these redirections.
+fn redirected(xecfile: &str, words: &str) -> Ran {
+    Case::new().xecfile(xecfile).program("bash").args(["-c", &format!("\"$0\" {words}"), XEC]).run()
+}
+
+#[test]
+fn a_stdout_that_is_not_there_is_an_error() {
+    let file = r#"task t { run "echo lost" }
+        task silent { run "true" }"#;
+    for words in ["t >&-", "-l >&-", "--help >&-", "--events=json silent >&-", "t <&- >&-", "-o grouped t >&-"] {
+        redirected(file, words).code(1).says("xec: cannot write output: it is closed\n").nothing_left();
+    }
+    redirected(file, "--events=json:fd:1 silent >&-").code(2).says("descriptor 1: ");
+    redirected(file, "silent >&-").ok();
+    redirected(file, "t 2>&- <&-").ok().stdout("lost\n");
+}
+
+#[test]
+fn too_large_a_file_is_an_error_like_others() {
+    let case = |file: &str| Case::new().xecfile(file).limit(Resource::RLIMIT_FSIZE, 4096).args(["t"]);
+    let out = tempfile::tempfile().expect("a file");
+    let ran = case(r#"task t { run "head -c 100000 /dev/zero" }"#).stdout_to(out).run();
+    ran.code(1).says("xec: cannot write output: File too large").nothing_left();
+    // Tasks are told as ever.
+    let ran = case(r#"task t { run "exec head -c 100000 /dev/zero > big" }"#).run();
+    ran.code(128 + Signal::SIGXFSZ as i32).says("SIGXFSZ");
+}
+
+#[test]
+fn where_output_cannot_be_kept_is_said() {
+    let file = r#"task t { run "head -c 3000000 /dev/zero" }"#;
+    let ran = Case::new().xecfile(file).env("TMPDIR", "/nonexistent/dir").args(["-o", "grouped", "t"]).run().code(1);
+    ran.says("xec: cannot write output: cannot keep output in /nonexistent/dir: ").nothing_left();
+    let ran = Case::new().xecfile(file).args(["--events=json:/nonexistent/x", "t"]).run().code(2);
+    ran.says("`/nonexistent/x`: No such file");
+    redirected(file, "--events=json:fd:0 t").code(2).says("descriptor 0: it is open for reading only");
+    redirected(file, "--events=json:fd:3 t").code(2).says("descriptor 3: ");
 }
 
 #[test]

@@ -40,6 +40,17 @@ fn a_second_ctrl_c_kills() {
 }
 
 #[test]
+fn the_same_wish_told_twice_does_not_skip_the_grace() {
+    let mut live = listener("kill -KILL $!; echo cleaned > log; exit 0", "1h").spawn();
+    assert_eq!(live.tell.line(), "up");
+    // As `timeout` does.
+    live.signal(Signal::SIGTERM);
+    live.signal_group(Signal::SIGTERM);
+    let ran = live.end().signal(Signal::SIGTERM).nothing_left();
+    assert_eq!(ran.read("log"), "cleaned\n", "{}", ran.story());
+}
+
+#[test]
 fn after_the_grace_comes_the_kill() {
     let mut live = listener(":", "100ms").spawn();
     assert_eq!(live.tell.line(), "up");

@@ -10,6 +10,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use crate::base::command::Usage;
 use crate::exec::Signal;
 use crate::exec::broker::sweep::ORPHAN_GRACE;
+use crate::exec::broker::proto::ALL;
 use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
 
@@ -49,6 +50,32 @@ impl Job {
         }
     }
 
+    fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::End(number) => {
+                self.ending = true;
+                self.send(number);
+                if self.stopped {
+                    self.send(SIGCONT);
+                }
+            }
+            Signal::Kill => {
+                self.ending = true;
+                self.killed.get_or_insert_with(Instant::now);
+                self.send(SIGKILL);
+            }
+            // Not SIGTSTP: it could be caught, and it does nothing to a stray whose group is an orphan.
+            Signal::Stop => {
+                self.stopped = true;
+                self.send(SIGSTOP);
+            }
+            Signal::Continue => {
+                self.stopped = false;
+                self.send(SIGCONT);
+            }
+        }
+    }
+
     fn send(&self, signal: i32) {
         // While the leader is not reaped its number is taken; after that, only the group keeps it so.
         kill(-self.pid, signal);
@@ -79,6 +106,8 @@ pub(super) struct Jobs {
     held: usize,
     /// Groups that outlived their leader, where nothing else tells of them.
     left: HashSet<i32>,
+    /// Everything stands still: what starts now, too.
+    stopped: bool,
     /// Streams of leaders that have ended, to be closed once that was told.
     pub(super) streams: Vec<OwnedFd>,
 }
@@ -86,37 +115,29 @@ pub(super) struct Jobs {
 impl Jobs {
     pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, streams: Vec<OwnedFd>) {
         let (strays, exit) = (Vec::new(), None);
-        let entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays, exit, streams };
+        let mut entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays, exit, streams };
+        if self.stopped {
+            entry.signal(Signal::Stop);
+        }
         self.jobs.insert(job, entry);
         self.leaders.insert(pid, job);
     }
 
-    /// Sends a signal to all of a job; `table` is read once for as many as come together.
+    /// Sends a signal to all of a job, or of every one; `table` is read once for as many as come together.
     pub(super) fn signal(&mut self, job: u64, signal: Signal, table: &mut Option<Table>) {
-        let Some(job) = self.jobs.get_mut(&job) else { return };
-        job.gather(table.get_or_insert_with(Table::read));
-        match signal {
-            Signal::End(number) => {
-                job.ending = true;
-                job.send(number);
-                if job.stopped {
-                    job.send(SIGCONT);
-                }
+        if job == ALL {
+            self.stopped = match signal {
+                Signal::Stop => true,
+                Signal::Continue => false,
+                Signal::End(_) | Signal::Kill => self.stopped,
+            };
+            for job in self.jobs.values_mut() {
+                job.gather(table.get_or_insert_with(Table::read));
+                job.signal(signal);
             }
-            Signal::Kill => {
-                job.ending = true;
-                job.killed.get_or_insert_with(Instant::now);
-                job.send(SIGKILL);
-            }
-            // Not SIGTSTP: it could be caught, and it does nothing to a stray whose group is an orphan.
-            Signal::Stop => {
-                job.stopped = true;
-                job.send(SIGSTOP);
-            }
-            Signal::Continue => {
-                job.stopped = false;
-                job.send(SIGCONT);
-            }
+        } else if let Some(job) = self.jobs.get_mut(&job) {
+            job.gather(table.get_or_insert_with(Table::read));
+            job.signal(signal);
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use crate::base::command::Usage;
 use crate::exec::Signal;
 use crate::exec::broker::inbox::Inbox;
-use crate::exec::broker::proto::{Report, Request, SpawnParts, set_job};
+use crate::exec::broker::proto::{ALL, Report, Request, SpawnParts, set_job};
 use crate::exec::broker::sweep::Sweeper;
 use crate::exec::broker::sys;
 use crate::exec::fd;
@@ -50,6 +50,12 @@ impl Link {
     /// As [`Link::sweep`] without any grace; hastens one that is under way.
     pub fn sweep_now(&self) -> impl Future<Output = Vec<String>> + 'static {
         self.ask_sweep(true)
+    }
+
+    /// Sends a signal to every job there is, heard of or not. Between a stop and the next continue, what starts is
+    /// stopped at once.
+    pub fn signal_all(&self, signal: Signal) {
+        let _ = self.commands.send(Command::Signal(ALL, signal)); // Without a broker there is no job either.
     }
 
     /// Ends when all that was asked for so far is on its way to the broker, which acts even while xec is stopped.
@@ -165,7 +171,7 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
         running: HashMap::new(),
         sweeps: Vec::new(),
         flushes: Vec::new(),
-        next_job: 1,
+        next_job: ALL + 1,
     };
     tokio::spawn(wire.run(socket, orders, lose));
     Ok(Link { commands, lost })
@@ -258,7 +264,7 @@ impl Wire {
     }
 
     fn signal(&mut self, job: u64, signal: Signal) {
-        if self.running.contains_key(&job) {
+        if job == ALL || self.running.contains_key(&job) {
             self.outbox.push_back((Request::signal(job, signal), Vec::new()));
         }
     }
@@ -363,8 +369,12 @@ impl Wire {
             self.note(Report::Swept { names: names.clone() });
             while let Ok(order) = orders.try_recv() {
                 match order {
-                    Command::Sweep { reply, .. } => drop(reply.send(names.clone())),
-                    Command::Spawn(spawn) => drop(spawn.started.send(Err(SpawnError::Lost))),
+                    Command::Sweep { reply, .. } => {
+                        let _ = reply.send(names.clone()); // Nobody needs to wait for it.
+                    }
+                    Command::Spawn(spawn) => {
+                        let _ = spawn.started.send(Err(SpawnError::Lost)); // Nor for this.
+                    }
                     Command::Signal(..) | Command::Flush(_) => {}
                 }
             }

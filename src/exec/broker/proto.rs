@@ -42,10 +42,14 @@ pub(super) struct Spawn<'a> {
     pub env: Vec<&'a CStr>,
 }
 
+/// In the place of a job: every job there is. No job has this number.
+pub(super) const ALL: u64 = 0;
+
 /// What xec asks for.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Request<'a> {
     Spawn(Spawn<'a>),
+    /// To one job, or to [`ALL`] of them.
     Signal {
         job: u64,
         signal: Signal,

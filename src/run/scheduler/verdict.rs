@@ -148,10 +148,10 @@ impl Scheduler {
 
     /// What lived as long as an attempt of an instance goes with it.
     pub(super) fn close_values(&mut self, scope: ScopeId, succeeded: bool, out: &mut Vec<Action>) {
-        if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind {
-            if std::mem::replace(&mut self.scopes[scope.index()].opened, false) {
-                out.push(Action::Close(instance, succeeded));
-            }
+        if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind
+            && std::mem::replace(&mut self.scopes[scope.index()].opened, false)
+        {
+            out.push(Action::Close(instance, succeeded));
         }
     }
 
@@ -231,7 +231,11 @@ impl Scheduler {
     /// The run is over.
     fn close(&mut self, out: &mut Vec<Action>) {
         self.done = true;
-        let culprits = self.culprits();
+        let blame = self.blame();
+        let (guilty, others): (Vec<VertexId>, _) = self.failures.iter().partition(|vertex| blame.contains(vertex));
+        let culprits: Vec<Culprit> = guilty.into_iter().filter_map(|vertex| self.culprit(vertex)).collect();
+        let forgiven = others.into_iter().filter(|vertex| self.is_forgiven(*vertex)).count();
+        self.counts.failed = (culprits.len() + forgiven) as u32;
         let code = match (self.signal, culprits.as_slice()) {
             (Some(signal), _) => 128 + signal,
             // Whatever the reason: what was asked for and did not come about is no success.
@@ -252,7 +256,7 @@ impl Scheduler {
 
     /// The failures that count: found from what was asked for, down into what failed and back along what was
     /// waited for. What is optional hides what is in it; what was cancelled is nobody's fault.
-    fn culprits(&self) -> Vec<Culprit> {
+    fn blame(&self) -> HashSet<VertexId> {
         let mut guilty: HashSet<VertexId> = HashSet::new();
         let mut in_hooks: HashSet<VertexId> = HashSet::new();
         let mut seen: HashSet<VertexId> = HashSet::new();
@@ -297,12 +301,27 @@ impl Scheduler {
             }
         }
         // Hooks count only if nothing else failed.
-        let blame = if guilty.is_empty() { &in_hooks } else { &guilty };
-        self.failures
-            .iter()
-            .filter(|vertex| blame.contains(vertex))
-            .filter_map(|vertex| self.culprit(*vertex))
-            .collect()
+        if guilty.is_empty() { in_hooks } else { guilty }
+    }
+
+    /// Whether a failure that does not count was one of its own, and not only of something inside, and was forgiven
+    /// where it stands: what ended for another reason, and a hook of what failed, says nothing more by its failures.
+    fn is_forgiven(&self, vertex: VertexId) -> bool {
+        let own = match self.plan.vertices[vertex.index()] {
+            Vertex::Leaf(_) => true,
+            _ => self.end[vertex.index()] == Some(End::TimedOut) || self.complaints.contains_key(&vertex),
+        };
+        let first = self.plan.scope_of(vertex).unwrap_or(self.plan.owner[vertex.index()]);
+        for scope in self.plan.around(first) {
+            let overruled = matches!(self.end[scope.exit.index()], Some(End::TimedOut | End::Cancelled(_)));
+            if self.satisfies(scope.exit) {
+                return own;
+            }
+            if scope.is_hook || (overruled && scope.exit != vertex) {
+                return false;
+            }
+        }
+        own
     }
 
     fn blamed_by(&self, vertex: VertexId) -> impl Iterator<Item = VertexId> + '_ {
@@ -374,7 +393,8 @@ impl Scheduler {
 fn count(counts: &mut Counts, verdict: &Verdict) {
     match verdict {
         Verdict::Ok => counts.ok += 1,
-        Verdict::Failed(_) | Verdict::TimedOut(_) => counts.failed += 1,
+        // What failed is counted by itself at the end: around one failure there can be many tasks.
+        Verdict::Failed(_) | Verdict::TimedOut(_) => {}
         Verdict::Cancelled(_) => counts.cancelled += 1,
         Verdict::Skipped(_) => counts.skipped += 1,
     }
