@@ -69,6 +69,14 @@ fn no_file_at_all() {
     Case::new().file("Xecfile.kdl/inside", "").args(["t"]).run().code(2).says("Xecfile.kdl");
 }
 
+#[test]
+fn the_largest_script_runs() {
+    let file =
+        |filler: usize| format!("task t {{ run \"echo ran # {}\" }}\n", "x".repeat(filler - "echo ran # ".len()));
+    Case::new().xecfile(file(120 << 10)).args(["t"]).run().ok().stdout("ran\n");
+    refused(file((120 << 10) + 1)).says("put it into a script file");
+}
+
 const ABOVE: &str = "task t { run \"touch $XEC_ROOT/ran\" }\n";
 
 /// Nothing of the file above runs, and the answer has these words.
