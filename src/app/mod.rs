@@ -13,8 +13,8 @@ mod list;
 mod open;
 pub mod options;
 mod run;
-mod world;
 mod show;
+mod world;
 
 /// What a verb says, and how xec ends.
 #[derive(Clone, PartialEq, Eq, Debug)]

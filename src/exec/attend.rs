@@ -19,6 +19,8 @@ const LEAK_BOUND: Duration = Duration::from_millis(100);
 
 /// A running command.
 pub(crate) struct Attendant {
+    /// Its first process here.
+    pub(crate) pid: i32,
     pub(crate) exit: oneshot::Receiver<Exit>,
     pub(crate) stdout: Option<Pump>,
     pub(crate) stderr: Option<Pump>,
@@ -105,7 +107,7 @@ impl Attendant {
             }
             open.extend(pump.open_inode());
         }
-        if open.is_empty() { Vec::new() } else { pipe_holders(&open) }
+        if open.is_empty() { Vec::new() } else { pipe_holders(&open, self.pid) }
     }
 }
 

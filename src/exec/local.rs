@@ -176,22 +176,30 @@ impl Streams {
         let pipe = Pipe::to_read()?;
         self.theirs.push(pipe.theirs);
         self.stdio[target] = Stdio::Passed;
-        Pump::new(pipe.ours, to)
+        Ok(Pump::new(pipe.ours, to))
     }
 
-    fn attend(self, control: &Control, exit: Receiver<Exit>) -> Attendant {
+    fn attend(self, pid: i32, control: &Control, exit: Receiver<Exit>) -> Attendant {
         let _ = self.control.set(control.clone()); // Nobody has set it before.
         let feed = |mut feeder: Feeder<Arc<[u8]>>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move { feeder.feed().await })
         };
-        Attendant { exit, stdout: self.stdout, stderr: self.stderr, side: self.stdin.map(feed), after: None, judge }
+        Attendant {
+            pid,
+            exit,
+            stdout: self.stdout,
+            stderr: self.stderr,
+            side: self.stdin.map(feed),
+            after: None,
+            judge,
+        }
     }
 }
 
 /// A command like most: away from the terminal.
 fn beside(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
-    let attendant = streams.attend(&control, exit);
+    let attendant = streams.attend(pid, &control, exit);
     Running {
         pid: Some(pid as u32),
         control: Box::new(move |signal| control.send(signal)),
@@ -206,7 +214,7 @@ fn on_terminal(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
     // It may ask for the terminal before it has it, and is stopped for that: see `watch_stops`.
     terminal.give(pid);
-    let mut attendant = streams.attend(&control, exit);
+    let mut attendant = streams.attend(pid, &control, exit);
     let (told, listener) = unbounded_channel();
     // Its stdin is the terminal, so there is nothing to feed.
     attendant.side = Some(Box::pin(watch_stops(Arc::clone(&terminal), pid, control.clone(), stops, told)));

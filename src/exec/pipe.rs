@@ -87,8 +87,8 @@ impl PipeTarget {
             }
             _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
         };
-        let stdout_pump = Pump::new(stdout.ours, to).map_err(room)?;
-        let held = Pump::new(stderr.ours, Destination::Held(Vec::new())).map_err(room)?;
+        let stdout_pump = Pump::new(stdout.ours, to);
+        let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
         let parts = SpawnParts {
             grace: spec.grace,
             stdio: [Stdio::Passed; 3],
@@ -185,7 +185,7 @@ impl Connection {
 
     fn run(mut self, cx: JobCx) -> Running {
         self.stderr.release(cx.output, cx.job, Stream::Stderr);
-        let Process { control: link, exit, stops, .. } = self.process;
+        let Process { pid, control: link, exit, stops } = self.process;
         let exit = match self.ended {
             None => exit,
             Some(ended) => {
@@ -196,6 +196,7 @@ impl Connection {
         };
         let orders = self.orders;
         let attendant = Attendant {
+            pid,
             exit,
             stdout: Some(self.stdout),
             stderr: Some(self.stderr),

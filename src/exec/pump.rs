@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -14,6 +16,11 @@ use crate::exec::output::{OutputTx, Room};
 
 /// What a pipe is made to hold, and read at once, when its writer is fast.
 const BIG_READ: usize = 256 * 1024;
+
+/// How often a pipe is tried before the runtime watches it: once for what a short command wrote, once for the end.
+const TRIES: u8 = 2;
+/// How long until a pipe is tried again that the runtime has no room to watch.
+const WATCH_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where what is read goes.
 pub(crate) enum Destination {
@@ -55,7 +62,11 @@ impl Capture {
 
 /// One pipe that is read until its end.
 pub(crate) struct Pump {
-    pipe: AsyncFd<OwnedFd>,
+    pipe: Arc<OwnedFd>,
+    /// The pipe again, once it had to be waited for: most short commands have ended before that.
+    watched: Option<AsyncFd<Arc<OwnedFd>>>,
+    /// How often the pipe may still be tried before it is watched.
+    tries: u8,
     destination: Destination,
     /// What a remote shell says in between.
     markers: Option<Markers>,
@@ -66,9 +77,17 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    pub(crate) fn new(pipe: OwnedFd, destination: Destination) -> io::Result<Self> {
-        let pipe = fd::watch(pipe, Interest::READABLE)?;
-        Ok(Self { pipe, destination, markers: None, exited: None, chunk: SMALL_READ, ended: false })
+    pub(crate) fn new(pipe: OwnedFd, destination: Destination) -> Self {
+        Self {
+            pipe: Arc::new(pipe),
+            watched: None,
+            tries: TRIES,
+            destination,
+            markers: None,
+            exited: None,
+            chunk: SMALL_READ,
+            ended: false,
+        }
     }
 
     /// Takes what is said to us out of the stream, and tells when that is the end of the command.
@@ -151,24 +170,43 @@ impl Pump {
     }
 
     async fn step(&mut self) {
-        let Ok(mut ready) = self.pipe.readable().await else {
-            self.ended = true;
-            return;
-        };
+        if self.tries == 0 && self.watched.is_none() {
+            self.watch().await;
+        }
+        let mut ready = None;
+        if let Some(watched) = &self.watched {
+            let Ok(guard) = watched.readable().await else {
+                self.ended = true;
+                return;
+            };
+            ready = Some(guard);
+        }
         // Only now: a silent command holds nothing.
         let room = self.room().await;
-        match fd::read(self.pipe.as_fd(), room.bytes) {
-            Ok(bytes) => {
-                if !bytes.is_empty() && bytes.len() < room.bytes {
-                    ready.clear_ready(); // Empty now; the end, if it was seen, stays seen.
-                }
-                drop(ready);
-                self.deliver(bytes, room);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+        let read = fd::read(self.pipe.as_fd(), room.bytes);
+        let empty = match &read {
+            // Less than was asked for: there is no more now. The end, if it was seen, stays seen.
+            Ok(bytes) => !bytes.is_empty() && bytes.len() < room.bytes,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        if let (true, Some(ready)) = (empty, &mut ready) {
+            ready.clear_ready();
+        }
+        self.tries = self.tries.saturating_sub(1);
+        match read {
+            Ok(bytes) => self.deliver(bytes, room),
+            Err(_) if empty => self.tries = 0,
+            Err(_) => self.ended = true,
+        }
+    }
+
+    /// Has the runtime watch the pipe. Where there is no room for that now, there will be.
+    async fn watch(&mut self) {
+        match fd::watch(Arc::clone(&self.pipe), Interest::READABLE) {
+            Ok(watched) => self.watched = Some(watched),
             Err(_) => {
-                drop(ready);
-                self.ended = true;
+                tokio::time::sleep(WATCH_AGAIN).await;
+                self.tries = 1;
             }
         }
     }

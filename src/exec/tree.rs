@@ -108,13 +108,18 @@ fn pids() -> impl Iterator<Item = i32> {
 const SEARCH: Duration = Duration::from_millis(50);
 const MOST_HOLDERS: usize = 8;
 
-/// Who else holds the writing end of one of these pipes (by inode): `name (pid)`, in the order of pids.
-pub(crate) fn pipe_holders(inodes: &[u64]) -> Vec<String> {
+/// Who else holds one of these pipes (by inode): `name (pid)`. Those that began after `leader` are looked at
+/// first, since the search is bounded and it was most likely one of its children.
+pub(crate) fn pipe_holders(inodes: &[u64], leader: i32) -> Vec<String> {
     let links: Vec<String> = inodes.iter().map(|inode| format!("pipe:[{inode}]")).collect();
     let begun = Instant::now();
     let own = std::process::id() as i32;
-    let holders = pids().filter(|pid| *pid != own).take_while(|_| begun.elapsed() < SEARCH);
-    let holders = holders.filter(|pid| holds(Path::new(&format!("/proc/{pid}/fd")), &links));
+    let mut order: Vec<i32> = pids().filter(|pid| *pid != own).collect();
+    order.sort_unstable();
+    let younger = order.partition_point(|pid| *pid < leader);
+    order.rotate_left(younger);
+    let looked_at = order.into_iter().take_while(|_| begun.elapsed() < SEARCH);
+    let holders = looked_at.filter(|pid| holds(Path::new(&format!("/proc/{pid}/fd")), &links));
     holders.filter_map(Process::read).take(MOST_HOLDERS).map(|process| process.label()).collect()
 }
 
@@ -148,7 +153,7 @@ mod tests {
         let table = Table::read();
         assert!(table.below(std::process::id() as i32).iter().any(|process| process.pid == pid));
         let pipe = fs::metadata(format!("/proc/{pid}/fd/1")).unwrap().ino();
-        assert_eq!(pipe_holders(&[pipe]).len(), 1);
+        assert_eq!(pipe_holders(&[pipe], pid).len(), 1);
         let process = Process::read(pid).unwrap();
         assert!(process.lives());
         child.kill().unwrap();

@@ -12,7 +12,7 @@ use xec::base::command::{CommandSpec, Outcome};
 use xec::exec::Signal;
 
 use crate::Case;
-use crate::support::{World, mark, run, script, sleepers, start, state, until, words, world};
+use crate::support::{World, mark, run, script, sleepers, stands_still, start, state, until, words, world};
 
 pub(crate) const CASES: &[Case] = &[
     ("a_signal_reaches_all_of_a_job", a_signal_reaches_all_of_a_job),
@@ -34,14 +34,16 @@ pub(crate) const CASES: &[Case] = &[
 /// A job with everything that gets away elsewhere: a child in the background, one in a session of its own, a
 /// daemon in one with an empty environment, and one that ignores the usual signals. Says `up` when all run.
 fn hydra(mark: &str) -> CommandSpec {
-    script(&format!(
+    let mut spec = script(&format!(
         "sleep {mark} &
          setsid sleep {mark} &
          (setsid env -i sleep {mark} </dev/null >/dev/null 2>&1 &)
          (trap '' TERM INT HUP; sleep {mark}) &
          while [ \"$(pgrep -fcx 'sleep {mark}')\" -lt 4 ]; do sleep 0.01; done
          echo up; sleep {mark}"
-    ))
+    ));
+    spec.grace = Duration::from_millis(300);
+    spec
 }
 
 const HEADS: usize = 5;
@@ -111,11 +113,11 @@ fn stopped_and_continued() {
         let child: u32 = job.hear().await.trim().parse().unwrap();
         let pid = job.running.pid.unwrap();
         (job.running.control)(Signal::Stop);
-        until(|| state(pid) == 'T' && state(child) == 'T').await;
+        until(|| stands_still(pid) && stands_still(child)).await;
         (job.running.control)(Signal::Continue);
-        until(|| state(pid) != 'T' && state(child) != 'T').await;
+        until(|| !stands_still(pid) && !stands_still(child)).await;
         (job.running.control)(Signal::Stop);
-        until(|| state(pid) == 'T').await;
+        until(|| stands_still(pid)).await;
         assert!(job.running.stops.try_recv().is_err(), "our own stop is no news");
         // What is stopped hears that it is to end.
         (job.running.control)(Signal::End(15));

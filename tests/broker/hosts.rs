@@ -14,7 +14,7 @@ use xec::exec::broker::Link;
 use xec::exec::pipe::PipeTarget;
 
 use crate::Case;
-use crate::support::{mark, run, script, script_with, sleepers, start, state, until, words, world};
+use crate::support::{mark, run, script, script_with, sleepers, stands_still, start, until, words, world};
 
 pub(crate) const CASES: &[Case] = &[
     ("host_outcomes", host_outcomes),
@@ -154,9 +154,9 @@ fn host_signals() {
             let mut job = start(&host, there(script("echo $$; while :; do sleep 0.01; done"))).await.unwrap();
             let pid = job.hear().await.trim().parse().unwrap();
             (job.running.control)(Signal::Stop);
-            until(|| state(pid) == 'T').await;
+            until(|| stands_still(pid)).await;
             (job.running.control)(Signal::Continue);
-            until(|| state(pid) != 'T').await;
+            until(|| !stands_still(pid)).await;
             (job.running.control)(Signal::Kill);
             assert_eq!(job.end().await.code(), 137);
         }

@@ -140,6 +140,11 @@ pub(crate) fn state(pid: u32) -> char {
     stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('-')
 }
 
+/// Whether a process stands still: stopped, or (as a shell between `vfork` and `exec`) waiting for a child that is.
+pub(crate) fn stands_still(pid: u32) -> bool {
+    matches!(state(pid), 'T' | 'D')
+}
+
 /// Waits for what nobody tells.
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {

@@ -1,7 +1,7 @@
 //! The jobs of the broker: which processes they are, how a signal reaches all of them, and when one that was
 //! asked to end has ended. Knows no sockets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
+use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
 
@@ -76,6 +77,8 @@ pub(super) struct Jobs {
     leaders: HashMap<i32, u64>,
     /// How many wait for the rest of their group.
     held: usize,
+    /// Groups that outlived their leader, where nothing else tells of them.
+    left: HashSet<i32>,
     /// Streams of leaders that have ended, to be closed once that was told.
     pub(super) streams: Vec<OwnedFd>,
 }
@@ -136,6 +139,9 @@ impl Jobs {
         let id = self.leaders.remove(&pid)?;
         let job = self.jobs.get_mut(&id)?;
         self.streams.append(&mut job.streams);
+        if cfg!(not(target_os = "linux")) && kill(-pid, 0) {
+            self.left.insert(pid);
+        }
         if job.ending && !job.gone() {
             // A shell starts what it puts in the background with SIGINT and SIGQUIT ignored.
             if job.killed.is_none() {
@@ -175,6 +181,13 @@ impl Jobs {
 
     /// The groups, with how long each may take to end.
     pub(super) fn graces(&self) -> HashMap<i32, Duration> {
-        self.jobs.values().map(|job| (job.pid, job.grace)).collect()
+        let left = self.left.iter().map(|group| (*group, ORPHAN_GRACE));
+        left.chain(self.jobs.values().map(|job| (job.pid, job.grace))).collect()
+    }
+
+    /// Whether groups are left that are known by their number alone; never so on Linux, where orphans come to us.
+    pub(super) fn any_group_left(&mut self) -> bool {
+        self.left.retain(|group| kill(-group, 0));
+        !self.left.is_empty()
     }
 }

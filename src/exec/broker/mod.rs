@@ -8,6 +8,12 @@
 //! way round, xec takes over the orphans of a broker that was killed. Both killed in the same instant is
 //! outside of the promise.
 //!
+//! What xec was started with the two have in common: stdin, stdout and stderr (for interactive tasks), the
+//! directory, and the environment, to which a command brings changes. Other descriptors reach no task.
+//!
+//! A job that was asked to end has ended only with the last of its group: whoever asked escalates until then.
+//! What a finished job leaves behind lives until the sweep at the end of the run.
+//!
 //! On macOS there is no subreaper and no `/proc`: there the broker ends process groups, and what has left the
 //! group of its job is not found.
 //!

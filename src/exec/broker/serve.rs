@@ -216,7 +216,7 @@ impl Server {
     /// One more look at what is left; `false` if that is nothing and xec is gone.
     fn advance_sweep(&mut self, alone: bool) -> bool {
         let Some(sweep) = &mut self.sweep else { return true };
-        if !alone {
+        if !alone || self.jobs.any_group_left() {
             self.next_look = sweep.step(&self.jobs.graces()).unwrap_or(LOOK);
             return true;
         }

@@ -10,7 +10,7 @@ use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
 
 /// What a process gets that belongs to no running job.
-const ORPHAN_GRACE: Duration = Duration::from_secs(1);
+pub(super) const ORPHAN_GRACE: Duration = Duration::from_secs(1);
 /// What nobody's grace exceeds once xec is gone.
 const LONGEST_GRACE: Duration = Duration::from_secs(30);
 /// How long until we look again for processes that came after the last look.
@@ -63,7 +63,7 @@ impl Sweeper {
             }
         }
         sends.into_iter().for_each(|(process, is_due)| self.send(process, is_due));
-        next.or_else(|| groups_alone(jobs, self.now))
+        next.or_else(|| groups_alone(jobs, begun.elapsed(), self.now))
     }
 
     fn send(&mut self, process: &Process, due: bool) {
@@ -81,14 +81,17 @@ impl Sweeper {
 }
 
 /// Where there is no `/proc`: the groups of what still runs are all that is known.
-fn groups_alone(jobs: &HashMap<i32, Duration>, now: bool) -> Option<Duration> {
+fn groups_alone(jobs: &HashMap<i32, Duration>, since: Duration, now: bool) -> Option<Duration> {
     if cfg!(target_os = "linux") {
         return None;
     }
-    let signal = if now { SIGKILL } else { SIGTERM };
-    let alive = jobs.keys().filter(|group| kill(-**group, signal)).count();
-    for group in jobs.keys() {
-        kill(-group, SIGCONT);
+    let mut next = None;
+    for (group, grace) in jobs {
+        let due = now || since >= (*grace).min(LONGEST_GRACE);
+        if kill(-group, if due { SIGKILL } else { SIGTERM }) {
+            kill(-group, SIGCONT);
+            next = Some(LOOK);
+        }
     }
-    (alive > 0).then_some(LOOK)
+    next
 }
