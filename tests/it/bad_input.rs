@@ -123,7 +123,7 @@ fn a_file_that_may_not_be_looked_at_is_not_passed_over() {
     for locked in ["sub/Xecfile.kdl", "sub"] {
         let case = Case::new().file("sub/Xecfile.kdl", ABOVE).args(["-C", "sub"]);
         let path = case.path().join(locked);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
         let case = if nix::unistd::Uid::effective().is_root() { case.user(65_534) } else { case };
         not_the_one_above(case, &["cannot read Xecfile.kdl: Permission denied"]);
     }
