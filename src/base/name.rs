@@ -161,9 +161,9 @@ mod tests {
         let mut asked = 0;
         let many = std::iter::repeat_with(|| {
             asked += 1;
-            "y"
+            "yyyyy"
         });
-        assert!(nearest("x", many).is_empty());
+        assert!(nearest("xxxxx", many).is_empty());
         assert_eq!(asked, MOST_COMPARED);
     }
 

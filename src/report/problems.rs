@@ -127,7 +127,7 @@ impl Text {
         {
             end = start + whole[..at].find('\n').unwrap_or(at);
         }
-        let text = Some(escaped(&label.text, false).into_owned()).filter(|text| !text.is_empty());
+        let text = Some(escaped(&clipped(&label.text), false).into_owned()).filter(|text| !text.is_empty());
         LabeledSpan::new(text, start, end.saturating_sub(start))
     }
 }

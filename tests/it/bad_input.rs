@@ -69,6 +69,14 @@ fn no_file_at_all() {
     Case::new().file("Xecfile.kdl/inside", "").args(["t"]).run().code(2).says("Xecfile.kdl");
 }
 
+#[test]
+fn the_largest_script_runs() {
+    let file =
+        |filler: usize| format!("task t {{ run \"echo ran # {}\" }}\n", "x".repeat(filler - "echo ran # ".len()));
+    Case::new().xecfile(file(120 << 10)).args(["t"]).run().ok().stdout("ran\n");
+    refused(file((120 << 10) + 1)).says("put it into a script file");
+}
+
 const ABOVE: &str = "task t { run \"touch $XEC_ROOT/ran\" }\n";
 
 /// Nothing of the file above runs, and the answer has these words.
@@ -115,7 +123,7 @@ fn a_file_that_may_not_be_looked_at_is_not_passed_over() {
     for locked in ["sub/Xecfile.kdl", "sub"] {
         let case = Case::new().file("sub/Xecfile.kdl", ABOVE).args(["-C", "sub"]);
         let path = case.path().join(locked);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
         let case = if nix::unistd::Uid::effective().is_root() { case.user(65_534) } else { case };
         not_the_one_above(case, &["cannot read Xecfile.kdl: Permission denied"]);
     }

@@ -124,3 +124,9 @@ fn a_task_starts_with_clean_signals_and_descriptors() {
     }
     assert_eq!(fds, ["0", "1", "2"], "{}", ran.story());
 }
+
+#[test]
+fn a_script_can_calculate_with_values() {
+    let file = "task t { param i type=int default=4; run \"echo $((i * 10 + (i)))\" }";
+    case(file).args(["t"]).run().ok().stdout("44\n");
+}

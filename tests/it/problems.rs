@@ -181,6 +181,21 @@ fn a_task_is_not_named_endlessly() {
 }
 
 #[test]
+fn a_script_is_no_larger_than_an_argument_can_be() {
+    const MOST: usize = 120 * 1024;
+    for (before, after) in
+        [("task a { run ", " }"), ("let v run=", "\ntask a { run x }"), ("task a { when { run ", " }; run x }")]
+    {
+        let file = |length: usize| read(&format!("{before}\"{}\"{after}", "x".repeat(length)));
+        assert!(file(MOST).file.is_some(), "{:?}", file(MOST).problems);
+        let problems = file(MOST + 1).problems;
+        assert_eq!(problems[0].code, Code::BadValue);
+        assert_eq!(problems[0].message, "the text of `run` is larger than 120 KiB");
+        assert_eq!(problems[0].help.as_deref(), Some("put it into a script file"));
+    }
+}
+
+#[test]
 fn no_input_shadows_an_option_of_xec() {
     let says = |input: String| {
         let problems = read(&format!("task a {{ {input}; run \"x\" }}")).problems;

@@ -34,7 +34,7 @@ pub(super) fn value<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
     let mut found = None;
     for (row, mut detail) in details(reader, &mut cursor, Places::LET) {
         if let Some(script) = detail.arg(reader, row) {
-            let text = values::text(reader, &script)?;
+            let text = values::script(reader, &script)?;
             if let Some(value) = args.get(1) {
                 let problem = Problem::error(Code::ExtraValue, "a `let` has a text or a script, not both");
                 reader.report(problem.at(detail.head, "").at(value.span, "").help("remove one of them"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
-use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::{Once, details, empty, unreachable_row, values};
 use crate::xecfile::model::{Backoff, EnvEntry, Retry, Settings};
 use crate::xecfile::schema::{Places, Row};
@@ -17,6 +17,16 @@ const OWN_VARIABLES: [&str; 6] = ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT",
 
 /// Programs that take a lone word behind them for the name of a file.
 const SHELLS: [&str; 10] = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "pwsh", "python", "python3"];
+
+/// `cwd web`. Empty text would mean the directory of the file, which nobody means who writes it.
+fn directory(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Template>> {
+    if value.kind == ValueKind::Text && value.text.is_empty() {
+        let problem = Problem::error(Code::BadValue, "the directory of `cwd` is empty").at(value.span, "");
+        reader.report(problem.help("the directory of the file is written `cwd .`"));
+        return None;
+    }
+    values::template(reader, value)
+}
 
 /// Collects the policies of one place.
 pub(super) struct Bag {
@@ -43,7 +53,7 @@ impl Bag {
         {
             let settings = &mut self.settings;
             match row.name {
-                "cwd" => settings.cwd = values::template(reader, value),
+                "cwd" => settings.cwd = directory(reader, value),
                 "shell" => settings.shell = shell(reader, &cursor, &args),
                 "on-error" => settings.on_error = values::choice(reader, row, value),
                 "priority" => settings.priority = values::number(reader, row, value),

@@ -180,7 +180,7 @@ fn run<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) 
         reader.report(problem.at(cursor.name_span, "").help(format!("like this: {}", row.example)));
         return None;
     };
-    let text = values::text(reader, value)?;
+    let text = values::script(reader, value)?;
     if text.trim().is_empty() {
         let problem = Problem::error(Code::BadValue, "the text of `run` is empty");
         reader.report(problem.at(value.span, "").help("remove the step, or say what to run"));

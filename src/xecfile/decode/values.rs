@@ -25,6 +25,20 @@ pub(super) fn text<'a>(reader: &mut Reader<'_>, value: &Value<'a>) -> Option<&'a
     None
 }
 
+/// The longest text for a shell, which gets it as one argument: Linux takes none of 128 KiB.
+const LONGEST_SCRIPT: usize = 120 * 1024;
+
+/// The text of a script.
+pub(super) fn script<'a>(reader: &mut Reader<'_>, value: &Value<'a>) -> Option<&'a str> {
+    let text = text(reader, value)?;
+    if text.len() > LONGEST_SCRIPT {
+        let problem = Problem::error(Code::BadValue, "the text of `run` is larger than 120 KiB");
+        reader.report(problem.at(value.span, "a shell gets it as one argument").help("put it into a script file"));
+        return None;
+    }
+    Some(text)
+}
+
 /// Text with `${…}`.
 pub(super) fn template(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Template>> {
     let text = text(reader, value)?;
