@@ -158,7 +158,8 @@ impl Scheduler {
     /// An instance that never began is told of, unless nobody had asked for it.
     pub(super) fn tell_skipped(&mut self, scope: ScopeId, end: End, out: &mut Vec<Action>) {
         let ScopeKind::Instance(instance) = self.plan.scope(scope).kind else { return };
-        let verdict = self.verdict(scope, end);
+        let why = self.complaints.get(&self.plan.scope(scope).exit);
+        let verdict = why.map_or_else(|| self.verdict(scope, end), |why| Verdict::Failed(Failure::Value(why.clone())));
         count(&mut self.counts, &verdict);
         let task = self.plan.instance(instance).label.clone();
         out.push(Action::Emit(Event::TaskFinished { task, verdict, duration: std::time::Duration::ZERO }));
