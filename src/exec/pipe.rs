@@ -1,6 +1,6 @@
 //! Commands at the other end of a pipe, which is what a host is: a local program (`ssh` with its options, or
 //! just a shell) is given one more word, and from there on everything goes through its three streams, as
-//! [`crate::exec::wrapper`] has it. Knows nothing of names, keys and addresses.
+//! `wrapper` has it. Knows nothing of names, keys and addresses.
 //!
 //! Three outcomes: not started (the link never said `ready`, or the script never began), exited with a code
 //! (the other side said so), unknown (it was sent, and nothing more was heard).

@@ -4,7 +4,7 @@
 //! that it lacks, in the order of ranks. When something of that limit is given back, the first in its line
 //! is looked at: if it fits, it is granted; if it lacks this very limit, the line stands (so that a heavy
 //! claim is not overtaken for ever by light ones); if it lacks another one by now, it moves to that line.
-//! Who has been moved [`PATIENCE`] times stands in the lines of all its limits at once, and is overtaken no more.
+//! Who has been moved `PATIENCE` times stands in the lines of all its limits at once, and is overtaken no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 

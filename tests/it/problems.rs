@@ -45,7 +45,17 @@ fn each_problem_is_shown_as_it_was() {
 }
 
 /// What other floors find, or what no file in a folder can show.
-const ELSEWHERE: [Code; 9] = [Code::Cycle, Code::PlanTooLarge, Code::Usage, Code::FileTooLarge, Code::PrivateTask, Code::UnknownInput, Code::MissingInput, Code::EmptyMatrix, Code::LateValue];
+const ELSEWHERE: [Code; 9] = [
+    Code::Cycle,
+    Code::PlanTooLarge,
+    Code::Usage,
+    Code::FileTooLarge,
+    Code::PrivateTask,
+    Code::UnknownInput,
+    Code::MissingInput,
+    Code::EmptyMatrix,
+    Code::LateValue,
+];
 
 #[test]
 fn every_code_of_a_file_has_a_snapshot() {

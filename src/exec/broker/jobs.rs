@@ -9,8 +9,8 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
-use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::proto::ALL;
+use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
 

@@ -6,7 +6,7 @@
 //! demands come first, an `after` edge is known before the one that waits by it is looked at; because nothing
 //! calls back into this loop, no graph is too deep for the stack.
 //!
-//! Bookkeeping, for each vertex: `pending` edges not met yet, its [`Phase`], and its [`End`]. For each scope:
+//! Bookkeeping, for each vertex: `pending` edges not met yet, its [`Phase`], and its `End`. For each scope:
 //! how many children are live (`open`), failed, or were dropped; an exit fires when nothing is pending and
 //! nothing is open. For each shared instance: the `interest` of those who may still want it; at zero it is
 //! dropped, or cancelled if it has begun.

@@ -193,7 +193,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 let mut jobs: Vec<JobId> = judge.running.keys().copied().collect();
                 jobs.sort_unstable();
                 // A job that ignores signals ends by SIGKILL alone.
-                let deaf = |job: &JobId| job.0 % 4 == 0 && stopping.get(job) == Some(&Level::Soft);
+                let deaf = |job: &JobId| job.0.is_multiple_of(4) && stopping.get(job) == Some(&Level::Soft);
                 jobs.retain(|job| !deaf(job));
                 let timer = timers.first().copied();
                 if cancels && tape.one_in(16) {
