@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     ("an_ended_job_has_ended_whole", an_ended_job_has_ended_whole),
     ("the_signal_is_the_one_that_was_sent", the_signal_is_the_one_that_was_sent),
     ("stopped_and_continued", stopped_and_continued),
+    ("what_is_being_started_is_stopped_too", what_is_being_started_is_stopped_too),
     ("a_job_that_stops_itself_says_so", a_job_that_stops_itself_says_so),
     ("what_finished_jobs_leave_is_swept", what_finished_jobs_leave_is_swept),
     ("a_sweep_can_be_hastened", a_sweep_can_be_hastened),
@@ -122,6 +123,22 @@ fn stopped_and_continued() {
         // What is stopped hears that it is to end.
         (job.running.control)(Signal::End(15));
         assert_eq!(job.end().await.code(), 5);
+    });
+}
+
+fn what_is_being_started_is_stopped_too() {
+    world(|world| async move {
+        let mut starting = std::pin::pin!(start(&world.here, script("while :; do :; done")));
+        let asked = std::future::poll_fn(|cx| std::task::Poll::Ready(starting.as_mut().poll(cx).is_pending()));
+        assert!(asked.await, "nobody has answered yet");
+        world.link.flush().await;
+        let job = starting.await.unwrap();
+        let pid = job.running.pid.unwrap();
+        until(|| state(pid) == 'T').await;
+        (job.running.control)(Signal::Continue);
+        until(|| state(pid) == 'R').await;
+        (job.running.control)(Signal::Kill);
+        assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(9));
     });
 }
 

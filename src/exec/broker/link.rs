@@ -52,7 +52,9 @@ impl Link {
         self.ask_sweep(true)
     }
 
-    /// Ends when all that was asked for so far is on its way to the broker, which acts even while xec is stopped.
+    /// For the moment before xec itself is stopped: ends when all that was asked for so far is on its way to the
+    /// broker, which acts even then. Every job is stopped, those too that are only being started and that nobody
+    /// can stop yet; each goes on with the [`Signal::Continue`] of whoever waits for it.
     pub fn flush(&self) -> impl Future<Output = ()> + 'static {
         let (reply, answer) = oneshot::channel();
         let asked = self.commands.send(Command::Flush(reply));
@@ -253,7 +255,13 @@ impl Wire {
                 self.sweeps.push(reply);
                 self.outbox.push_back((Request::sweep(now), Vec::new()));
             }
-            Command::Flush(reply) => self.flushes.push(reply),
+            Command::Flush(reply) => {
+                // What is starting has been started by the time the broker reads this.
+                let jobs = self.starting.keys().chain(self.running.keys());
+                let stops = jobs.map(|job| (Request::signal(*job, Signal::Stop), Vec::new()));
+                self.outbox.extend(stops);
+                self.flushes.push(reply);
+            }
         }
     }
 
