@@ -143,7 +143,7 @@ fn all_stopped_and_continued() {
         let late = start(&world.here, spec()).await.unwrap();
         let mut jobs = vec![early, unheard.await.unwrap(), late];
         for job in &jobs {
-            until(|| state(job.running.pid.unwrap()) == 'T').await;
+            until(|| stands_still(job.running.pid.unwrap())).await;
         }
         std::fs::write(&go, "").unwrap();
         for job in &mut jobs {
