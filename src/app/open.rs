@@ -56,7 +56,8 @@ impl Opened {
 
     /// The plan of what was asked for.
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
-        compile(&self.file, &self.request(options), world::world()).map_err(|found| refuse(options, &found, &self.file.sources))
+        compile(&self.file, &self.request(options), world::world())
+            .map_err(|found| refuse(options, &found, &self.file.sources))
     }
 }
 

@@ -132,6 +132,17 @@ pub fn did_you_mean<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) 
     })
 }
 
+/// The same, or all names where they are few; nothing where they are so many that looking would take long.
+pub fn one_of<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut names: Vec<&str> = names.into_iter().take(1001).collect();
+    if names.is_empty() || names.len() > 1000 {
+        return None;
+    }
+    names.sort_unstable();
+    let few = names.len() <= 8;
+    did_you_mean(wanted, names.iter().copied()).or_else(|| few.then(|| format!("there are {}", names.join(", "))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

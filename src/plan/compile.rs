@@ -91,7 +91,8 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     if !problems.is_empty() {
         return Err(problems);
     }
-    let on_error = file.files.first().and_then(|scope| scope.defaults.on_error).map_or(request.on_error, |mode| mode.value);
+    let on_error =
+        file.files.first().and_then(|scope| scope.defaults.on_error).map_or(request.on_error, |mode| mode.value);
     units.follow(&cx).map_err(|problem| vec![*problem])?;
     let mut builder = Builder::new(&cx, &mut units, request);
     builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
@@ -113,7 +114,8 @@ fn matching(
     }
     let name = &cx.task(id).name.value;
     let problem = Problem::error(Code::UnknownInput, format!("`{selector}` means no instance of `{name}`"));
-    let known: Vec<String> = rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
+    let known: Vec<String> =
+        rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
     Err(Box::new(match known.is_empty() {
         true => problem.help(format!("`{name}` has no matrix")),
         false => problem.help(format!("there are {}", known.join(", "))),
@@ -209,7 +211,15 @@ struct Demand {
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
         let layout = Layout { limits: vec![request.slots], ..Layout::default() };
-        Self { cx, units, cpus: request.cpus, layout, standing: HashMap::new(), sets: HashMap::new(), demands: Vec::new() }
+        Self {
+            cx,
+            units,
+            cpus: request.cpus,
+            layout,
+            standing: HashMap::new(),
+            sets: HashMap::new(),
+            demands: Vec::new(),
+        }
     }
 
     fn build(&mut self, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
@@ -230,7 +240,13 @@ impl<'b, 'c> Builder<'b, 'c> {
     }
 
     /// A pair of vertices for each task asked for: reached, and done.
-    fn requests(&mut self, run: ScopeId, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
+    fn requests(
+        &mut self,
+        run: ScopeId,
+        wanted: &[(&Asked, Vec<Meant>)],
+        on_error: OnError,
+        parallel: bool,
+    ) -> Laid<()> {
         let enter = self.layout.scopes[run.index()].enter;
         let mut tail = enter;
         for (asked, meant) in wanted {
@@ -378,12 +394,8 @@ impl<'b, 'c> Builder<'b, 'c> {
             };
             let list = frame.instance.is_none();
             for take in &reference.takes {
-                let take = TakeFrom {
-                    here: take.here.value.clone(),
-                    name: take.name.value.clone(),
-                    from: from.clone(),
-                    list,
-                };
+                let take =
+                    TakeFrom { here: take.here.value.clone(), name: take.name.value.clone(), from: from.clone(), list };
                 self.layout.instances[caller.index()].takes.push(take);
             }
         }
@@ -680,7 +692,8 @@ impl<'b, 'c> Builder<'b, 'c> {
             self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
             let list = !standing.members.contains_key(&None);
             if let Some(from) = demand.from {
-                let takes = demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
+                let takes =
+                    demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
                 self.layout.instances[from.index()].takes.extend(takes);
             }
         }

@@ -13,8 +13,8 @@ use crate::base::value::{Part, Template};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Retry, Settings, Share, Step, StepKind,
-    Width, Xecfile,
+    Capture, Condition, EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Retry, Settings, Share, Step,
+    StepKind, Width, Xecfile,
 };
 
 /// From the first signal to SIGKILL, where nothing else is said.
@@ -355,8 +355,12 @@ impl Lower<'_> {
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
         let kind = match &step.kind {
-            StepKind::Sequence(steps) => NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect()),
-            StepKind::Parallel(steps) => NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect()),
+            StepKind::Sequence(steps) => {
+                NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            }
+            StepKind::Parallel(steps) => {
+                NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            }
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Sequence(Vec::new()),
@@ -366,9 +370,16 @@ impl Lower<'_> {
                     Late::Now(time) => format!("wait {}", crate::base::duration::show(*time)),
                     Late::Text(text) => format!("wait {}", shown(text)),
                 };
-                NodeKind::Leaf(self.command(step, &ambient, Work::Wait(Spanned::new(time.clone(), step.span)), text.into()))
+                NodeKind::Leaf(self.command(
+                    step,
+                    &ambient,
+                    Work::Wait(Spanned::new(time.clone(), step.span)),
+                    text.into(),
+                ))
             }
-            StepKind::Run(text) => NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into())),
+            StepKind::Run(text) => {
+                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into()))
+            }
             StepKind::Exec(words) => {
                 let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
                 NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), line.join(" ").into()))
@@ -434,7 +445,8 @@ pub fn names_in_sh(script: &str) -> Vec<Arc<str>> {
 /// The words of a script that may be values: after `$` or `${` for a shell of the Bourne family, any word for
 /// another interpreter, which may read its environment in ways of its own.
 fn names_in(script: &str, shell: &[Template]) -> Vec<Arc<str>> {
-    let program = shell.first().and_then(Template::as_text).map_or("", |program| program.rsplit('/').next().unwrap_or(""));
+    let program =
+        shell.first().and_then(Template::as_text).map_or("", |program| program.rsplit('/').next().unwrap_or(""));
     let bourne = matches!(program, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh" | "busybox");
     let is_word = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
     let bytes = script.as_bytes();

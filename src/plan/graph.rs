@@ -328,7 +328,11 @@ impl Plan {
 
     /// When a vertex gets its turn among those that are ready.
     pub fn rank(&self, vertex: VertexId) -> Rank {
-        Rank { priority: std::cmp::Reverse(self.priority.get(vertex.index()).copied().unwrap_or(0)), path: std::cmp::Reverse(self.path[vertex.index()]), order: vertex.0 }
+        Rank {
+            priority: std::cmp::Reverse(self.priority.get(vertex.index()).copied().unwrap_or(0)),
+            path: std::cmp::Reverse(self.path[vertex.index()]),
+            order: vertex.0,
+        }
     }
 
     /// The scope a vertex opens or closes, gates of requests aside.

@@ -147,7 +147,8 @@ fn default(task: &Task, param: &Param, own: Values<'_>, span: Option<Span>) -> R
         ParamRole::Value if param.many => Ok(Bound::Static(Value::List(Arc::from([])))),
         ParamRole::Value => {
             let name = &param.name.value;
-            let problem = Problem::error(Code::MissingInput, format!("`{}` needs a value for `{name}`", task.name.value));
+            let problem =
+                Problem::error(Code::MissingInput, format!("`{}` needs a value for `{name}`", task.name.value));
             let problem = match span {
                 Some(span) => problem.at(span, format!("`{name}` is missing here")),
                 None => problem.at(param.name.span, "it is declared without a default"),

@@ -127,7 +127,8 @@ impl Layout {
         let timed_parent = above(|scope| scope.timeout.is_some(), |scope| scope.timed_parent);
         let retried_parent = above(|scope| scope.retry.is_some(), |scope| scope.retried_parent);
         // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
-        let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent) {
+        let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent)
+        {
             (true, true) => around.and_then(next),
             _ => found,
         };

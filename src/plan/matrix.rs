@@ -94,7 +94,8 @@ fn values(source: &AxisSource, dir: &Path, own: Values<'_>) -> Result<Vec<Arc<st
 }
 
 fn range(written: &str, text: &Spanned<Template>) -> Result<Vec<Arc<str>>, Box<Problem>> {
-    let ends = written.split_once("..").and_then(|(from, to)| Some((from.parse::<i64>().ok()?, to.parse::<i64>().ok()?)));
+    let ends =
+        written.split_once("..").and_then(|(from, to)| Some((from.parse::<i64>().ok()?, to.parse::<i64>().ok()?)));
     match ends {
         Some((from, to)) if from <= to && to.abs_diff(from) < MAX_ROWS as u64 => {
             Ok((from..=to).map(|number| number.to_string().into()).collect())
@@ -108,7 +109,11 @@ fn range(written: &str, text: &Spanned<Template>) -> Result<Vec<Arc<str>>, Box<P
     }
 }
 
-fn filters(written: &[Vec<Binding>], axes: &[(Arc<str>, Vec<Arc<str>>)], own: Values<'_>) -> Result<Vec<Filter>, Box<Problem>> {
+fn filters(
+    written: &[Vec<Binding>],
+    axes: &[(Arc<str>, Vec<Arc<str>>)],
+    own: Values<'_>,
+) -> Result<Vec<Filter>, Box<Problem>> {
     let mut filters = Vec::new();
     for bindings in written {
         let mut filter = Filter::new();
@@ -176,8 +181,12 @@ pub fn filter(
             return Err(Box::new(problem.help(nearest(name, axes))));
         }
         let value: Arc<str> = caller.must(&binding.value, "the value of an axis")?.flat().into();
-        let mut known: Vec<Arc<str>> =
-            rows.iter().flat_map(|row| row.iter()).filter(|(axis, _)| axis == name).map(|(_, has)| has.clone()).collect();
+        let mut known: Vec<Arc<str>> = rows
+            .iter()
+            .flat_map(|row| row.iter())
+            .filter(|(axis, _)| axis == name)
+            .map(|(_, has)| has.clone())
+            .collect();
         known.sort();
         known.dedup();
         if !known.contains(&value) {

@@ -28,6 +28,6 @@ pub mod world;
 
 pub use compile::compile;
 pub use graph::{Plan, Scope, ScopeKind};
-pub use world::World;
-pub use request::{Asked, Request, Word};
 pub use ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
+pub use request::{Asked, Request, Word};
+pub use world::World;

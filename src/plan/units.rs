@@ -93,12 +93,9 @@ impl<'c> Context<'c> {
         if let Some(stray) = axes.iter().find(|binding| !names.contains(&binding.name.value)) {
             let name = &stray.name.value;
             let problem = Problem::error(Code::UnknownInput, format!("`{}` has no input `{name}`", task.name.value));
-            return Err(Box::new(
-                problem.at(stray.name.span, "").help(crate::plan::values::nearest(name, &all)),
-            ));
+            return Err(Box::new(problem.at(stray.name.span, "").help(crate::plan::values::nearest(name, &all))));
         }
-        let filter =
-            matrix::filter(&task.name.value, &names, rows.as_deref().unwrap_or(&[]), &axes, outer)?;
+        let filter = matrix::filter(&task.name.value, &names, rows.as_deref().unwrap_or(&[]), &axes, outer)?;
         Ok((inputs, rows, filter))
     }
 
@@ -108,7 +105,9 @@ impl<'c> Context<'c> {
         let Some(matrix) = &task.matrix else { return Ok(None) };
         let scope = self.scope(id, inputs);
         let dir: PathBuf = match &self.def(id).cwd {
-            Some(cwd) => self.defs.dirs[usize::from(task.file.0)].join(scope.must(cwd, "the directory of a glob")?.flat()),
+            Some(cwd) => {
+                self.defs.dirs[usize::from(task.file.0)].join(scope.must(cwd, "the directory of a glob")?.flat())
+            }
             None => self.defs.dirs[usize::from(task.file.0)].clone(),
         };
         matrix::rows(matrix, &task.name.value, &dir, scope).map(Some)
@@ -177,8 +176,13 @@ impl Units {
             self.seen += 1;
             if self.seen > MAX_VERTICES {
                 let def = cx.def(task);
-                let problem = Problem::error(Code::PlanTooLarge, format!("the plan has more than {MAX_VERTICES} instances"));
-                return Err(Box::new(problem.at(def.span, "this one, again and again").help("every `call` is a fresh instance; `needs` runs once")));
+                let problem =
+                    Problem::error(Code::PlanTooLarge, format!("the plan has more than {MAX_VERTICES} instances"));
+                return Err(Box::new(
+                    problem
+                        .at(def.span, "this one, again and again")
+                        .help("every `call` is a fresh instance; `needs` runs once"),
+                ));
             }
             if decide(&cx.task(task).conditions, cx.scope(task, &inputs))? == Decision::No {
                 continue;
@@ -193,7 +197,13 @@ impl Units {
         Ok(())
     }
 
-    fn follow_nodes(&mut self, cx: &Context<'_>, task: TaskDefId, inputs: &Inputs, nodes: Vec<&Node>) -> Result<(), Box<Problem>> {
+    fn follow_nodes(
+        &mut self,
+        cx: &Context<'_>,
+        task: TaskDefId,
+        inputs: &Inputs,
+        nodes: Vec<&Node>,
+    ) -> Result<(), Box<Problem>> {
         let mut open = Vec::new();
         self.calls(cx, task, inputs, nodes, &mut open)?;
         for (task, inputs) in open {
@@ -244,8 +254,13 @@ impl Units {
         let Some(callee) = cx.defs.find(&need.task.value) else { return Ok(None) };
         let (inputs, rows, filter) = cx.bind(need, callee, caller)?;
         if let Some((name, Bound::Late(text))) = inputs.iter().find(|(_, bound)| matches!(bound, Bound::Late(_))) {
-            let problem = Problem::error(Code::LateValue, format!("`needs` cannot give `{name}` a value that comes later"));
-            return Err(Box::new(problem.at(text.span, "this is known only when a step has run").help("use `call`, which begins when its place is reached")));
+            let problem =
+                Problem::error(Code::LateValue, format!("`needs` cannot give `{name}` a value that comes later"));
+            return Err(Box::new(
+                problem
+                    .at(text.span, "this is known only when a step has run")
+                    .help("use `call`, which begins when its place is reached"),
+            ));
         }
         Ok(Some(self.want(callee, inputs, rows, &filter)))
     }

@@ -155,8 +155,7 @@ impl Values<'_> {
         if let Some(plain) = text.value.as_text() {
             return Ok(Known::Value(Value::Text(plain.clone())));
         }
-        let known: Vec<(Arc<str>, Known)> =
-            text.value.names().map(|name| (name.clone(), self.get(name))).collect();
+        let known: Vec<(Arc<str>, Known)> = text.value.names().map(|name| (name.clone(), self.get(name))).collect();
         if known.iter().any(|(_, known)| *known == Known::Late) {
             return Ok(Known::Late);
         }

@@ -90,7 +90,14 @@ pub fn spec(
 }
 
 /// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`.
-pub fn script(plan: &Plan, file: FileId, instance: Option<InstanceId>, text: &Arc<str>, around: &Surroundings, store: &Store) -> CommandSpec {
+pub fn script(
+    plan: &Plan,
+    file: FileId,
+    instance: Option<InstanceId>,
+    text: &Arc<str>,
+    around: &Surroundings,
+    store: &Store,
+) -> CommandSpec {
     let mut env: Vec<(OsString, OsString)> = dotenv(around, file);
     for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
         env.push((OsString::from(&**name), value.into()));
@@ -105,7 +112,11 @@ pub fn script(plan: &Plan, file: FileId, instance: Option<InstanceId>, text: &Ar
         env.extend(own(plan, instance, 1, around));
     }
     CommandSpec {
-        program: Program::Script { shell: ["sh", "-eu", "-c"].map(OsString::from).into(), text: text.clone(), args: Vec::new() },
+        program: Program::Script {
+            shell: ["sh", "-eu", "-c"].map(OsString::from).into(),
+            text: text.clone(),
+            args: Vec::new(),
+        },
         cwd: plan.defs.dirs[usize::from(file.0)].clone(),
         env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
         stdin: Stdin::Null,

@@ -220,7 +220,8 @@ impl Loop {
         let start = Start { id, leaf, attempt, waits };
         let (plan, around) = (self.plan.clone(), self.around.clone());
         let names = plan.command(leaf).value_names();
-        let missing = probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
+        let missing =
+            probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
         let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
         let waiting = Waiting::Let { file, name: name.clone() };
         if self.questions.join(&waiting, start) {

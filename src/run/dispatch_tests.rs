@@ -14,7 +14,13 @@ use crate::run::testing::{Tape, plan, plan_of};
 const MS: Duration = Duration::from_millis(1);
 
 fn around() -> Rc<Surroundings> {
-    Rc::new(Surroundings { env: HashMap::new(), root: "/".into(), run: "test".into(), merge: false })
+    Rc::new(Surroundings {
+        env: HashMap::new(),
+        dotenv: Vec::new(),
+        root: "/".into(),
+        run: "test".into(),
+        merge: false,
+    })
 }
 
 /// A run under a paused clock: its ending, and what the report was told.

@@ -16,6 +16,6 @@ pub mod limits;
 pub mod phase;
 pub mod probe;
 pub mod scheduler;
-pub mod values;
 #[cfg(test)]
 mod testing;
+pub mod values;

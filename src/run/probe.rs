@@ -196,9 +196,11 @@ impl Probe {
             if self.settled(at).is_some() {
                 return None;
             }
-            condition.lines.iter().enumerate().find_map(|(line, predicate)| match (&predicate.kind, self.lines[at][line]) {
-                (PredicateKind::Run(script), None) => Some((at, line, script.value.clone())),
-                _ => None,
+            condition.lines.iter().enumerate().find_map(|(line, predicate)| {
+                match (&predicate.kind, self.lines[at][line]) {
+                    (PredicateKind::Run(script), None) => Some((at, line, script.value.clone())),
+                    _ => None,
+                }
             })
         })
     }
@@ -315,9 +317,17 @@ pub fn let_value(said: (i32, Vec<u8>)) -> Result<Value, String> {
 }
 
 /// The `let`s that a leaf's command names and that are still to be asked for.
-pub fn missing_lets(plan: &Plan, instance: InstanceId, names: &[Arc<str>], known: impl Fn(FileId, &str) -> bool) -> Vec<(FileId, Arc<str>, Arc<str>)> {
+pub fn missing_lets(
+    plan: &Plan,
+    instance: InstanceId,
+    names: &[Arc<str>],
+    known: impl Fn(FileId, &str) -> bool,
+) -> Vec<(FileId, Arc<str>, Arc<str>)> {
     let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
     let scripts = plan.defs.lets.get(usize::from(file.0)).into_iter().flatten();
     let named = |name: &str| names.iter().any(|word| **word == *name || word.replace('_', "-") == name);
-    scripts.filter(|(name, _)| named(name) && !known(file, name)).map(|(name, script)| (file, name.clone(), script.clone())).collect()
+    scripts
+        .filter(|(name, _)| named(name) && !known(file, name))
+        .map(|(name, script)| (file, name.clone(), script.clone()))
+        .collect()
 }

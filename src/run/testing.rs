@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::{Span, Spanned};
-use crate::plan::compile::{Request, compile};
+use crate::base::value::Template;
 use crate::plan::graph::Plan;
-use crate::xecfile::model::{FileScope, Late, OnError, Reference, Settings, Step, StepKind, Task, Width, Xecfile};
+use crate::plan::{Asked, Request, World, compile};
+use crate::xecfile::model::{
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileId, FileScope, Hooks, Late, Matrix, OnError, Predicate,
+    PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
+};
 
 /// Decisions, one byte each; zero when there are none left.
 pub(crate) struct Tape<'b> {
@@ -32,12 +36,16 @@ pub(crate) fn at<T>(value: T) -> Spanned<T> {
     Spanned::new(value, Span::default())
 }
 
+pub(crate) fn now<T>(value: T) -> Option<Spanned<Late<T>>> {
+    Some(at(Late::Now(value)))
+}
+
 fn name(task: usize) -> Arc<str> {
     format!("t{task}").into()
 }
 
 fn reference(task: usize) -> Reference {
-    Reference::to(at(name(task)))
+    Reference { task: at(name(task)), bindings: Vec::new(), takes: Vec::new() }
 }
 
 fn settings(tape: &mut Tape<'_>) -> Settings {
@@ -47,33 +55,94 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.on_error = Some(at(modes[tape.pick(3)]));
     }
     if tape.one_in(6) {
-        settings.optional = Some(at(Late::Now(true)));
+        settings.optional = now(true);
     }
     if tape.one_in(5) {
-        settings.timeout = Some(at(Late::Now(Duration::from_millis(5 + tape.pick(60) as u64))));
+        settings.timeout = now(Duration::from_millis(5 + tape.pick(60) as u64));
     }
     if tape.one_in(5) {
-        settings.jobs = Some(at(Late::Now(Width::Count(1 + tape.pick(3) as u32))));
+        settings.jobs = now(Width::Count(1 + tape.pick(3) as u32));
     }
     if tape.one_in(5) {
-        settings.grace = Some(at(Late::Now(Duration::from_millis(tape.pick(10) as u64))));
+        settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
+    }
+    if tape.one_in(6) {
+        settings.retry = Some(at(Retry {
+            times: 1 + tape.pick(2) as u32,
+            delay: Duration::from_millis(tape.pick(4) as u64),
+            backoff: Backoff::Linear,
+            max: None,
+            jitter: tape.one_in(2),
+        }));
+    }
+    if tape.one_in(6) {
+        settings.priority = Some(at(tape.pick(3) as i32 - 1));
     }
     settings
 }
 
+fn step(tape: &mut Tape<'_>, task: usize, depth: usize) -> Step {
+    let kind = match tape.pick(if depth == 0 { 4 } else { 6 }) {
+        0 | 1 => StepKind::Run("true".into()),
+        2 if task > 0 => StepKind::Call(reference(tape.pick(task))),
+        2 => StepKind::Run("true".into()),
+        3 => StepKind::Wait(Late::Now(Duration::from_millis(tape.pick(20) as u64))),
+        4 => StepKind::Parallel(steps(tape, task, depth - 1)),
+        _ => StepKind::Sequence(steps(tape, task, depth - 1)),
+    };
+    let mut settings = settings(tape);
+    // Of steps in a row there is no share: the next needs the one before it.
+    if matches!(kind, StepKind::Parallel(_)) && tape.one_in(3) {
+        settings.require = now(Share::Part(1, 2));
+    }
+    let group = matches!(kind, StepKind::Parallel(_) | StepKind::Sequence(_));
+    Step {
+        kind,
+        conditions: conditions(tape),
+        data: Data::default(),
+        hooks: if group && depth > 0 { hooks(tape, task) } else { Hooks::default() },
+        settings,
+        span: Span::default(),
+    }
+}
+
 fn steps(tape: &mut Tape<'_>, task: usize, depth: usize) -> Vec<Step> {
-    (0..tape.pick(4))
-        .map(|_| {
-            let kind = match tape.pick(if depth == 0 { 3 } else { 5 }) {
-                0 | 1 => StepKind::Run("true".into()),
-                2 if task > 0 => StepKind::Call(reference(tape.pick(task))),
-                2 => StepKind::Run("true".into()),
-                3 => StepKind::Parallel(steps(tape, task, depth - 1)),
-                _ => StepKind::Sequence(steps(tape, task, depth - 1)),
-            };
-            Step { settings: settings(tape), ..Step::new(kind, Span::default()) }
-        })
-        .collect()
+    (0..tape.pick(4)).map(|_| step(tape, task, depth)).collect()
+}
+
+fn hooks(tape: &mut Tape<'_>, task: usize) -> Hooks {
+    let mut stage = |chance| if tape.one_in(chance) { vec![step(tape, task, 0)] } else { Vec::new() };
+    Hooks { success: stage(8), failure: stage(8), finally: stage(8) }
+}
+
+/// Some that are known to hold or not, and some that have to be asked.
+fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
+    if !tape.one_in(8) {
+        return Vec::new();
+    }
+    let kind = match tape.pick(3) {
+        0 => PredicateKind::Os(vec![at(Template::plain("linux"))]),
+        1 => PredicateKind::Os(vec![at(Template::plain("plan9"))]),
+        _ => PredicateKind::Run(at("true".into())),
+    };
+    let lines = vec![Predicate { kind, span: Span::default() }];
+    vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
+}
+
+fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
+    if !tape.one_in(4) {
+        return None;
+    }
+    let values = ["a", "b", "c"][..1 + tape.pick(3)].iter().map(|value| at(Template::plain(*value))).collect();
+    Some(Matrix {
+        axes: vec![Axis { name: at("x".into()), source: AxisSource::Values(values), span: Span::default() }],
+        exclude: Vec::new(),
+        include: Vec::new(),
+        may_be_empty: false,
+        settings: Settings { require: tape.one_in(3).then(|| at(Late::Now(Share::Part(1, 2)))), ..settings(tape) },
+        hooks: hooks(tape, task),
+        span: Span::default(),
+    })
 }
 
 /// Up to six tasks; each needs, calls and follows only earlier ones, so there is no cycle.
@@ -81,40 +150,81 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
     for task in 0..1 + tape.pick(6) {
-        let some = |tape: &mut Tape<'_>, chance| (0..task).filter(|_| tape.one_in(chance)).map(reference).collect();
+        let some = |tape: &mut Tape<'_>, chance| -> Vec<Reference> {
+            (0..task).filter(|_| tape.one_in(chance)).map(reference).collect()
+        };
+        let mut needs = some(tape, 3);
+        for need in &mut needs {
+            // Of a matrix, sometimes only one combination.
+            let earlier = &file.tasks.iter().find(|other| other.name.value == need.task.value);
+            if earlier.is_some_and(|other| other.matrix.is_some()) && tape.one_in(2) {
+                need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
+            }
+        }
         file.tasks.push(Task {
-            needs: some(tape, 3),
+            needs,
             after: some(tape, 4),
+            matrix: matrix(tape, task),
+            conditions: conditions(tape),
+            hooks: hooks(tape, task),
             settings: settings(tape),
             body: steps(tape, task, 2),
-            ..Task::new(at(name(task)), Span::default())
+            ..task_of(&name(task))
         });
     }
     file
+}
+
+fn task_of(task: &str) -> Task {
+    Task {
+        file: FileId(0),
+        name: at(task.into()),
+        aliases: Vec::new(),
+        desc: None,
+        private: false,
+        confirm: None,
+        params: Vec::new(),
+        needs: Vec::new(),
+        after: Vec::new(),
+        matrix: None,
+        conditions: Vec::new(),
+        temps: Vec::new(),
+        settings: Settings::default(),
+        body: Vec::new(),
+        hooks: Hooks::default(),
+        span: Span::default(),
+    }
 }
 
 /// A plan for some tasks of a random file.
 pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     let file = file(tape);
     let last = file.tasks.len() - 1;
-    let mut tasks = vec![name(last).to_string()];
+    let mut tasks = vec![Asked::plain(&*name(last))];
     if tape.one_in(2) {
-        tasks.push(name(tape.pick(last + 1)).to_string());
+        tasks.push(Asked::plain(&*name(tape.pick(last + 1))));
     }
     let on_error = if tape.one_in(3) { OnError::Continue } else { OnError::FailFast };
     let slots = Some(1 + tape.pick(4) as u32);
     let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
-    compile(&file, &request).expect("every name is there, and nothing refers to what comes later")
+    compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
 }
 
 /// The plan of one task with one step, and four slots.
 pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
-    let step = Step::new(StepKind::Run("true".into()), Span::default());
-    let mut only = Task { body: vec![step], ..Task::new(at(task.into()), Span::default()) };
+    let step = Step {
+        kind: StepKind::Run("true".into()),
+        conditions: Vec::new(),
+        data: Data::default(),
+        hooks: Hooks::default(),
+        settings: Settings::default(),
+        span: Span::default(),
+    };
+    let mut only = Task { body: vec![step], ..task_of(task) };
     change(&mut only);
     file.tasks.push(only);
-    let tasks = vec![task.to_owned()];
-    compile(&file, &Request { tasks, slots: Some(4), cpus: 4, ..Request::default() }).expect("one task, which is there")
+    let request = Request { tasks: vec![Asked::plain(task)], slots: Some(4), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("one task, which is there")
 }

@@ -86,7 +86,9 @@ impl Store {
         let value = match capture.form {
             CaptureForm::Text => Value::text(text.trim_end_matches(['\n', '\r'])),
             CaptureForm::Lines => Value::List(text.lines().map(Arc::from).collect()),
-            CaptureForm::Json => json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?,
+            CaptureForm::Json => {
+                json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?
+            }
         };
         self.made.insert((id, capture.name.value.clone()), value);
         Ok(())
@@ -187,7 +189,11 @@ impl<'s> Scope<'s> {
     }
 
     /// The same; `env` knows the variables that were declared so far.
-    pub fn text_with(&self, text: &Spanned<Template>, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Value>, String> {
+    pub fn text_with(
+        &self,
+        text: &Spanned<Template>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Value>, String> {
         if let Some(plain) = text.value.as_text() {
             return Ok(Some(Value::Text(plain.clone())));
         }

@@ -1,6 +1,9 @@
 //! One file and all that it includes, each read once, one after the other and never within one another; then
 //! all of them checked as one. The IO of included files and of `dotenv`; no process is started, nothing written.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::{Path, PathBuf};

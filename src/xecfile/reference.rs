@@ -23,7 +23,7 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = &'a Row
     let _ = writeln!(out, "\n## {title}");
     for row in rows {
         let _ = writeln!(out, "\n### `{}`\n\n{}.\n", row.name, row.doc);
-        let _ = writeln!(out, "```kdl\n{}\n```\n", row.example);
+        let _ = writeln!(out, "```kdl example\n{}\n```\n", row.example);
         let _ = writeln!(out, "- stands {}", row.places.describe());
         let takes = describe_args(row);
         if !takes.is_empty() {
@@ -49,5 +49,15 @@ mod tests {
             assert!(page.contains(row.doc) && page.contains(&format!("`{}`", row.name)), "{}", row.name);
         }
         assert!(page.contains("- default: 5s"));
+    }
+
+    #[test]
+    fn the_page_is_that_of_the_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+        if std::env::var_os("XEC_BLESS").is_some() {
+            std::fs::write(&path, reference()).expect("written");
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == reference(), "docs/reference.md is old: XEC_BLESS=1 writes it anew");
     }
 }

@@ -352,12 +352,9 @@ impl<'a> What<'a> {
                 },
             },
             Event::Scarce { jobs, why } => What::Scarce { jobs: *jobs, why },
-            Event::Retrying { task, attempt, of, pause } => What::Retrying {
-                task: Task::from(&**task),
-                attempt: *attempt,
-                of: *of,
-                pause: seconds(*pause),
-            },
+            Event::Retrying { task, attempt, of, pause } => {
+                What::Retrying { task: Task::from(&**task), attempt: *attempt, of: *of, pause: seconds(*pause) }
+            }
             Event::Trouble { why } => What::Trouble { why },
             Event::Suspended => What::Suspended,
             Event::Resumed => What::Resumed,

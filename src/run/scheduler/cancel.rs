@@ -40,8 +40,13 @@ impl Scheduler {
         if self.scope_phase(scope).is_open() {
             return self.skip(plan.scope(scope).enter, End::Dropped(reason), out);
         }
+        let pause = self.scope_phase(scope) == Phase::Backoff;
         if !self.cancelling(plan.scope(scope).enter, reason, level) {
             return;
+        }
+        if pause {
+            self.scopes[scope.index()].from_above = true;
+            return self.break_off(scope, out);
         }
         let mut at = plan.scope(scope).enter.0 + 1;
         while at < plan.scope(scope).exit.0 {
@@ -50,14 +55,15 @@ impl Scheduler {
             match plan.vertices[vertex.index()] {
                 Vertex::Leaf(leaf) if self.phase_of(vertex).is_live() => self.stop(vertex, leaf, reason, level, out),
                 // Hooks are woken by their scope alone, which then shields them from the first level.
-                Vertex::Enter(inner) if plan.scope(inner).is_hook && (level == Level::Soft || self.is_dormant(inner)) => {
+                Vertex::Enter(inner)
+                    if plan.scope(inner).is_hook && (level == Level::Soft || self.is_dormant(inner)) =>
+                {
                     at = plan.scope(inner).exit.0 + 1;
                 }
                 Vertex::Enter(inner) if self.scope_phase(inner) == Phase::Backoff => {
                     self.scopes[inner.index()].from_above = true;
                     self.cancelling(vertex, reason, level);
                     at = plan.scope(inner).exit.0 + 1;
-                    self.look(plan.scope(inner).exit);
                     self.break_off(inner, out);
                 }
                 Vertex::Enter(inner) if self.scope_phase(inner).is_live() => {
@@ -186,7 +192,8 @@ impl Scheduler {
                 Vertex::Await => plan.predecessors.of(child).iter().find_map(|edge| plan.scope_of(edge.other)),
                 _ => plan.scope_of(child),
             };
-            let shared = plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared || plan.scope(inner).is_hook);
+            let shared =
+                plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared || plan.scope(inner).is_hook);
             let untouched = inner.map_or(self.phase_of(child).is_open(), |inner| self.is_untouched(inner));
             if !untouched || shared {
                 continue;

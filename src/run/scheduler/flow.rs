@@ -45,7 +45,7 @@ impl Scheduler {
         }
         match self.plan.vertices[vertex.index()] {
             Vertex::Exit(scope) => {
-                if open && self.scope_phase(scope).is_live() && self.scopes[scope.index()].open == 0 {
+                if open && self.is_still(scope) {
                     self.leave(scope, out);
                 }
             }

@@ -35,8 +35,9 @@ impl Scheduler {
     pub(super) fn timer(&mut self, key: TimerKey, out: &mut Vec<Action>) {
         match key {
             TimerKey::Timeout(scope, attempt) => {
-                let live =
-                    self.scope_phase(scope).is_live() && !matches!(self.scope_phase(scope), Phase::Cancelling(..));
+                // Hooks are outside of the time of what they follow, and so are pauses.
+                let body = self.scope_phase(scope).is_live() && self.scopes[scope.index()].body.is_none();
+                let live = body && !matches!(self.scope_phase(scope), Phase::Cancelling(..) | Phase::Backoff);
                 if live && self.scopes[scope.index()].attempt == attempt {
                     self.scopes[scope.index()].timed_out = true;
                     self.cancel(scope, Reason::Timeout, Level::Soft, out);

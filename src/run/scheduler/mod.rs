@@ -68,7 +68,14 @@ pub struct JobEnd {
 impl JobEnd {
     /// Just how, with nothing to tell beside.
     pub fn plain(outcome: Outcome) -> Self {
-        Self { outcome, usage: None, captures: Captures::default(), capture_overflow: None, leaked: Vec::new(), bad_value: None }
+        Self {
+            outcome,
+            usage: None,
+            captures: Captures::default(),
+            capture_overflow: None,
+            leaked: Vec::new(),
+            bad_value: None,
+        }
     }
 }
 
@@ -151,8 +158,9 @@ struct ScopeState {
     from_above: bool,
     /// What its body came to, once that is over.
     body: Option<End>,
-    /// The next of its hooks to look at.
+    /// The next of its hooks to look at, and the one that was woken last.
     stage: usize,
+    hook: Option<ScopeId>,
     /// One of them failed.
     hook_failed: bool,
     /// It was opened for its values.
@@ -363,6 +371,13 @@ impl Scheduler {
     /// Whether nothing in a scope has been started yet, entered or not.
     fn is_untouched(&self, scope: ScopeId) -> bool {
         self.scope_phase(scope).is_open() || !self.scopes[scope.index()].touched
+    }
+
+    /// Whether all that was begun in a scope has ended, its last hook included.
+    fn is_still(&self, scope: ScopeId) -> bool {
+        let state = &self.scopes[scope.index()];
+        let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
+        state.open == 0 && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {

@@ -106,7 +106,8 @@ impl Scheduler {
                     let kept = &self.scopes[inner.index()];
                     self.scopes[inner.index()] =
                         ScopeState { attempt: kept.attempt, interest: kept.interest, ..ScopeState::default() };
-                    self.phase[vertex.index()] = if plan.scope(inner).is_hook { Phase::Dormant } else { Phase::Waiting };
+                    self.phase[vertex.index()] =
+                        if plan.scope(inner).is_hook { Phase::Dormant } else { Phase::Waiting };
                 }
                 _ => self.phase[vertex.index()] = Phase::Waiting,
             }
@@ -117,6 +118,14 @@ impl Scheduler {
                 waited && self.end[edge.other.index()].is_none()
             });
             self.pending[vertex.index()] = waits.count() as u32;
+            // What is needed from outside and has failed does not come back.
+            let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
+                let needed = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Settled);
+                needed && self.end[edge.other.index()].is_some() && !self.satisfies(edge.other)
+            });
+            if let Some(edge) = lost {
+                self.blamed.insert(*vertex, edge.other);
+            }
         }
         let (first, last) = (anew.first().copied(), anew.last().copied());
         if let (Some(first), Some(last)) = (first, last) {
@@ -128,8 +137,7 @@ impl Scheduler {
     pub(super) fn retrying_around(&self, gate: VertexId) -> Option<ScopeId> {
         let mut at = self.plan.scope_of(gate).and_then(|scope| self.plan.scope(scope).retried_parent);
         while let Some(id) = at {
-            let over = self.end[self.plan.scope(id).exit.index()].is_some() || self.scopes[id.index()].body.is_some();
-            if !over {
+            if self.scope_phase(id).is_live() && self.scopes[id.index()].body.is_none() {
                 return Some(id);
             }
             at = self.plan.scope(id).retried_parent;
@@ -159,7 +167,9 @@ fn pause(retry: Retry, tries: u32, random: u64) -> Duration {
     let grown = match retry.backoff {
         Backoff::Fixed => retry.delay,
         Backoff::Linear => retry.delay.saturating_mul(tries),
-        Backoff::Exponential => retry.delay.saturating_mul(1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX)),
+        Backoff::Exponential => {
+            retry.delay.saturating_mul(1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX))
+        }
     };
     let pause = retry.max.map_or(grown, |max| grown.min(max));
     if !retry.jitter {

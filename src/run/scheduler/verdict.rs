@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::event::{Counts, Culprit, Event, Failure, JobId, Level, Reason, SkipReason, Verdict};
+use crate::base::event::{Counts, Culprit, Event, Failure, JobId, Level, Reason, SkipReason, TaskLabel, Verdict};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::plan::values::Value;
@@ -72,6 +72,7 @@ impl Scheduler {
             if self.phase_of(enter) != Phase::Hooks {
                 self.shift(enter, Trigger::Hook);
             }
+            self.scopes[scope.index()].hook = Some(hook);
             let begins = self.plan.scope(hook).enter;
             self.shift(begins, Trigger::Demand);
             return self.look(begins);
@@ -212,7 +213,9 @@ impl Scheduler {
 
     fn skip_reason(&self, scope: ScopeId, blamed: VertexId) -> SkipReason {
         match self.plan.vertices[blamed.index()] {
-            Vertex::Exit(other) if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) => {
+            Vertex::Exit(other)
+                if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) =>
+            {
                 match self.plan.scope(other).kind {
                     ScopeKind::Instance(id) => SkipReason::Dependency(self.plan.instance(id).label.instance.clone()),
                     _ => match self.plan.instance_in(other) {
@@ -235,7 +238,8 @@ impl Scheduler {
         self.counts.failed = (culprits.len() + forgiven) as u32;
         let code = match (self.signal, culprits.as_slice()) {
             (Some(signal), _) => 128 + signal,
-            (None, []) if self.broken => 1,
+            // Whatever the reason: what was asked for and did not come about is no success.
+            (None, []) if self.broken || self.plan.requested.iter().any(|(_, wait)| !self.satisfies(*wait)) => 1,
             (None, []) => 0,
             (None, [only]) => only.code,
             (None, _) => 1,
@@ -256,15 +260,21 @@ impl Scheduler {
         let mut guilty: HashSet<VertexId> = HashSet::new();
         let mut in_hooks: HashSet<VertexId> = HashSet::new();
         let mut seen: HashSet<VertexId> = HashSet::new();
+        let mut ended_others: HashSet<VertexId> = HashSet::new();
         let mut open: Vec<(VertexId, bool)> = self.plan.requested.iter().map(|(_, wait)| (*wait, false)).collect();
         while let Some((vertex, mut hook)) = open.pop() {
-            if self.satisfies(vertex) || !seen.insert(vertex) {
+            // What ended something else is to blame for that, even if it may fail itself.
+            if (self.satisfies(vertex) && !ended_others.contains(&vertex)) || !seen.insert(vertex) {
                 continue;
             }
             hook |= self.plan.scope_of(vertex).is_some_and(|scope| self.plan.scope(scope).is_hook);
             match (self.end[vertex.index()], self.plan.vertices[vertex.index()]) {
                 (Some(End::Failed(_)), Vertex::Leaf(_)) | (Some(End::TimedOut), _) => {
-                    if hook { in_hooks.insert(vertex) } else { guilty.insert(vertex) };
+                    if hook {
+                        in_hooks.insert(vertex)
+                    } else {
+                        guilty.insert(vertex)
+                    };
                 }
                 (Some(End::Failed(_)), Vertex::Exit(_)) if self.complaints.contains_key(&vertex) => {
                     guilty.insert(vertex);
@@ -276,6 +286,15 @@ impl Scheduler {
                     let this = self.plan.scope(scope);
                     let waits = this.gate.into_iter().chain([this.enter]);
                     open.extend(waits.flat_map(|waits| self.blamed_by(waits)).map(|end| (end, hook)));
+                }
+                // It was ended for the sake of what is around it, and there the reason is to be found.
+                (Some(End::Cancelled(_) | End::Dropped(_)), _) => {
+                    let around = self.plan.owner[vertex.index()];
+                    if around != ScopeId::RUN {
+                        let exit = self.plan.scope(around).exit;
+                        ended_others.insert(exit);
+                        open.push((exit, hook));
+                    }
                 }
                 (Some(End::Skipped(_)), _) => open.extend(self.blamed_by(vertex).map(|end| (end, hook))),
                 _ => {}
@@ -310,9 +329,26 @@ impl Scheduler {
         edges.filter(|edge| !matches!(edge.kind, EdgeKind::Demand | EdgeKind::Order)).map(|edge| edge.other)
     }
 
+    /// Whose a vertex is: an instance's, or that of a task whose set stands around its instances.
+    fn owner_label(&self, vertex: VertexId) -> Option<Arc<TaskLabel>> {
+        if let Vertex::Leaf(leaf) = self.plan.vertices[vertex.index()] {
+            return Some(self.plan.instance(self.plan.leaf(leaf).instance).label.clone());
+        }
+        if let Some(instance) = self.plan.instance_around(vertex) {
+            return Some(self.plan.instance(instance).label.clone());
+        }
+        let mut at = self.plan.scope_of(vertex);
+        while let Some(id) = at {
+            if let Some(inside) = self.plan.instance_in(id) {
+                return Some(self.plan.defs.tasks[self.plan.instance(inside).def.index()].label.clone());
+            }
+            at = self.plan.scope(id).parent;
+        }
+        None
+    }
+
     fn culprit(&self, vertex: VertexId) -> Option<Culprit> {
-        let instance = self.plan.instance_around(vertex)?;
-        let owner = self.plan.instance(instance).label.clone();
+        let owner = self.owner_label(vertex)?;
         match self.plan.vertices[vertex.index()] {
             Vertex::Leaf(leaf) => {
                 let (job, end) = self.ends.get(&vertex)?;

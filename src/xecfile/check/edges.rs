@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::did_you_mean;
+use crate::base::name::{did_you_mean, one_of};
 use crate::base::source::SourceId;
 use crate::xecfile::check::values::made_by;
 use crate::xecfile::check::{Texts, each_step, each_step_of};
@@ -19,6 +19,7 @@ pub(super) fn check(
     unsure: &HashSet<SourceId>,
 ) {
     let mut captured: HashMap<usize, HashSet<&str>> = HashMap::new();
+    let mut written: Written<'_> = HashMap::new();
     for task in tasks {
         if texts.problems.is_full() {
             return;
@@ -29,7 +30,7 @@ pub(super) fn check(
             if unsure.contains(&callee.name.span.source) {
                 return;
             }
-            bindings(texts, reference, callee);
+            bindings(texts, reference, (at, callee), &mut written);
             if !after {
                 complete(texts, reference, callee);
             }
@@ -55,11 +56,19 @@ fn captures(task: &Task) -> HashSet<&str> {
     names
 }
 
+/// The values of axes, by the places of their tasks and their names; `None` where they are not all written out.
+type Written<'t> = HashMap<(usize, &'t str), Option<HashSet<&'t str>>>;
+
 fn axis<'t>(task: &'t Task, name: &str) -> Option<&'t Axis> {
     task.matrix.as_ref()?.axes.iter().find(|axis| &*axis.name.value == name)
 }
 
-fn bindings(texts: &mut Texts<'_>, reference: &Reference, callee: &Task) {
+fn bindings<'t>(
+    texts: &mut Texts<'_>,
+    reference: &Reference,
+    (at, callee): (usize, &'t Task),
+    written: &mut Written<'t>,
+) {
     for binding in &reference.bindings {
         let name = &*binding.name.value;
         if let Some(param) = callee.params.iter().find(|param| &*param.name.value == name) {
@@ -68,14 +77,15 @@ fn bindings(texts: &mut Texts<'_>, reference: &Reference, callee: &Task) {
             {
                 let problem = Problem::error(Code::BadValue, format!("`{name}` cannot be `{text}`: that is {why}"));
                 let problem = problem.at(binding.value.span, "").at(param.name.span, "the input");
-                let help = did_you_mean(text, param.choices.iter().map(|choice| &*choice.value));
+                let help = did_you_mean(text, param.choices.iter().map(|choice| &*choice.value).take(1000));
                 texts.report(match help {
                     Some(help) => problem.help(help),
                     None => problem,
                 });
             }
         } else if let Some(axis) = axis(callee, name) {
-            possible(texts, binding, axis);
+            let known = written.entry((at, &axis.name.value)).or_insert_with(|| axis.written());
+            possible(texts, binding, axis, known.as_ref());
         } else {
             no_such_input(texts, binding, callee);
         }
@@ -87,32 +97,23 @@ fn misfit(param: &crate::xecfile::model::Param, text: &str) -> Option<String> {
     crate::xecfile::decode::misfit(param, text)
 }
 
-fn possible(texts: &mut Texts<'_>, binding: &Binding, axis: &Axis) {
+fn possible(texts: &mut Texts<'_>, binding: &Binding, axis: &Axis, known: Option<&HashSet<&str>>) {
     let Some(text) = binding.value.value.as_text() else { return };
-    let known: Vec<&str> = match &axis.source {
-        AxisSource::Values(values) => {
-            let Some(known) = values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect() else {
-                return;
-            };
-            known
-        }
-        AxisSource::Range(range) => {
+    let help = match (&axis.source, known) {
+        (_, Some(known)) if known.contains(&**text) => return,
+        (_, Some(known)) => one_of(text, known.iter().copied()),
+        (AxisSource::Range(range), None) => {
             let range = range.value.as_text().and_then(|text| crate::xecfile::model::range(text).ok());
             match (range, text.parse::<i64>()) {
-                (Some(range), Ok(number)) if !range.contains(&number) => Vec::new(),
-                (Some(_), Err(_)) => Vec::new(),
-                _ => return,
+                (Some(range), Ok(number)) if range.contains(&number) => return,
+                (Some(range), _) => Some(format!("it goes from {} to {}", range.start(), range.end())),
+                (None, _) => return,
             }
         }
-        AxisSource::Glob(_) => return,
+        _ => return,
     };
-    if known.contains(&&**text) {
-        return;
-    }
     let message = format!("the axis `{}` has no value `{text}`", axis.name.value);
     let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "").at(axis.span, "the axis");
-    let help = did_you_mean(text, known.iter().copied())
-        .or_else(|| (!known.is_empty() && known.len() <= 8).then(|| format!("it has {}", known.join(", "))));
     texts.report(match help {
         Some(help) => problem.help(help),
         None => problem,

@@ -25,11 +25,13 @@ pub(crate) struct Texts<'a> {
     /// What was found.
     pub(crate) problems: Problems,
     told: HashSet<(Code, Span)>,
+    /// How many more words of scripts may be compared with names of values: what is slow and only a warning.
+    comparisons: usize,
 }
 
 impl<'a> Texts<'a> {
     pub(crate) fn new(sources: &'a SourceMap, broken: &'a [Vec<Range<usize>>], problems: Problems) -> Self {
-        Self { sources, broken, problems, told: HashSet::new() }
+        Self { sources, broken, problems, told: HashSet::new(), comparisons: 1_000_000 }
     }
 
     /// Tells a problem, unless it only comes from a word that was told already. What a template of nodes brings

@@ -79,6 +79,11 @@ impl Scope {
         self.variables.get(word).is_some_and(|count| *count > 0)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(|name| &**name)
     }

@@ -33,6 +33,8 @@ pub(super) fn check(texts: &mut Texts<'_>, text: &str, step: Span, scope: &Scope
         if scope.has_variable(word) || word.starts_with("xec_") || seen.len() >= MOST_WORDS || !seen.insert(word) {
             continue;
         }
+        let Some(left) = texts.comparisons.checked_sub(scope.len()) else { return };
+        texts.comparisons = left;
         let near = scope.names().filter(|name| is_slip(word, &variable(name))).min();
         let Some(near) = near.filter(|_| set.iter().all(|name| &**name != word) && !is_set_here(text, word)) else {
             continue;

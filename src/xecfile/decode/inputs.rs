@@ -120,11 +120,16 @@ fn fits(reader: &mut Reader<'_>, param: &Param) {
     if let Some(why) = misfit(param, text) {
         let problem = Problem::error(Code::BadValue, format!("the default `{text}` is {why}"));
         let names = param.choices.iter().map(|choice| &*choice.value);
-        reader.report(match did_you_mean(text, names) {
+        reader.report(match nearest_choice(text, names) {
             Some(help) => problem.at(default.span, "").help(help),
             None => problem.at(default.span, ""),
         });
     }
+}
+
+/// The nearest choice, where there are not too many to look at.
+fn nearest_choice<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    did_you_mean(text, names.take(1000))
 }
 
 /// Why a text cannot be the value of an input, to follow "`text` is".
@@ -136,6 +141,9 @@ pub(crate) fn misfit(param: &Param, text: &str) -> Option<String> {
     }
     if param.choices.is_empty() || param.choices.iter().any(|choice| &*choice.value == text) {
         return None;
+    }
+    if param.choices.len() > 8 {
+        return Some(format!("none of its {} choices", param.choices.len()));
     }
     let known: Vec<String> = param.choices.iter().map(|choice| format!("`{}`", choice.value)).collect();
     Some(format!("none of {}", known.join(", ")))

@@ -1,9 +1,9 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::did_you_mean;
+use crate::base::name::{did_you_mean, one_of};
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
@@ -11,6 +11,9 @@ use crate::xecfile::decode::step::{hook, is_hook};
 use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
 use crate::xecfile::model::{Axis, AxisSource, Binding, Hooks, Matrix, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
+
+/// Axes of one matrix, at most: a second one of 2 values doubles it, so these are more than any run can be.
+const MOST_AXES: usize = 64;
 
 /// Reads a matrix.
 pub(super) fn matrix<'a>(
@@ -154,7 +157,15 @@ fn axis<'a>(
         let problem = problem.at(name.span, "the second one").at(first.name.span, "the first one");
         return reader.report(problem.help("write all of its values on one line"));
     }
-    parts.matrix.axes.push(Axis { name, source, span });
+    if parts.matrix.axes.len() == MOST_AXES {
+        let problem = Problem::error(Code::TooDeep, format!("a matrix has more than {MOST_AXES} axes"));
+        reader.report(problem.at(span, "one too many"));
+    }
+    if parts.matrix.axes.len() < MOST_AXES {
+        parts.matrix.axes.push(Axis { name, source, span });
+    } else {
+        parts.whole = false;
+    }
 }
 
 fn source<'a>(
@@ -223,7 +234,8 @@ fn no_values(reader: &mut Reader<'_>, name: &Value<'_>, parts: &Parts) {
 
 /// Whether what is left out exists, and what is added is complete.
 fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) {
-    let axis = |name: &str| matrix.axes.iter().find(|axis| &*axis.name.value == name);
+    let written: Vec<Option<HashSet<&str>>> = matrix.axes.iter().map(Axis::written).collect();
+    let axis = |name: &str| matrix.axes.iter().position(|axis| &*axis.name.value == name);
     let names = || matrix.axes.iter().map(|axis| &*axis.name.value);
     for (row, bindings) in
         matrix.exclude.iter().map(|row| ("exclude", row)).chain(matrix.include.iter().map(|row| ("include", row)))
@@ -237,7 +249,7 @@ fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) {
                 continue;
             };
             if row == "exclude" {
-                leaves_out_something(reader, axis, binding);
+                leaves_out_something(reader, &matrix.axes[axis], written[axis].as_ref(), binding);
             }
         }
         let missing: Vec<&str> =
@@ -250,19 +262,15 @@ fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) {
     }
 }
 
-fn leaves_out_something(reader: &mut Reader<'_>, axis: &Axis, binding: &Binding) {
-    let (AxisSource::Values(values), Some(text)) = (&axis.source, binding.value.value.as_text()) else { return };
-    let known: Option<Vec<&str>> = values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect();
-    if let Some(known) = known
-        && !known.contains(&&**text)
-    {
-        let message = format!("the axis `{}` has no value `{text}`, so this leaves out nothing", axis.name.value);
-        let help = did_you_mean(text, known.iter().copied()).unwrap_or_else(|| {
-            let mut known = known.clone();
-            known.sort_unstable();
-            known.dedup();
-            format!("it has {}", known.join(", "))
-        });
-        reader.report(Problem::error(Code::BadValue, message).at(binding.value.span, "").help(help));
+fn leaves_out_something(reader: &mut Reader<'_>, axis: &Axis, written: Option<&HashSet<&str>>, binding: &Binding) {
+    let (Some(known), Some(text)) = (written, binding.value.value.as_text()) else { return };
+    if known.contains(&**text) || reader.problems.is_full() {
+        return;
     }
+    let message = format!("the axis `{}` has no value `{text}`, so this leaves out nothing", axis.name.value);
+    let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
+    reader.report(match one_of(text, known.iter().copied()) {
+        Some(help) => problem.help(help),
+        None => problem,
+    });
 }

@@ -13,6 +13,9 @@ use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, temp
 use crate::xecfile::model::{Hooks, Matrix, Step, Task};
 use crate::xecfile::schema::{Places, Row};
 
+/// Inputs of one task, at most.
+const MOST_INPUTS: usize = 256;
+
 /// Reads a task; `None` if it has no name to be known by.
 pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, span: Span) -> Option<Task> {
     let value = cursor.arg(reader, row);
@@ -127,7 +130,16 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     match row.name {
         "desc" | "private" | "confirm" | "matrix" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
-        "param" | "flag" | "rest" => task.params.extend(inputs::input(reader, cursor, row)),
+        "param" | "flag" | "rest" => {
+            let at = cursor.head;
+            let input = inputs::input(reader, cursor, row);
+            if task.params.len() < MOST_INPUTS {
+                task.params.extend(input);
+            } else {
+                let problem = Problem::error(Code::TooDeep, format!("a task has more than {MOST_INPUTS} inputs"));
+                reader.report(problem.at(at, "one too many"));
+            }
+        }
         "needs" => edge::edges(reader, cursor, row, &mut task.needs),
         "after" => edge::edges(reader, cursor, row, &mut task.after),
         "when" | "unless" => task.conditions.extend(condition::condition(reader, cursor, row)),

@@ -1,5 +1,6 @@
 //! What makes a task many, and what makes it none.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -35,6 +36,18 @@ pub struct Axis {
     pub source: AxisSource,
     /// The whole node.
     pub span: Span,
+}
+
+impl Axis {
+    /// Its values, if all of them are written out without holes.
+    pub fn written(&self) -> Option<HashSet<&str>> {
+        match &self.source {
+            AxisSource::Values(values) => {
+                values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect()
+            }
+            AxisSource::Glob(_) | AxisSource::Range(_) => None,
+        }
+    }
 }
 
 /// Where the values of an axis come from.

@@ -1,0 +1,390 @@
+//! The kinds of problems, each with its page: what it means and how to mend it. `--explain` and `docs/errors.md`
+//! show the same text. In examples, a block marked `wrong` is refused, and one without the mark is fine.
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// What kind of problem it is; the text is what `--explain` takes.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The name as users see it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// What it means and what to do, as markdown with an example; each line begins with a space.
+            pub fn explain(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc, "\n"),+),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// There is no Xecfile here or in a parent directory, or a file that is named cannot be read. xec looks for
+    /// `Xecfile.kdl` in the directory it was started in (or that of `-C`) and then in every one above it; `-f`
+    /// names another file. The paths of `include` and `dotenv` are against the directory of the file that holds
+    /// them, and a `dotenv` file that need not be there is marked so.
+    ///
+    /// ```kdl
+    /// dotenv ".env" optional=#true
+    /// task hello { run "echo hello" }
+    /// ```
+    FileUnreadable = "file-unreadable",
+    /// A file is larger than 1 MiB, or all files together are larger than 16 MiB, which no Xecfile needs. What is
+    /// generated, or long, belongs into a script or a data file that a task reads.
+    ///
+    /// ```kdl
+    /// task report { exec python "scripts/report.py" }
+    /// ```
+    FileTooLarge = "file-too-large",
+    /// The file is not UTF-8, or holds a NUL byte or another character that KDL forbids: control characters, and
+    /// the marks that reverse the direction of text and so can make a file look like what it is not. In a quoted
+    /// string they are written as escapes.
+    ///
+    /// ```kdl
+    /// task bold { exec printf "\u{1b}[1mbold\u{1b}[0m" }
+    /// ```
+    FileNotText = "file-not-text",
+    /// Something is nested, or repeated, beyond what anybody reads: blocks, a comment `/-` around another one
+    /// that hides a block, files that include files, templates that use templates. Steps that are nested deeply
+    /// read better as tasks of their own.
+    ///
+    /// ```kdl
+    /// task all { parallel { call build; call lint } }
+    /// task build { run "make" }
+    /// task lint { run "make lint" }
+    /// ```
+    TooDeep = "too-deep",
+    /// The text is not KDL 2: something is not closed, or stands where it cannot stand. A block begins on the line
+    /// of its node, two nodes in one line are parted by `;`, and a comment begins with `//`.
+    ///
+    /// ```kdl wrong
+    /// task build
+    /// {
+    ///     run "make"
+    /// }
+    /// ```
+    /// ```kdl
+    /// task build {
+    ///     run "make" // a comment
+    /// }
+    /// ```
+    Syntax = "syntax",
+    /// A bare word that KDL does not allow. Without quotes, a word cannot begin like a number (`5s`, `50%`,
+    /// `1.2.3`) nor hold any of `/ { } [ ] ( ) # ; \ "`; and `true`, `false` and `null` are written `#true`,
+    /// `#false` and `#null`. Put the word in quotes.
+    ///
+    /// ```kdl wrong
+    /// task build timeout=5m { exec cargo build --manifest-path crates/a/Cargo.toml }
+    /// ```
+    /// ```kdl
+    /// task build timeout="5m" { exec cargo build --manifest-path "crates/a/Cargo.toml" }
+    /// ```
+    BareWord = "bare-word",
+    /// The file holds no task, so there is nothing that could run.
+    ///
+    /// ```kdl
+    /// task hello { run "echo hello" }
+    /// ```
+    NoTasks = "no-tasks",
+    /// No task of that name exists. In an included file, its own tasks come first, then those of the first file;
+    /// `api:build` is the task `build` of the file that was included as `api`, and `:build` that of the first file.
+    ///
+    /// ```kdl wrong
+    /// task test { needs biuld; run "make test" }
+    /// task build { run "make" }
+    /// ```
+    /// ```kdl
+    /// task test { needs build; run "make test" }
+    /// task build { run "make" }
+    /// ```
+    UnknownTask = "unknown-task",
+    /// No node of that name is allowed here. Each word of the language has its places, which the reference lists:
+    /// `needs` stands in a task, a step in a task or a group.
+    ///
+    /// ```kdl wrong
+    /// task test { parallel { needs build; run "make test" } }
+    /// task build { run "make" }
+    /// ```
+    /// ```kdl
+    /// task test { needs build; parallel { run "make test"; run "make lint" } }
+    /// task build { run "make" }
+    /// ```
+    UnknownNode = "unknown-node",
+    /// No setting or property of that name is allowed here. A setting can be written as a property or as a child
+    /// of its node; both mean the same.
+    ///
+    /// ```kdl wrong
+    /// task build tiemout="5m" { run "make" }
+    /// ```
+    /// ```kdl
+    /// task build timeout="5m" { run "make" { timeout "1m" } }
+    /// ```
+    UnknownSetting = "unknown-setting",
+    /// A word of `exec` holds `=` and is not quoted, which KDL takes for a property. The settings of `exec` stand in
+    /// its block, so that its words are never mistaken for one.
+    ///
+    /// ```kdl wrong
+    /// task build { exec make jobs=4 }
+    /// ```
+    /// ```kdl
+    /// task build { exec make "jobs=4" { timeout "5m" } }
+    /// ```
+    ExecProperty = "exec-property",
+    /// A bare word of `exec` that only a shell would understand: `&&`, `|`, `>`, `$x`, `*`. There is no shell behind
+    /// `exec`, and the program would get the word as it is. Use `run`, or quote the word if that is what you want.
+    ///
+    /// ```kdl wrong
+    /// task count { exec ls | wc -l }
+    /// ```
+    /// ```kdl
+    /// task count { run "ls | wc -l" }
+    /// ```
+    ShellWord = "shell-word",
+    /// The value is not one of those that the setting, the input or the axis takes. Durations, sizes and shares are
+    /// quoted, with their unit; `#true` and `#false` begin with `#`.
+    ///
+    /// ```kdl wrong
+    /// task build timeout=5 { run "make" }
+    /// ```
+    /// ```kdl
+    /// task build timeout="5s" { run "make" }
+    /// ```
+    BadValue = "bad-value",
+    /// A value is missing: a node without the word it is about, an axis without values, an input without a default
+    /// that nobody gives. A line break ends a node, so the values of an axis stand on one line.
+    ///
+    /// ```kdl wrong
+    /// task release { needs deploy; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
+    /// ```
+    /// ```kdl
+    /// task release { call deploy version="1.2.3"; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
+    /// ```
+    MissingValue = "missing-value",
+    /// There are more values than the node takes. The text of `run` is one string; what two tasks are given stands
+    /// on two lines.
+    ///
+    /// ```kdl wrong
+    /// task build { run make all }
+    /// ```
+    /// ```kdl
+    /// task build { run "make all" }
+    /// ```
+    ExtraValue = "extra-value",
+    /// The same thing is said twice, and only one could count: two tasks with one name, one setting as property and
+    /// as child, two values that a script would see under one name (`node-version` is `$node_version` there).
+    ///
+    /// ```kdl wrong
+    /// task build timeout="5m" { timeout "6m"; run "make" }
+    /// ```
+    /// ```kdl
+    /// task build timeout="6m" { run "make" }
+    /// ```
+    Duplicate = "duplicate",
+    /// A name holds a character that names cannot hold, or is taken. Tasks begin with a letter; values, axes and
+    /// templates are lower case, and none of them may be what xec, a shell or a proxy means by it (`xec…`, `path`,
+    /// `http_proxy`). An axis with the name of a setting is spelled with `axis`, and an input cannot have an option
+    /// or a letter of xec itself.
+    ///
+    /// ```kdl wrong
+    /// task deploy { param Path; run "make deploy" }
+    /// ```
+    /// ```kdl
+    /// task deploy { param target-path default="."; run "make deploy" }
+    /// ```
+    BadName = "bad-name",
+    /// A block is empty, or not there, that would have to mean something.
+    ///
+    /// ```kdl wrong
+    /// task build { parallel {}; run "make" }
+    /// ```
+    /// ```kdl
+    /// task build { parallel { run "make"; run "make docs" } }
+    /// ```
+    EmptyBlock = "empty-block",
+    /// KDL types such as `(u8)1` mean nothing here. As part of a text, parentheses are quoted.
+    ///
+    /// ```kdl wrong
+    /// task show { exec echo (draft) }
+    /// ```
+    /// ```kdl
+    /// task show { exec echo "(draft)" }
+    /// ```
+    TypeAnnotation = "type-annotation",
+    /// `${…}` is not closed, holds no name, or an unknown filter; or a shell is asked to read what only xec can. The
+    /// text of `run` belongs to the shell, where a value is a variable: `"$name"`. Everywhere else xec reads `${name}`,
+    /// `${name:-default}`, `${env.NAME}` and the filters `json lines name stem dir ext len`; `$${` is the text `${`.
+    ///
+    /// ```kdl wrong
+    /// task show { exec echo "${env.HOME|basename}" }
+    /// ```
+    /// ```kdl
+    /// task show { exec echo "${env.HOME|name}" }
+    /// ```
+    BadTemplate = "bad-template",
+    /// A name stands for no value, input, axis or template that can be named there. A task has values by `param`,
+    /// `flag`, `rest`, its axes, `temp` and `take`, and those that its earlier steps captured; a file has its `let`s.
+    /// What a step captures is there for the steps behind it, and not for those that run beside it. What a task
+    /// `needs` runs before its own steps, so nothing they capture can be given to it; `call` can be given that.
+    ///
+    /// ```kdl wrong
+    /// task show { param version default="1"; exec echo "${verison}" }
+    /// ```
+    /// ```kdl
+    /// task show { param version default="1"; exec echo "${version}" "${env.HOME}" }
+    /// ```
+    UnknownValue = "unknown-value",
+    /// A line of a `dotenv` file is no variable. Each is `NAME=value`; the value may stand in quotes, single ones
+    /// for text as it is, double ones for `\n` and `\"`, and then have many lines. `#` begins a comment. Nothing is
+    /// expanded and nothing is executed.
+    ///
+    /// ```sh
+    /// # a comment
+    /// export GREETING="hello world"
+    /// PRICE='5 $'
+    /// ```
+    BadDotenv = "bad-dotenv",
+    /// The task is private: only other tasks may use it, by `needs` or `call`.
+    ///
+    /// ```kdl
+    /// task build { call compile }
+    /// task compile private=#true { run "make" }
+    /// ```
+    PrivateTask = "private-task",
+    /// A task has no input, and no axis, of that name: a word after it on the command line, or a binding of `needs`
+    /// or `call`, says what it does not take.
+    ///
+    /// ```kdl
+    /// task greet { param name default="world"; run "echo hello $name" }
+    /// task all { call greet name=you }
+    /// ```
+    UnknownInput = "unknown-input",
+    /// A task needs a value that it was not given: a `param` without `default`.
+    ///
+    /// ```kdl
+    /// task deploy { param version; run "echo $version" }
+    /// task all { call deploy version="1.2" }
+    /// ```
+    MissingInput = "missing-input",
+    /// An axis has no values, or a matrix no combination at all, so that nothing would run. Where that is fine, the
+    /// matrix says `empty=ok`.
+    ///
+    /// ```kdl
+    /// task convert { matrix empty=ok { file glob="data/*.csv" }; exec wc "${file}" }
+    /// ```
+    EmptyMatrix = "empty-matrix",
+    /// A value is known only while the run goes on (a capture, a `let` by `run=`), and is wanted before anything
+    /// runs: in a setting, an axis, or a binding of `needs`.
+    ///
+    /// ```kdl
+    /// task release { run "git describe" capture=tag; call ship version="${tag}" }
+    /// task ship { param version; run "echo $version" }
+    /// ```
+    LateValue = "late-value",
+    /// Things wait for each other, or hold each other, in a circle: tasks by `needs`, `after` and `call`, files by
+    /// `include`, templates by `use`. Each edge is shown, and one of them has to go.
+    ///
+    /// ```kdl wrong
+    /// task build { needs test; run "make" }
+    /// task test { needs build; run "make test" }
+    /// ```
+    /// ```kdl
+    /// task build { run "make" }
+    /// task test { needs build; run "make test" }
+    /// ```
+    Cycle = "cycle",
+    /// The plan would be larger than a million vertices: most often by the axes of a matrix, whose sizes multiply,
+    /// or by calls that call. Leave combinations out, or let one instance do more.
+    ///
+    /// ```kdl
+    /// task convert { run "for file in data/*.csv; do wc -l < \"$file\"; done" }
+    /// ```
+    PlanTooLarge = "plan-too-large",
+    /// The word is part of the language, and of a later version of xec than this one. It is refused rather than
+    /// ignored, so that no file ever means two things. `docs/reference.md` lists these words at its end.
+    ///
+    /// ```kdl wrong
+    /// task up { service { ready tcp=5432 }; exec docker compose up db }
+    /// ```
+    NotYet = "not-yet",
+    /// The file asks for a newer xec than this one. Install that, or lower the number if the file needs nothing of it.
+    ///
+    /// ```kdl
+    /// xec min="0.1"
+    /// task hello { run "echo hello" }
+    /// ```
+    XecTooOld = "xec-too-old",
+    /// The command line asks for something that cannot be: an unknown option, a value that an option does not take.
+    /// `xec --help` shows all options on one screen.
+    ///
+    /// ```sh
+    /// xec -j 4 -k test build
+    /// ```
+    Usage = "usage",
+}
+
+impl Code {
+    /// The code of that name, as `--explain` takes it.
+    pub fn named(name: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
+    /// Its page as markdown: a heading, and what [`Code::explain`] says.
+    pub fn page(self) -> String {
+        let mut page = format!("## {}\n\n", self.as_str());
+        let mut before = "";
+        for line in self.explain().lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+            if before == "```" && line.starts_with("```") {
+                page.push_str("\nThis is fine:\n\n");
+            }
+            page.push_str(line);
+            page.push('\n');
+            before = line;
+        }
+        page
+    }
+}
+
+/// All pages, as markdown: `docs/errors.md`.
+pub fn errors_page() -> String {
+    let mut page = String::from(
+        "# What xec tells, and the way out\n\nEvery problem has a code in brackets, and `xec --explain CODE` shows its \
+         part of this page.\n",
+    );
+    for code in Code::ALL {
+        page.push('\n');
+        page.push_str(&code.page());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_words_and_explained() {
+        for code in Code::ALL {
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{code:?}");
+            assert_eq!(Code::named(code.as_str()), Some(*code));
+            assert!(code.page().trim_end().ends_with("```"), "{code:?} shows an example");
+        }
+    }
+
+    #[test]
+    fn the_page_is_that_of_the_codes() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md");
+        if std::env::var_os("XEC_BLESS").is_some() {
+            std::fs::write(&path, errors_page()).expect("written");
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == errors_page(), "docs/errors.md is old: XEC_BLESS=1 writes it anew");
+    }
+}
