@@ -167,7 +167,9 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
         return Err("`--all` goes with `--list`: `xec -la`".to_owned());
     }
     if line.has("json") && *verb == Verb::Run {
-        return Err("`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned());
+        return Err(
+            "`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned()
+        );
     }
     let one = match verb {
         Verb::Show(_) => "--show",

@@ -130,6 +130,15 @@ impl Setup {
     }
 }
 
+/// Whether standard output and standard error lead to the same place, so that the order between the two counts.
+pub fn share_a_place() -> bool {
+    let place = |stat: nix::sys::stat::FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+    match (nix::sys::stat::fstat(io::stdout()), nix::sys::stat::fstat(io::stderr())) {
+        (Ok(out), Ok(err)) => place(out) == place(err),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -195,14 +204,5 @@ mod tests {
         assert!(nowhere.to_string().starts_with("`/nowhere/x`: "), "{nowhere}");
         let Events::To(mut full) = Events::file(Path::new("/dev/full")).unwrap() else { panic!("a place was named") };
         assert!(full.write_all(b"x").unwrap_err().to_string().starts_with("`/dev/full`: "));
-    }
-}
-
-/// Whether standard output and standard error lead to the same place, so that the order between the two counts.
-pub fn share_a_place() -> bool {
-    let place = |stat: nix::sys::stat::FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
-    match (nix::sys::stat::fstat(io::stdout()), nix::sys::stat::fstat(io::stderr())) {
-        (Ok(out), Ok(err)) => place(out) == place(err),
-        _ => false,
     }
 }

@@ -166,7 +166,8 @@ fn an_optional_failure_does_not_count() {
 #[test]
 fn one_failure_is_counted_once() {
     let calls: String = (1..13).map(|n| format!("task t{n} {{ call t{} }}\n", n + 1)).collect();
-    let ran = case(&format!("{calls}task t13 {{ run \"false\" }}\ntask ok {{ run \"true\" }}")).args(["-k", "t1", "ok"]);
+    let ran =
+        case(&format!("{calls}task t13 {{ run \"false\" }}\ntask ok {{ run \"true\" }}")).args(["-k", "t1", "ok"]);
     ran.run().code(1).says("✗ 1 failed, 1 ok in ");
     let file = r#"
         task both { run "exit 3" optional=#true; run "exit 4" }
