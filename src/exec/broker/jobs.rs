@@ -25,8 +25,11 @@ struct Job {
     /// It was asked to end: then it has ended only with all of its group.
     ending: bool,
     killed: Option<Instant>,
-    /// We stopped it; else a stop is news.
+    /// It is stopped, whoever did it.
     stopped: bool,
+    /// We stopped it, so that this is no news. Apart from the above, since the news that it went on the last time may
+    /// come after that.
+    parked: bool,
     /// What left the group and was seen below the leader when a signal was sent.
     strays: Vec<Process>,
     /// How its leader ended.
@@ -55,7 +58,7 @@ impl Job {
             Signal::End(number) => {
                 self.ending = true;
                 self.send(number);
-                if self.stopped {
+                if self.stopped || self.parked {
                     self.send(SIGCONT);
                 }
             }
@@ -66,11 +69,11 @@ impl Job {
             }
             // Not SIGTSTP: it could be caught, and it does nothing to a stray whose group is an orphan.
             Signal::Stop => {
-                self.stopped = true;
+                self.parked = true;
                 self.send(SIGSTOP);
             }
             Signal::Continue => {
-                self.stopped = false;
+                (self.parked, self.stopped) = (false, false);
                 self.send(SIGCONT);
             }
         }
@@ -115,7 +118,8 @@ pub(super) struct Jobs {
 impl Jobs {
     pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, streams: Vec<OwnedFd>) {
         let (strays, exit) = (Vec::new(), None);
-        let mut entry = Job { pid, grace, ending: false, killed: None, stopped: false, strays, exit, streams };
+        let mut entry =
+            Job { pid, grace, ending: false, killed: None, stopped: false, parked: false, strays, exit, streams };
         if self.stopped {
             entry.signal(Signal::Stop);
         }
@@ -145,7 +149,8 @@ impl Jobs {
     pub(super) fn stopped(&mut self, pid: i32) -> Option<u64> {
         let id = *self.leaders.get(&pid)?;
         let job = self.jobs.get_mut(&id)?;
-        (!std::mem::replace(&mut job.stopped, true)).then_some(id)
+        let before = std::mem::replace(&mut job.stopped, true);
+        (!before && !job.parked).then_some(id)
     }
 
     /// The leader of a job goes on.
