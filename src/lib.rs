@@ -1,17 +1,65 @@
-//! xec: a declarative task runner. One graph of tasks over this machine and a fleet of hosts.
+//! xec: a declarative task runner. One graph of tasks, run on this machine; other hosts are meant to be one more place.
 //!
 //! # The way of the data
 //!
 //! ```text
-//! text ─► document ─► Xecfile ─► Plan ─► Scheduler ⇄ Dispatcher ⇄ Jobs ⇄ Targets
-//!         (kdl)      (typed,     (DAG +   (pure)      (the one     (one      (local, ssh, …)
-//!                     spanned)   scopes)               owner)      attempt)
+//! text ─► document ─► Xecfile ─► Plan ─► Scheduler ⇄ Dispatcher ⇄ Jobs ⇄ Targets ⇄ Broker
+//!         (kdl)      (typed,     (DAG +   (pure)      (the one     (one      (here)    (starts and
+//!                     spanned)   scopes)               owner)      attempt)             ends processes)
 //!                                                        │
 //!                                                      Event ─► reporters
 //! ```
 //!
 //! One direction, no way back: nothing to the right is known to anything on its left. [`base::event`] is the
 //! only bridge from running to showing; neither side sees the other.
+//!
+//! # The floors, from below, and their rooms
+//!
+//! - [`base`], words that every floor speaks: `diagnostic` (problems, and a page for each kind), `value` (text with
+//!   `${…}`), `event`, `command` (what a place is asked to do), `source` (where it was written), `name`, `options`.
+//! - [`xecfile`], from bytes to a typed file or all problems: `load` and `include` read files, `guard` takes bytes
+//!   that the parser should not see, `cursor` and `decode` read nodes by the one table in `schema`, `model` is what
+//!   they come to, `check` says what is wrong with the whole. `reference` prints the table.
+//! - [`plan`], from a file and a request to frozen arrays: `select` (names to tasks), `cycle`, `defs` (policies that
+//!   flow down, settled once for each task), `inputs` and `values` (what an instance is given; what is only known
+//!   late), `matrix` (axes to combinations), `conditions`, `units` (what is shared: a task with one set of inputs),
+//!   `compile` (instances, scopes and edges), `layout` (the arrays as they grow), `graph` (as they stay).
+//! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
+//!   `pipe` and `wrapper` are for the other end of one. `broker` is the process that starts all others; `pump`,
+//!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
+//! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next, `phase` and
+//!   `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
+//!   `values` keeps, `probe` asks what is decided late (`when run`, `let run`), `clock` stands still under Ctrl-Z.
+//! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
+//!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
+//! - [`app`], one file for each verb, which wires the floors below. `confirm` asks, before anything runs.
+//! - [`cli`], what was typed: `words` cuts the line apart, `values` and `args` make `app::options::Options` of it.
+//!
+//! # What always holds
+//!
+//! - Arrows point down. Each module says at its top what it must not know.
+//! - Looking starts no process and writes nothing: only [`app`]'s `run` takes a broker.
+//! - The scheduler is pure: inputs and the time come in, actions go out. All run state is its own or the
+//!   dispatcher's, on one thread, without locks; cancellation is a message like any other.
+//! - **Graph and scopes are two things.** Edges say who waits for whom, and why; scopes own policies, and cancelling
+//!   one cancels all within. A feature of the language compiles to these two, or it does not get in.
+//! - A scope's vertices are one range of ids, so a walk over it is a loop. Nothing recurses on the size of data;
+//!   what nests in the text is bounded by the guard.
+//! - Every vertex ends exactly once, and every job says one last thing, even if it panics.
+//! - All memory that grows with output is bounded: who writes faster than the reader reads, waits.
+//! - The text of `run` is never rewritten. A value reaches it as a variable, and only if the text names it.
+//! - Nothing prints but [`report`], [`cli`] and `main`; nothing exits but `main`; `unsafe` is in [`exec`] alone.
+//!
+//! # Where this is no Makefile runner
+//!
+//! - A task is a template. What runs is an *instance*: a task with its inputs and a combination of its axes. It runs
+//!   once for each distinct set of inputs however many need it, and anew for each `call`.
+//! - Vertices come in pairs, the entry and the exit of a scope, and between them all that belongs to it: steps,
+//!   groups, retries, hooks. That is why a timeout, fail-fast or Ctrl-C on any part is the same move.
+//! - A needed instance belongs to the run and is *demanded*: it begins when somebody wants it, and ends early when
+//!   nobody does any more.
+//! - Files and times of change play no part yet: what is up to date is what `unless` says.
+//! - Processes are started by a second process, so that their end does not hang on ours.
 
 pub mod app;
 pub mod base;

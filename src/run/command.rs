@@ -216,10 +216,17 @@ impl Fill<'_> {
         }
     }
 
-    /// The values that the script names, and no others; what has no value stays unset, so that `-u` speaks up.
+    /// The values that the script names, and no others; what has no value stays unset, so that `-u` speaks up, but
+    /// for a hook, where it is empty unless the environment says otherwise.
     fn export(&self, env: &mut Vec<(OsString, OsString)>) -> Result<(), String> {
         for name in self.command.names.iter() {
-            let Some(value) = self.scope.spelled(name) else { continue };
+            let Some(value) = self.scope.spelled(name) else {
+                let declared = env.iter().any(|(given, _)| given == OsStr::new(&**name));
+                if self.scope.in_hook() && !declared && self.around.variable(name).is_none() {
+                    env.push((OsString::from(&**name), OsString::new()));
+                }
+                continue;
+            };
             let value = value.flat();
             if value.len() > LARGEST_VARIABLE {
                 return Err(format!("`{name}` is larger than 100 KiB: hand it over by stdin \"${{{name}}}\""));

@@ -127,6 +127,12 @@ impl<'s> Scope<'s> {
         Self { extra, ..self }
     }
 
+    /// Whether it is a hook that looks: there a value that did not come to be is empty, since a hook has to run
+    /// however far its body came.
+    pub fn in_hook(&self) -> bool {
+        !self.extra.is_empty()
+    }
+
     /// The value of a name, if it has one by now.
     pub fn get(&self, name: &str) -> Option<Value> {
         let instance = self.plan.instance(self.id);
@@ -199,7 +205,7 @@ impl<'s> Scope<'s> {
         }
         let get = |name: &str| match name.strip_prefix("env.") {
             Some(variable) => env(variable).or_else(|| self.around.variable(variable)).map(Value::text),
-            None => self.get(name),
+            None => self.get(name).or_else(|| self.in_hook().then(|| Value::text(""))),
         };
         if let Some(name) = text.value.bare_hole() {
             return get(name).map(Some).ok_or_else(|| name.to_string());

@@ -1,4 +1,4 @@
-//! From the document to [`crate::xecfile::model::Xecfile`]: what stands at the top of the file. All problems are told at once; what
+//! From the document to [`Xecfile`](crate::xecfile::model::Xecfile): what stands at the top of the file. All problems are told at once; what
 //! is wrong is left out of the result. Knows no IO.
 
 mod condition;

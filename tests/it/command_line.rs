@@ -55,6 +55,18 @@ fn looking_runs_nothing_and_writes_nothing() {
 }
 
 #[test]
+fn a_dry_run_says_what_conditions_come_to() {
+    let file = r#"
+        task m { matrix { n 1 2 }; when equal "${n}" 2; run "echo two" }
+        task late { needs m; unless exists done; run "echo late" }
+    "#;
+    let shown = "m[n=1]  needed by late; skipped, by its condition\n\
+                 m[n=2]  needed by late\n    echo two\n\
+                 late  requested; whether it runs is decided at run time\n    echo late\n";
+    Case::new().xecfile(file).args(["-n", "late"]).run().ok().stdout(shown);
+}
+
+#[test]
 fn a_dry_run_names_what_would_run_in_order() {
     let ran = Case::new().xecfile(FILE).args(["-n", "test"]).run().ok();
     let out = ran.out();

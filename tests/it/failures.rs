@@ -212,3 +212,18 @@ fn a_shell_script_stops_at_its_first_failure_and_at_unset_names() {
         .stdout("")
         .says("no_such_name");
 }
+
+#[test]
+fn in_a_hook_what_did_not_come_to_be_is_empty() {
+    let file = r##"
+        task t {
+            matrix { n 1 2; finally { run "echo \"set <$xec_status>\"" } }
+            env N "${n}"
+            run "test $n != 1"
+            run "echo made" capture=tag
+            on-failure { run #"echo "<$tag>""#; exec echo "<${tag}>" "${tag:-none}" }
+        }
+    "##;
+    let ran = Case::new().xecfile(file).args(["t[n=1]"]).run().code(1);
+    ran.stdout("<>\n<> none\nset <failed>\n");
+}

@@ -8,6 +8,7 @@ mod basics;
 mod command_line;
 mod docs;
 mod environment;
+mod examples;
 mod failures;
 mod harness;
 mod mutations;

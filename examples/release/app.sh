@@ -1,0 +1,3 @@
+#!/bin/sh
+# The program that is released.
+echo "app @VERSION@"
