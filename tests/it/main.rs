@@ -8,6 +8,7 @@ mod basics;
 mod command_line;
 mod docs;
 mod environment;
+mod everyday;
 mod failures;
 mod harness;
 mod mutations;
