@@ -8,7 +8,11 @@ mod basics;
 mod command_line;
 mod docs;
 mod environment;
+<<<<<<< HEAD
 mod examples;
+=======
+mod everyday;
+>>>>>>> e-tests
 mod failures;
 mod harness;
 mod mutations;
