@@ -1,5 +1,5 @@
-//! From the document to [`Xecfile`](crate::xecfile::model::Xecfile): what stands at the top of the file. All problems are told at once; what
-//! is wrong is left out of the result. Knows no IO.
+//! From the document to the model of the file: what stands at its top. All problems are told at once; what is
+//! wrong is left out of the result. Knows no IO.
 
 mod condition;
 mod data;

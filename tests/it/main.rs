@@ -8,11 +8,8 @@ mod basics;
 mod command_line;
 mod docs;
 mod environment;
-<<<<<<< HEAD
-mod examples;
-=======
 mod everyday;
->>>>>>> e-tests
+mod examples;
 mod failures;
 mod harness;
 mod mutations;
