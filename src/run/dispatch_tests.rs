@@ -218,9 +218,11 @@ proptest! {
         let target = Rc::new(FakeTarget::new(move |_, number| acts[number % acts.len()].clone()));
         let (ending, told) = ran(plan, target.clone(), orders, Duration::ZERO);
         judge(&told, slots)?;
-        let begun = |what: &What| matches!(what, What::Started);
-        let ended = |what: &What| matches!(what, What::Ended(_));
-        prop_assert_eq!(times_of(&target, begun).len(), times_of(&target, ended).len());
+        // Questions are counted from the other end of the numbers; one that is open at the end is swept up.
+        let jobs = |wanted: fn(&What) -> bool| {
+            target.trace().iter().filter(|entry| entry.job.0 < u64::MAX / 2 && wanted(&entry.what)).count()
+        };
+        prop_assert_eq!(jobs(|what| matches!(what, What::Started)), jobs(|what| matches!(what, What::Ended(_))));
         prop_assert!(matches!(ending.finished, Event::RunFinished { .. }), "it ends with that");
         prop_assert!(!cancelled || ending.signal.is_none() || ending.code == 130);
     }

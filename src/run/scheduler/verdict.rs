@@ -159,7 +159,12 @@ impl Scheduler {
     pub(super) fn tell_skipped(&mut self, scope: ScopeId, end: End, out: &mut Vec<Action>) {
         let ScopeKind::Instance(instance) = self.plan.scope(scope).kind else { return };
         let why = self.complaints.get(&self.plan.scope(scope).exit);
-        let verdict = why.map_or_else(|| self.verdict(scope, end), |why| Verdict::Failed(Failure::Value(why.clone())));
+        let verdict = match (why, end) {
+            (Some(why), _) => Verdict::Failed(Failure::Value(why.clone())),
+            // What failed without having begun is around it, and told there.
+            (None, End::Failed(_)) => Verdict::Skipped(SkipReason::Earlier),
+            (None, _) => self.verdict(scope, end),
+        };
         count(&mut self.counts, &verdict);
         let task = self.plan.instance(instance).label.clone();
         out.push(Action::Emit(Event::TaskFinished { task, verdict, duration: std::time::Duration::ZERO }));

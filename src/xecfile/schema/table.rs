@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
     row("require", SET, args(1, 1, Kind::Share), ACTS_LATE, "100%", ["How much of a set must succeed, at least", r#"require "90%""#]),
     row("uses", SET, args(1, 2, Kind::Name), L_ACTS, "", ["Holds a limit while it runs", "uses db"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
-    row("leave", POLICY, BOOL, ACTS, "#false", ["What it started may outlive the run", "leave #true"]),
+    row("leave", POLICY, BOOL, L_ACTS, "#false", ["What it started may outlive the run", "leave #true"]),
     row("sample", SET, DURATION, L_ACTS, "", ["Measures the processes this often", r#"sample "1s""#]),
     row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run` or `exec` as a value", "capture version"]),
     row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run` or `exec` as a value", "status code"]),
