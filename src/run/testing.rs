@@ -8,7 +8,7 @@ use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileId, FileScope, Hooks, Late, Matrix, OnError, Predicate,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Hooks, Late, Matrix, OnError, Predicate,
     PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
 };
 
@@ -169,31 +169,10 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             hooks: hooks(tape, task),
             settings: settings(tape),
             body: steps(tape, task, 2),
-            ..task_of(&name(task))
+            ..Task::new(at(name(task)), Span::default())
         });
     }
     file
-}
-
-fn task_of(task: &str) -> Task {
-    Task {
-        file: FileId(0),
-        name: at(task.into()),
-        aliases: Vec::new(),
-        desc: None,
-        private: false,
-        confirm: None,
-        params: Vec::new(),
-        needs: Vec::new(),
-        after: Vec::new(),
-        matrix: None,
-        conditions: Vec::new(),
-        temps: Vec::new(),
-        settings: Settings::default(),
-        body: Vec::new(),
-        hooks: Hooks::default(),
-        span: Span::default(),
-    }
 }
 
 /// A plan for some tasks of a random file.
@@ -214,15 +193,8 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
 pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
-    let step = Step {
-        kind: StepKind::Run("true".into()),
-        conditions: Vec::new(),
-        data: Data::default(),
-        hooks: Hooks::default(),
-        settings: Settings::default(),
-        span: Span::default(),
-    };
-    let mut only = Task { body: vec![step], ..task_of(task) };
+    let step = Step::new(StepKind::Run("true".into()), Span::default());
+    let mut only = Task { body: vec![step], ..Task::new(at(task.into()), Span::default()) };
     change(&mut only);
     file.tasks.push(only);
     let request = Request { tasks: vec![Asked::plain(task)], slots: Some(4), cpus: 4, ..Request::default() };
