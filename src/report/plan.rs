@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::plan::graph::{Link, LinkKind, Plan};
+use crate::plan::graph::{Guard, Link, LinkKind, Plan};
 use crate::plan::ids::InstanceId;
 use crate::report::sanitize::{first_line, visible};
 use crate::report::style::{Ink, Style};
@@ -122,6 +122,15 @@ impl Reasons {
     }
 
     fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
+        let who = self.who_names(plan, id);
+        match plan.scope(plan.instance(id).scope).guard {
+            Guard::Always => who,
+            Guard::Never => format!("{who}; skipped by its conditions"),
+            Guard::Ask(_) => format!("{who}; decided at run time"),
+        }
+    }
+
+    fn who_names(&self, plan: &Plan, id: InstanceId) -> String {
         let links = &self.by[id.index()];
         if links.iter().any(|link| link.kind == LinkKind::Requested) {
             return "requested".to_owned();
