@@ -229,7 +229,11 @@ impl<'s> Scope<'s> {
             return get(name).map(Some).ok_or_else(|| name.to_string());
         }
         let lookup = |name: &str| get(name).map(|value| value.flat());
-        match text.value.expand(&lookup) {
+        let list = |name: &str| match get(name)? {
+            Value::List(items) => Some(items.iter().map(|item| item.to_string()).collect()),
+            Value::Text(_) => None,
+        };
+        match text.value.expand_lists(&lookup, &list) {
             Ok(text) => Ok(Some(Value::text(text))),
             Err(unknown) => Err(unknown.name.to_string()),
         }
