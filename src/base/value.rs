@@ -64,6 +64,23 @@ impl Filter {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, filter)| *filter)
     }
 
+    /// What these make of a list: of each item by itself, until one makes a single text of them all.
+    fn apply_all(filters: &[Filter], mut items: Vec<String>) -> String {
+        for (at, filter) in filters.iter().enumerate() {
+            let whole = match filter {
+                Filter::Json => serde_json::Value::from(items).to_string(),
+                Filter::Len => items.len().to_string(),
+                Filter::Lines => items.join("\n"),
+                Filter::Name | Filter::Stem | Filter::Dir | Filter::Ext => {
+                    items = items.into_iter().map(|item| filter.apply(item)).collect();
+                    continue;
+                }
+            };
+            return filters[at + 1..].iter().fold(whole, |value, filter| filter.apply(value));
+        }
+        items.join("\n")
+    }
+
     /// What it makes of one plain value, which is a list of one.
     fn apply(self, value: String) -> String {
         let path = Path::new(&value);
@@ -182,11 +199,28 @@ impl Template {
     /// # Errors
     /// The first hole that has neither a value nor a default.
     pub fn expand(&self, value: &dyn Fn(&str) -> Option<String>) -> Result<String, UnknownName> {
+        self.expand_lists(value, &|_| None)
+    }
+
+    /// The same; `list` knows the items of those values that are lists, for the filters.
+    ///
+    /// # Errors
+    /// The first hole that has neither a value nor a default.
+    pub fn expand_lists(
+        &self,
+        value: &dyn Fn(&str) -> Option<String>,
+        list: &dyn Fn(&str) -> Option<Vec<String>>,
+    ) -> Result<String, UnknownName> {
         let mut out = String::new();
         for part in self.parts.iter() {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Hole { name, default, filters } => {
+                    let items = if filters.is_empty() { None } else { list(name) };
+                    if let Some(items) = items.filter(|items| default.is_none() || !items.is_empty()) {
+                        out.push_str(&Filter::apply_all(filters, items));
+                        continue;
+                    }
                     let found = value(name).filter(|value| default.is_none() || !value.is_empty());
                     let filled = found.or_else(|| default.as_deref().map(str::to_owned));
                     let filled = filled.ok_or_else(|| UnknownName { name: name.clone() })?;

@@ -166,7 +166,11 @@ impl Values<'_> {
             Some((_, Known::Value(value))) => Some(value.flat()),
             _ => None,
         };
-        match text.value.expand(&lookup) {
+        let list = |name: &str| match known.iter().find(|(given, _)| **given == *name)? {
+            (_, Known::Value(Value::List(items))) => Some(items.iter().map(|item| item.to_string()).collect()),
+            _ => None,
+        };
+        match text.value.expand_lists(&lookup, &list) {
             Ok(text) => Ok(Known::Value(Value::text(text))),
             Err(unknown) => Err(Box::new(unset(&unknown.name, text))),
         }

@@ -11,7 +11,7 @@ use crate::base::command::Captures;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::Command;
-use crate::plan::graph::{Plan, TakeFrom};
+use crate::plan::graph::{Plan, TakeFrom, Vertex};
 use crate::plan::ids::InstanceId;
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
@@ -23,7 +23,7 @@ pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
 /// All values that came to be.
 #[derive(Debug, Default)]
 pub struct Store {
-    made: HashMap<(InstanceId, Arc<str>), Value>,
+    made: HashMap<InstanceId, HashMap<Arc<str>, Value>>,
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
@@ -37,17 +37,18 @@ impl Store {
     /// A directory cannot be made.
     pub fn open(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId) -> io::Result<()> {
         let instance = plan.instance(id);
+        self.made.remove(&id);
         for (name, bound) in instance.inputs.iter() {
             if let (Bound::Late(text), Some(caller)) = (bound, instance.caller) {
                 let made = self.scope(plan, around, caller).text(text);
                 if let Ok(Some(value)) = made {
-                    self.made.insert((id, name.clone()), value);
+                    self.set(id, name, value);
                 }
             }
         }
         for name in plan.defs.tasks[instance.def.index()].temps.iter() {
             let dir = tempfile::Builder::new().prefix("xec-").tempdir()?;
-            self.made.insert((id, name.clone()), Value::text(dir.path().to_string_lossy()));
+            self.set(id, name, Value::text(dir.path().to_string_lossy()));
             self.temps.entry(id).or_default().push(dir);
         }
         Ok(())
@@ -66,7 +67,7 @@ impl Store {
             result = result.and(dir.close());
         }
         for name in plan.defs.tasks[plan.instance(id).def.index()].temps.iter() {
-            self.made.remove(&(id, name.clone()));
+            self.made.get_mut(&id).and_then(|values| values.remove(name));
         }
         result
     }
@@ -77,7 +78,7 @@ impl Store {
     /// What it wrote is not what it should be.
     pub fn keep(&mut self, command: &Command, id: InstanceId, code: i32, captures: &Captures) -> Result<(), String> {
         if let Some(status) = &command.status {
-            self.made.insert((id, status.value.clone()), Value::text(code.to_string()));
+            self.set(id, &status.value, Value::text(code.to_string()));
         }
         let (Some(capture), Some(bytes)) = (&command.capture, &captures.stdout) else { return Ok(()) };
         let text = std::str::from_utf8(bytes).map_err(|why| {
@@ -90,8 +91,12 @@ impl Store {
                 json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?
             }
         };
-        self.made.insert((id, capture.name.value.clone()), value);
+        self.set(id, &capture.name.value, value);
         Ok(())
+    }
+
+    fn set(&mut self, id: InstanceId, name: &Arc<str>, value: Value) {
+        self.made.entry(id).or_default().insert(name.clone(), value);
     }
 
     /// Whether a `let` of a file has its value.
@@ -139,16 +144,35 @@ impl<'s> Scope<'s> {
         if let Some((_, value)) = self.extra.iter().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
-        if let Some(value) = self.store.made.get(&(self.id, Arc::from(name))) {
+        if let Some(value) = self.store.made.get(&self.id).and_then(|values| values.get(name)) {
             return Some(value.clone());
         }
         if let Some((_, Bound::Static(value))) = instance.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
-        if let Some(take) = instance.takes.iter().rev().find(|take| *take.here == *name) {
-            return self.taken(take);
+        if let Some(value) =
+            instance.takes.iter().rev().find(|take| *take.here == *name).and_then(|take| self.taken(take))
+        {
+            return Some(value);
         }
-        self.of_file(self.plan.defs.tasks[instance.def.index()].file, name)
+        let found = self.of_file(self.plan.defs.tasks[instance.def.index()].file, name);
+        // A hook runs however far its body came: what has no value yet is empty there.
+        found.or_else(|| (!self.extra.is_empty() && self.is_promised(name)).then(|| Value::text("")))
+    }
+
+    /// Whether the instance has a value of that name once all went well.
+    fn is_promised(&self, name: &str) -> bool {
+        let instance = self.plan.instance(self.id);
+        let kept = |vertex: u32| match self.plan.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) if self.plan.leaf(leaf).instance == self.id => {
+                let command = self.plan.command(leaf);
+                let names = command.capture.iter().map(|capture| &capture.name).chain(&command.status);
+                names.into_iter().any(|given| *given.value == *name)
+            }
+            _ => false,
+        };
+        instance.takes.iter().any(|take| *take.here == *name)
+            || self.plan.scope(instance.scope).vertices.clone().any(kept)
     }
 
     /// The values of all names that a script may spell with `_` for `-`.
@@ -162,7 +186,7 @@ impl<'s> Scope<'s> {
     fn taken(&self, take: &TakeFrom) -> Option<Value> {
         let from = |id: &InstanceId| -> Option<Value> {
             let axis = self.plan.instance(*id).inputs.iter().find(|(name, _)| *name == take.name);
-            match (self.store.made.get(&(*id, take.name.clone())), axis) {
+            match (self.store.made.get(id).and_then(|values| values.get(&take.name)), axis) {
                 (Some(value), _) => Some(value.clone()),
                 (None, Some((_, Bound::Static(value)))) => Some(value.clone()),
                 (None, _) => None,
@@ -211,7 +235,11 @@ impl<'s> Scope<'s> {
             return get(name).map(Some).ok_or_else(|| name.to_string());
         }
         let lookup = |name: &str| get(name).map(|value| value.flat());
-        match text.value.expand(&lookup) {
+        let list = |name: &str| match get(name)? {
+            Value::List(items) => Some(items.iter().map(|item| item.to_string()).collect()),
+            Value::Text(_) => None,
+        };
+        match text.value.expand_lists(&lookup, &list) {
             Ok(text) => Ok(Some(Value::text(text))),
             Err(unknown) => Err(unknown.name.to_string()),
         }

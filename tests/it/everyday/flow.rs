@@ -54,6 +54,14 @@ fn conditions_of_the_run_are_asked_just_before() {
 }
 
 #[test]
+fn a_dry_run_asks_nothing_and_says_that_it_is_open() {
+    let file = r#"task t { when run "touch asked"; run "echo t >> log" }"#;
+    let ran = case(file, ["-n", "t"]).run().ok();
+    assert!(ran.out().contains("decided at run time"), "{}", ran.story());
+    assert!(!ran.path().join("asked").exists());
+}
+
+#[test]
 fn steps_and_groups_have_conditions() {
     let file = r#"
         task t {
@@ -106,4 +114,17 @@ fn defaults_are_for_every_task_and_lose_against_its_own() {
     "#;
     assert_eq!(case(file, ["a"]).run().code(1).read("log"), "a all\na all\n");
     assert_eq!(case(file, ["b"]).run().code(1).read("log"), "b b\n");
+}
+
+#[test]
+fn who_waits_goes_by_priority() {
+    let file = r#"
+        task all { needs first low plain high mid }
+        task first priority=20 { run "echo first >> log" }
+        task low priority=-5 { run "echo low >> log" }
+        task plain { run "echo plain >> log" }
+        task mid priority=5 { run "echo mid >> log" }
+        task high priority=10 { run "echo high >> log" }
+    "#;
+    assert_eq!(log(file, ["-j1", "all"]), "first\nhigh\nmid\nplain\nlow\n");
 }

@@ -116,6 +116,14 @@ fn a_hook_that_fails_fails_the_run() {
 }
 
 #[test]
+fn a_captured_value_may_be_missing_in_a_hook() {
+    let file = r#"
+        task t { run "exit 1"; run "echo late" capture=v; finally { exec printf "<%s>" "${v}"; run "echo [$v]" } }
+    "#;
+    case(file, ["t"]).run().code(1).stdout("<>\n[]\n");
+}
+
+#[test]
 fn finally_is_outside_the_timeout() {
     let file = r#"
         task t timeout="50ms" { run "read -r x < never"; on-failure { run "echo $xec_status >> log" }; finally { run "echo end >> log" } }

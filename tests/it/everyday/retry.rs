@@ -69,6 +69,26 @@ fn a_matrix_retries_each_instance_alone() {
 }
 
 #[test]
+fn an_attempt_has_its_own_temp_and_captures() {
+    let file = r##"
+        task t retry=1 {
+            temp scratch
+            run #"echo "${v-none} $(ls "$scratch" | wc -l)" >> log; echo "$scratch" >> dirs; touch "$scratch/x""#
+            run "echo kept" capture=v
+            run "test $XEC_ATTEMPT = 2"
+        }
+    "##;
+    let ran = case(file, ["t"]).run().ok();
+    let lines: Vec<String> =
+        ran.read("log").lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(lines, ["none 0", "none 0"]);
+    let dirs = ran.read("dirs");
+    let dirs: Vec<&str> = dirs.lines().collect();
+    assert!(dirs.len() == 2 && dirs[0] != dirs[1], "{dirs:?}");
+    assert!(dirs.iter().all(|dir| !std::path::Path::new(dir).exists()), "{dirs:?}");
+}
+
+#[test]
 fn an_expired_attempt_is_retried() {
     let file = r#"
         task t retry=1 timeout="500ms" { run "echo $XEC_ATTEMPT >> log; test $XEC_ATTEMPT = 2 || read -r x < never" }

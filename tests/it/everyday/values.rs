@@ -169,3 +169,16 @@ fn a_large_value_goes_by_stdin_only() {
     let ran = case(file, ["bad"]).run().failed().says("`big`").says("100 KiB").says("stdin");
     assert_eq!(ran.read("log"), "");
 }
+
+#[test]
+fn filters_know_lists() {
+    let file = r#"
+        task t {
+            param f many=#true
+            run "printf 'x/a.c\ny/b c.c\n'" { capture made as=lines }
+            exec printf "%s\n" "${f|len}" "${f|json}" "[${f|lines}]" "${made|len}" "${made|name|json}" "${made|stem}"
+        }
+    "#;
+    let expected = "2\n[\"a b\",\"c\\\"d\"]\n[a b\nc\"d]\n2\n[\"a.c\",\"b c.c\"]\na\nb c\n";
+    assert_eq!(out(file, ["t", "f=a b", "f=c\"d"]), expected);
+}
