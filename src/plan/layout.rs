@@ -10,7 +10,7 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Feed, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
 };
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -80,6 +80,8 @@ pub struct Layout {
     pub requested: Vec<(Arc<str>, VertexId)>,
     /// How many there are of each limit.
     pub limits: Vec<Option<u32>>,
+    /// What lanes are fed with.
+    pub feeds: Vec<Feed>,
     /// Who names whom.
     pub links: Vec<Link>,
 }
@@ -125,7 +127,7 @@ impl Layout {
             around.and_then(|scope| if has(scope) { parent } else { next(scope) })
         };
         let timed_parent = above(|scope| scope.timeout.is_some(), |scope| scope.timed_parent);
-        let retried_parent = above(|scope| scope.retry.is_some(), |scope| scope.retried_parent);
+        let retried_parent = above(|scope| scope.retry.is_some() || scope.feed.is_some(), |scope| scope.retried_parent);
         // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
         let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent)
         {
@@ -154,6 +156,8 @@ impl Layout {
             retry: rules.retry,
             retried_parent,
             hooks: [None; 3],
+            feed: None,
+            is_lane: false,
             is_hook: rules.is_hook,
             on_error: rules.on_error,
             optional: rules.optional,
@@ -220,6 +224,7 @@ impl Layout {
             requested: self.requested,
             priority,
             limits: self.limits,
+            feeds: self.feeds,
             links: self.links,
             defs,
             files,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
+    Backoff, Binding, CaptureForm, Data, From, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
     Reference, Retry, Settings, Share, Task, Width,
 };
 
@@ -168,6 +168,7 @@ pub(crate) fn data(data: &Data) -> Vec<(&'static str, String)> {
         CaptureForm::Text => capture.name.value.to_string(),
         CaptureForm::Lines => format!("{} as=lines", capture.name.value),
         CaptureForm::Json => format!("{} as=json", capture.name.value),
+        CaptureForm::Stream => format!("{} as=stream", capture.name.value),
     });
     let all = [
         ("capture", capture),
@@ -184,6 +185,18 @@ pub(crate) fn late<T>(value: &Late<T>, spell: impl FnOnce(&T) -> String) -> Stri
         Late::Now(value) => spell(value),
         Late::Text(text) => quoted(&template(text)),
     }
+}
+
+/// `from="${list}" chunk=10`.
+pub(crate) fn from(from: &From) -> String {
+    let mut out = format!("from={}", quoted(&template(&from.list.value)));
+    if let Some(chunk) = from.chunk {
+        out += &format!(" chunk={chunk}");
+    }
+    if let Some(within) = from.within {
+        out += &format!(" within={}", quoted(&duration(within)));
+    }
+    out
 }
 
 /// `1m 30s`, exactly.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::{Command, Work};
@@ -58,7 +59,11 @@ pub fn spec(
     let scope = store.scope(plan, around, instance).with(hook);
     let fill = Fill { command, around, scope };
     let mut env = fill.env()?;
-    let program = fill.program(&env)?;
+    let mut program = fill.program(&env)?;
+    if let Some(items) = store.items.joined(plan, plan.leaf(leaf).scope) {
+        let (Program::Words(words) | Program::Script { args: words, .. }) = &mut program;
+        words.extend(items.items().iter().map(|item| OsString::from(&**item)));
+    }
     let cwd = match &command.cwd {
         Some(cwd) => plan.defs.dirs[usize::from(command.file.0)].join(fill.flat(cwd, &env)?),
         None => plan.defs.dirs[usize::from(command.file.0)].clone(),
@@ -71,7 +76,7 @@ pub fn spec(
     if let Program::Script { .. } = program {
         fill.export(&mut env)?;
     }
-    env.extend(own(plan, instance, attempt, around));
+    env.extend(own(store.items.label(plan, instance), attempt, around));
     let (stdout, stderr) = match (&command.capture, command.interactive) {
         (Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
         (None, true) => (Sink::Inherit, Sink::Inherit),
@@ -109,7 +114,7 @@ pub fn script(
                 env.push((OsString::from(&*name), value.flat().into()));
             }
         }
-        env.extend(own(plan, instance, 1, around));
+        env.extend(own(store.items.label(plan, instance), 1, around));
     }
     CommandSpec {
         program: Program::Script {
@@ -133,8 +138,7 @@ fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
 }
 
 /// What xec itself says to every process.
-fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> [(OsString, OsString); 6] {
-    let label = &plan.instance(instance).label;
+fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> [(OsString, OsString); 6] {
     [
         ("XEC".into(), "1".into()),
         ("XEC_TASK".into(), OsString::from(&*label.task)),

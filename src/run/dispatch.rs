@@ -17,7 +17,8 @@ use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::{Guard, Plan};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId};
+use crate::plan::values::Value;
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
@@ -202,6 +203,9 @@ impl Loop {
                 Action::Probe(scope) => self.probe(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Feed(feed) => self.list(feed),
+                Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
+                Action::Keep(instance, name, value) => self.store.set(instance, &name, value),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
@@ -235,7 +239,7 @@ impl Loop {
     fn begin(&mut self, start: Start) {
         let Start { id, leaf, attempt, waits } = start;
         self.leaves.insert(id, leaf);
-        let step = Arc::new(self.plan.step_label(leaf));
+        let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let spec = command::spec(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let job = Job { id, step, attempt, waits, spec };
@@ -258,6 +262,24 @@ impl Loop {
         end
     }
 
+    /// Makes the list that lanes are fed with.
+    fn list(&mut self, feed: FeedId) {
+        let plan = self.plan.clone();
+        let this = plan.feed(feed);
+        if plan.instance(this.instance).hidden {
+            self.open(this.instance);
+        }
+        let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {
+            Ok(Some(Value::List(items))) => Ok(items.to_vec()),
+            Ok(_) => Err("what should be a list is a text: keep it by `capture … as=lines`, or `as=json`".to_owned()),
+            Err(name) => Err(format!("`{name}` has no value here")),
+        };
+        self.feed(match list {
+            Ok(items) => Input::Items(feed, items),
+            Err(why) => Input::Unfed(feed, why),
+        });
+    }
+
     fn open(&mut self, instance: InstanceId) {
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
@@ -266,7 +288,7 @@ impl Loop {
     }
 
     fn close(&mut self, instance: InstanceId, succeeded: bool) {
-        if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
+        if let Err(why) = self.store.close(&self.plan, &self.around, instance, succeeded) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
     }

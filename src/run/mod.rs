@@ -11,6 +11,8 @@
 pub mod clock;
 pub mod command;
 pub mod dispatch;
+pub mod feed;
+pub mod items;
 pub mod job;
 pub mod limits;
 pub mod phase;

@@ -15,10 +15,14 @@ use crate::plan::graph::{Plan, TakeFrom, Vertex};
 use crate::plan::ids::InstanceId;
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
+use crate::run::items::Items;
 use crate::xecfile::model::{CaptureForm, FileId};
 
 /// The most that a step may keep.
 pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
+
+/// What the items that a `reduce` joins are called where nobody can name them: `"$@"`.
+pub const ITEMS: &str = "@";
 
 /// All values that came to be.
 #[derive(Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Store {
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+    /// What lanes work on.
+    pub items: Items,
 }
 
 impl Store {
@@ -58,9 +64,13 @@ impl Store {
     ///
     /// # Errors
     /// A temporary directory cannot be removed.
-    pub fn close(&mut self, plan: &Plan, id: InstanceId, succeeded: bool) -> io::Result<()> {
+    pub fn close(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId, succeeded: bool) -> io::Result<()> {
         if succeeded {
             self.succeeded.insert(id);
+            let scope = self.scope(plan, around, id);
+            let found: Vec<(Arc<str>, Value)> =
+                Items::wanted(plan, id).iter().filter_map(|name| Some((name.clone(), scope.get(name)?))).collect();
+            self.items.keep(plan, id, found).map_err(io::Error::other)?;
         }
         let mut result = Ok(());
         for dir in self.temps.remove(&id).unwrap_or_default() {
@@ -86,7 +96,7 @@ impl Store {
         })?;
         let value = match capture.form {
             CaptureForm::Text => Value::text(text.trim_end_matches(['\n', '\r'])),
-            CaptureForm::Lines => Value::List(text.lines().map(Arc::from).collect()),
+            CaptureForm::Lines | CaptureForm::Stream => Value::List(text.lines().map(Arc::from).collect()),
             CaptureForm::Json => {
                 json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?
             }
@@ -95,7 +105,8 @@ impl Store {
         Ok(())
     }
 
-    fn set(&mut self, id: InstanceId, name: &Arc<str>, value: Value) {
+    /// An instance has a value.
+    pub fn set(&mut self, id: InstanceId, name: &Arc<str>, value: Value) {
         self.made.entry(id).or_default().insert(name.clone(), value);
     }
 
@@ -147,12 +158,18 @@ impl<'s> Scope<'s> {
         if let Some(value) = self.store.made.get(&self.id).and_then(|values| values.get(name)) {
             return Some(value.clone());
         }
+        if let Some(value) = self.store.items.get(instance.scope, name) {
+            return Some(value.clone());
+        }
         if let Some((_, Bound::Static(value))) = instance.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
         if let Some(value) =
             instance.takes.iter().rev().find(|take| *take.here == *name).and_then(|take| self.taken(take))
         {
+            return Some(value);
+        }
+        if let Some(value) = instance.set.and_then(|set| Scope { id: set, ..*self }.get(name)) {
             return Some(value);
         }
         let found = self.of_file(self.plan.defs.tasks[instance.def.index()].file, name);
@@ -192,6 +209,9 @@ impl<'s> Scope<'s> {
                 (None, _) => None,
             }
         };
+        if let Some(feed) = take.feed {
+            return Some(self.store.items.taken(feed, &take.name));
+        }
         if !take.list {
             return take.from.first().and_then(from);
         }

@@ -36,8 +36,13 @@ impl Builder<'_, '_> {
             self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
             let list = !standing.members.contains_key(&None);
             if let Some(from) = demand.from {
-                let takes =
-                    demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
+                let feed = self.layout.scopes[standing.scope.index()].feed;
+                if let Some(feed) = feed {
+                    let names = demand.takes.iter().map(|(name, _)| name.clone());
+                    self.layout.feeds[feed.index()].taken.extend(names);
+                }
+                let takes = demand.takes.into_iter();
+                let takes = takes.map(|(name, here)| TakeFrom { here, name, from: members.clone(), list, feed });
                 self.layout.instances[from.index()].takes.extend(takes);
             }
         }

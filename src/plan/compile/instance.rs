@@ -7,7 +7,7 @@ use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
 use crate::plan::graph::{EdgeKind, Guard, Instance, ScopeKind, Vertex};
-use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
@@ -62,19 +62,41 @@ impl Builder<'_, '_> {
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
         if let Some(gate) = gate {
-            self.layout.scopes[scope.index()].gate = Some(gate);
-            self.layout.scopes[scope.index()].vertices.start = gate.0;
-            self.layout.edge(gate, enter, EdgeKind::Ok);
-            for need in &written.needs {
-                let Some(meant) = self.units.need(self.cx, need, (task, &inputs))? else { continue };
-                let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
-                self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
-            }
+            self.draw_needs(gate, scope, id, (task, &inputs))?;
         }
-        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        self.layout.instances.push(Instance {
+            scope,
+            def: task,
+            label,
+            inputs,
+            caller: None,
+            takes: Vec::new(),
+            set: None,
+            hidden: false,
+        });
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// What an instance needs is demanded at its gate, and waited for at its entry.
+    pub(super) fn draw_needs(
+        &mut self,
+        gate: VertexId,
+        scope: ScopeId,
+        id: InstanceId,
+        caller: (TaskDefId, &Inputs),
+    ) -> Laid<()> {
+        let enter = self.layout.scopes[scope.index()].enter;
+        self.layout.scopes[scope.index()].gate = Some(gate);
+        self.layout.scopes[scope.index()].vertices.start = gate.0;
+        self.layout.edge(gate, enter, EdgeKind::Ok);
+        for need in &self.cx.task(caller.0).needs {
+            let Some(meant) = self.units.need(self.cx, need, (caller.0, caller.1))? else { continue };
+            let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
+            self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
+        }
+        Ok(())
     }
 
     pub(super) fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
@@ -91,7 +113,16 @@ impl Builder<'_, '_> {
         let (task, inputs) = self.set_inputs(scope);
         let id = InstanceId(self.layout.instances.len() as u32);
         let label = self.cx.def(task).label.clone();
-        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        self.layout.instances.push(Instance {
+            scope,
+            def: task,
+            label,
+            inputs,
+            caller: None,
+            takes: Vec::new(),
+            set: None,
+            hidden: true,
+        });
         id
     }
 

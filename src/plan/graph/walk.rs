@@ -65,6 +65,7 @@ impl Plan {
         while let Some(std::cmp::Reverse(at)) = open.pop() {
             if let Vertex::Enter(scope) = self.vertices[at as usize]
                 && let ScopeKind::Instance(instance) = self.scope(scope).kind
+                && !self.instance(instance).hidden
             {
                 order.push(instance);
             }

@@ -133,6 +133,7 @@ enum Source {
     Values(Vec<String>),
     Glob(String),
     Range(String),
+    From(String),
 }
 
 impl<'a> Matrix<'a> {
@@ -143,6 +144,7 @@ impl<'a> Matrix<'a> {
                 AxisSource::Values(values) => Source::Values(values.iter().map(text).collect()),
                 AxisSource::Glob(glob) => Source::Glob(text(glob)),
                 AxisSource::Range(range) => Source::Range(text(range)),
+                AxisSource::From(from) => Source::From(text(&from.list)),
             },
         };
         let rows = |rows: &'a [Vec<Binding>]| rows.iter().map(|row| bindings(row)).collect();

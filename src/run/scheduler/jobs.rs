@@ -43,6 +43,7 @@ impl Scheduler {
                     self.cancel(scope, Reason::Timeout, Level::Soft, out);
                 }
             }
+            TimerKey::Feed(feed) => self.pull(feed, out),
             TimerKey::Grace(job) => {
                 let Some(leaf) = self.jobs.get(&job).map(|live| live.leaf) else { return };
                 let vertex = self.plan.leaf(leaf).vertex;

@@ -1,10 +1,12 @@
 //! What the scheduler is told, and what it says: all that passes between it and who runs it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
-use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId};
+use crate::plan::values::Value;
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +21,10 @@ pub enum Input {
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
     Probed(ScopeId, Result<bool, String>),
+    /// Items for a feed: all of a list, or some of a stream.
+    Items(FeedId, Vec<Arc<str>>),
+    /// There is no list for a feed, in words.
+    Unfed(FeedId, String),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
 }
@@ -83,6 +89,21 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// Make the list of a feed.
+    Feed(FeedId),
+    /// A lane begins to work on an item: its number, its values, and what the instance is called from now on.
+    Give {
+        /// The lane.
+        lane: ScopeId,
+        /// Counted from 1, in the order of the list.
+        number: u64,
+        /// By name.
+        values: Vec<(Arc<str>, Value)>,
+        /// For an instance.
+        label: Option<(InstanceId, Arc<TaskLabel>)>,
+    },
+    /// An instance has a value.
+    Keep(InstanceId, Arc<str>, Value),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.
@@ -104,4 +125,6 @@ pub enum TimerKey {
     Wait(JobId),
     /// The pause before the next attempt of a scope is over.
     Retry(ScopeId, u32),
+    /// The first item of a chunk has waited long enough.
+    Feed(FeedId),
 }

@@ -150,6 +150,9 @@ impl Walk<'_, '_> {
         for take in task.needs.iter().flat_map(|need| &need.takes) {
             self.add(&take.here, Origin::Taken);
         }
+        if let Some((_, from)) = task.matrix.as_ref().and_then(Matrix::late) {
+            self.template(&from.list);
+        }
         if let Some(matrix) = &task.matrix {
             self.settings(&matrix.settings);
         }
@@ -181,6 +184,8 @@ impl Walk<'_, '_> {
             match &axis.source {
                 AxisSource::Values(words) => words.iter().for_each(|word| self.template(word)),
                 AxisSource::Glob(text) | AxisSource::Range(text) => self.template(text),
+                // It may be taken from others, which are known only below.
+                AxisSource::From(_) => {}
             }
         }
         for binding in matrix.exclude.iter().chain(&matrix.include).flatten() {

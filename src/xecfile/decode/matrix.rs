@@ -1,15 +1,17 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::{did_you_mean, one_of};
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook};
 use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
-use crate::xecfile::model::{Axis, AxisSource, Binding, Hooks, Matrix, range};
+use crate::xecfile::model::{Axis, AxisSource, Binding, From, Hooks, Matrix, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
 
 /// Axes of one matrix, at most: a second one of 2 values doubles it, so these are more than any run can be.
@@ -177,8 +179,13 @@ fn source<'a>(
 ) -> Option<AxisSource> {
     let mut found = None;
     let mut told = false;
-    let many = cursor.count_children();
+    let (mut many, mut late) = (0, Late::default());
     for (row, mut detail) in details(reader, cursor, Places::AXIS) {
+        if late.takes(reader, &mut detail, row) {
+            detail.finish(reader);
+            continue;
+        }
+        many += 1;
         if let Some(value) = detail.arg(reader, row) {
             let text = values::template(reader, &value);
             if row.name == "range"
@@ -193,10 +200,15 @@ fn source<'a>(
         }
         detail.finish(reader);
     }
+    let late = late.source(reader, cursor, parts);
+    if let Some(from) = late {
+        many += 1;
+        found = from;
+    }
     if many > 0 {
         if many > 1 && found.is_some() || found.is_some() && !values.is_empty() {
             let message = format!("the values of `{}` have more than one source", name.text);
-            let help = "an axis has words, or `glob`, or `range`";
+            let help = "an axis has words, or `glob`, or `range`, or `from`";
             reader.report(Problem::error(Code::ExtraValue, message).at(cursor.head, "").help(help));
         }
         return found.filter(|_| !told);
@@ -217,6 +229,68 @@ fn source<'a>(
         words.extend(values::template(reader, value));
     }
     (words.len() == values.len()).then_some(AxisSource::Values(words))
+}
+
+/// `from="${list}" chunk=10 within="100ms"`, as far as it is written.
+#[derive(Default)]
+struct Late {
+    list: Option<Option<Spanned<Template>>>,
+    chunk: Option<Spanned<u32>>,
+    within: Option<Spanned<Duration>>,
+}
+
+impl Late {
+    /// Reads a detail if it is one of these.
+    fn takes<'a>(&mut self, reader: &mut Reader<'a>, detail: &mut Cursor<'a>, row: &'static Row) -> bool {
+        if !matches!(row.name, "from" | "chunk" | "within") {
+            return false;
+        }
+        let value = detail.arg(reader, row);
+        match (row.name, value) {
+            ("from", value) => self.list = Some(value.and_then(|value| values::template(reader, &value))),
+            ("chunk", Some(value)) => {
+                self.chunk = values::number(reader, row, &value);
+                if self.chunk.as_ref().is_some_and(|chunk| chunk.value == 0) {
+                    values::bad(reader, row, &value, Some("a chunk holds at least one item".to_owned()));
+                }
+            }
+            ("within", Some(value)) => self.within = values::time(reader, row, &value),
+            _ => {}
+        }
+        true
+    }
+
+    /// What it comes to; `Some(None)` where that has been complained of.
+    fn source(self, reader: &mut Reader<'_>, cursor: &Cursor<'_>, parts: &Parts) -> Option<Option<AxisSource>> {
+        let (chunk, within) = (self.chunk, self.within);
+        let lone = |at: Span, what: &str, wants: &str| {
+            Problem::error(Code::MissingValue, format!("`{what}` says nothing without `{wants}`")).at(at, "")
+        };
+        if let (Some(within), None) = (&within, &chunk) {
+            reader.report(lone(within.span, "within", "chunk").help("it is how long a chunk waits to be full"));
+        }
+        let Some(list) = self.list else {
+            let chunk = chunk?;
+            reader.report(lone(chunk.span, "chunk", "from").help("like this: batch from=\"${done}\" chunk=10"));
+            return Some(None);
+        };
+        if let Some(first) = parts.matrix.late().map(|(axis, _)| axis.span) {
+            let problem = Problem::error(Code::Duplicate, "a matrix has one axis with `from` at most");
+            let problem = problem.at(cursor.head, "the second one").at(first, "the first one");
+            reader.report(problem.help("make one list of the two, or `call` a task with a matrix of its own"));
+            return Some(None);
+        }
+        let Some(list) = list else { return Some(None) };
+        if let Some(text) = list.value.as_text() {
+            let problem = Problem::error(Code::BadValue, format!("`from` reads a list, and `{text}` is a text"));
+            let help =
+                format!("name a list: from=\"${{{text}}}\"; values that are known stand behind the axis as words");
+            reader.report(problem.at(list.span, "").help(help));
+            return Some(None);
+        }
+        let (chunk, within) = (chunk.map(|chunk| chunk.value), within.map(|within| within.value));
+        Some(Some(AxisSource::From(From { list, chunk, within })))
+    }
 }
 
 /// Most likely a line break among the values of the axis before.

@@ -252,6 +252,7 @@ fn a_matrix() {
             }
             AxisSource::Glob(text) => format!("{} glob {}", axis.name.value, spelled(&text.value)),
             AxisSource::Range(text) => format!("{} range {}", axis.name.value, spelled(&text.value)),
+            AxisSource::From(from) => format!("{} from {}", axis.name.value, spelled(&from.list.value)),
         })
         .collect();
     assert_eq!(axes, ["os linux macos", "env ${env.A} prod", "file glob *.c", "shard range 1..4"]);

@@ -16,7 +16,7 @@ mod matrix;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
-pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
+pub use matrix::{Axis, AxisSource, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
@@ -196,6 +196,8 @@ pub enum CaptureForm {
     Lines,
     /// JSON: a list of its items where it is an array, else as text.
     Json,
+    /// As [`CaptureForm::Lines`], and a late axis has each line as soon as it is written.
+    Stream,
 }
 
 /// What a step does.
