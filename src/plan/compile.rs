@@ -24,7 +24,7 @@ use crate::base::source::{Span, Spanned};
 use crate::plan::conditions::{Decision, decide};
 use crate::plan::cycle;
 use crate::plan::defs::{DEFAULT_GRACE, Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind, Policy, Work};
-use crate::plan::graph::{EdgeKind, Guard, Instance, Leaf, Link, LinkKind, Plan, ScopeKind, TakeFrom, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, Guard, Instance, Leaf, Link, LinkKind, Plan, ScopeKind, TakeFrom, Vertex};
 use crate::plan::ids::{CommandId, InstanceId, LeafId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::{brackets, from_words};
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -34,7 +34,7 @@ use crate::plan::select::{Names, TaskIndex};
 use crate::plan::units::{Context, Meant, UnitId, Units, given};
 use crate::plan::values::{FileValues, Inputs, Values};
 use crate::plan::world::World;
-use crate::xecfile::model::{Condition, Late, OnError, Reference, Share, Width, Xecfile};
+use crate::xecfile::model::{Condition, Group, Late, OnError, Reference, Share, Width, Xecfile};
 
 /// The most vertices that a plan may have.
 pub const MAX_VERTICES: usize = 1_000_000;
@@ -186,6 +186,8 @@ struct Frame<'d> {
     stage: Option<usize>,
     /// Who named it, and what is taken from it.
     called: Option<(InstanceId, &'d Reference)>,
+    /// Its children are ways to one thing, each with a turn of its own.
+    ways: bool,
     /// The instances directly in it, where it is a set.
     members: Vec<InstanceId>,
 }
@@ -337,6 +339,9 @@ impl<'b, 'c> Builder<'b, 'c> {
             },
         };
         let owner = frame.instance;
+        if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
+            return self.branch(frame, node).map(|branch| Some(vec![branch]));
+        }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
@@ -355,17 +360,33 @@ impl<'b, 'c> Builder<'b, 'c> {
                 let inner = self.open_call(defs, place, *callee, reference)?;
                 around.into_iter().chain([inner]).collect()
             }
-            NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => {
-                let side = matches!(node.kind, NodeKind::Parallel(_));
+            NodeKind::Group(group, steps) => {
+                let completion = match group {
+                    Group::Sequence | Group::Parallel => Completion::All,
+                    Group::Any => Completion::FirstOk,
+                    Group::Race => Completion::First,
+                };
+                let rules = Rules { completion, ..rules };
                 let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
                 let enter = self.layout.scopes[scope.index()].enter;
                 self.arrive(frame, enter);
-                self.layout.scopes[scope.index()].side_by_side = side;
-                let order = if side { Order::SideBySide } else { Order::InTurn };
+                self.layout.scopes[scope.index()].side_by_side = *group == Group::Parallel;
+                let order = if *group == Group::Sequence { Order::InTurn } else { Order::SideBySide };
                 let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
-                vec![Frame { hooks: Some(&node.hooks), ..inner }]
+                vec![Frame { hooks: Some(&node.hooks), ways: *group == Group::Any, ..inner }]
             }
         }))
+    }
+
+    /// One of several ways, of which each holds its turn from before what it needs is wanted until it has failed for
+    /// good.
+    fn branch<'d>(&mut self, frame: &Frame<'d>, node: &'d Node) -> Laid<Frame<'d>> {
+        let rules = Rules::plain(node.policy.on_error);
+        let scope = self.layout.open(Some(frame.scope), ScopeKind::Branch, rules, node.span)?;
+        let enter = self.layout.scopes[scope.index()].enter;
+        self.arrive(frame, enter);
+        let only = Todo::Steps(std::slice::from_ref(node).iter());
+        Ok(Frame::new(scope, frame.instance, only, Order::InTurn, enter))
     }
 
     /// A child of this frame begins here.
@@ -745,6 +766,7 @@ impl<'d> Frame<'d> {
             hooks: None,
             stage: None,
             called: None,
+            ways: false,
             members: Vec::new(),
         }
     }

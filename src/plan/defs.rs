@@ -13,7 +13,7 @@ use crate::base::value::{Part, Template};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Retry, Settings, Share, Step,
+    Capture, Condition, EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, Retry, Settings, Share, Step,
     StepKind, Width, Xecfile,
 };
 
@@ -101,10 +101,8 @@ pub enum NodeKind {
     Leaf(CommandId),
     /// A fresh instance of a task, in place.
     Call(TaskDefId, Reference),
-    /// Steps one after the other.
-    Sequence(Vec<Node>),
-    /// Steps side by side.
-    Parallel(Vec<Node>),
+    /// Steps, and how they go together.
+    Group(Group, Vec<Node>),
 }
 
 /// Hooks, lowered; empty where there are none.
@@ -355,15 +353,12 @@ impl Lower<'_> {
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
         let kind = match &step.kind {
-            StepKind::Sequence(steps) => {
-                NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect())
-            }
-            StepKind::Parallel(steps) => {
-                NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            StepKind::Group(group, steps) => {
+                NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id, callee.clone()),
-                None => NodeKind::Sequence(Vec::new()),
+                None => NodeKind::Group(Group::Sequence, Vec::new()),
             },
             StepKind::Wait(time) => {
                 let text = match time {

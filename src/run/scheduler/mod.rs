@@ -12,6 +12,7 @@
 //! dropped, or cancelled if it has begun.
 
 mod cancel;
+mod choice;
 mod flow;
 mod jobs;
 mod retry;
@@ -108,6 +109,10 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
+    Decided(ScopeId, VertexId),
+    /// A scope that was decided begins anew.
+    Undecided(ScopeId),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.
@@ -179,6 +184,10 @@ struct ScopeState {
     gently: bool,
     /// Its failure policy has acted.
     tripped: bool,
+    /// One of its children has decided it: the chosen one.
+    decided: bool,
+    /// Of a scope that one child decides: that one, or else the last that failed.
+    chosen: Option<VertexId>,
     /// Its own time was up.
     timed_out: bool,
     /// Its timeout runs.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::event::{Counts, Culprit, Event, Failure, JobId, Level, Reason, SkipReason, TaskLabel, Verdict};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::plan::values::Value;
 use crate::run::phase::{Phase, Trigger};
@@ -27,7 +27,13 @@ impl Scheduler {
             self.scopes[owner.index()].hook_failed |= began;
             return;
         }
-        if !counts || ok {
+        if !counts {
+            return;
+        }
+        if self.plan.scope(owner).completion != Completion::All {
+            return self.weigh(owner, vertex, out);
+        }
+        if ok {
             return;
         }
         let fault = match self.end[vertex.index()] {
@@ -87,6 +93,7 @@ impl Scheduler {
         let enough = succeeded >= this.require.of(this.children);
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
+            _ if this.completion != Completion::All => self.judge_choice(scope),
             _ if enough => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),
@@ -286,7 +293,7 @@ impl Scheduler {
                     guilty.insert(vertex);
                 }
                 (Some(End::Failed(_)), Vertex::Exit(scope)) => {
-                    open.extend(self.plan.children_ends(scope).map(|end| (end, hook)));
+                    open.extend(self.at_fault(scope).into_iter().map(|end| (end, hook)));
                 }
                 (Some(End::Skipped(_)), Vertex::Exit(scope)) => {
                     let this = self.plan.scope(scope);
