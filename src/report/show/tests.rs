@@ -5,8 +5,8 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::report::spell::tests::{name, param, placed, text as template};
 use crate::report::style::Style;
 use crate::xecfile::model::{
-    Axis, AxisSource, Binding, Capture, CaptureForm, Condition, Data, EnvEntry, Hooks, Late, Matrix, OnError, Param,
-    ParamRole, Predicate, PredicateKind, Reference, Settings, Step, StepKind, Take, Task, Group,
+    Axis, AxisSource, Binding, Capture, CaptureForm, Condition, Data, EnvEntry, Group, Hooks, Late, Matrix, OnError,
+    Param, ParamRole, Predicate, PredicateKind, Reference, Settings, Step, StepKind, Take, Task,
 };
 
 fn run(script: &str) -> Step {

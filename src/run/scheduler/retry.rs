@@ -16,7 +16,9 @@ impl Scheduler {
         let Some(retry) = self.plan.scope(scope).retry else { return false };
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
-            Phase::Cancelling(reason, _) => matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above,
+            Phase::Cancelling(reason, _) => {
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+            }
             _ => !state.from_above,
         };
         if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+mod choice;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::command::NotStarted;
-use crate::plan::graph::{EdgeKind, ScopeKind};
+use crate::base::command::{NotStarted, Outcome};
+use crate::base::event::{Event, Level, Reason};
+use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
+use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
 
 /// What is known of a run from the outside, and what must hold of it.
@@ -18,6 +22,8 @@ struct Judge<'p> {
     late: BTreeSet<ScopeId>,
     /// Scopes that had not to run.
     passed: BTreeSet<ScopeId>,
+    /// Which child decided a scope, by the vertex where it ended.
+    decided: HashMap<ScopeId, VertexId>,
     begun: BTreeSet<ScopeId>,
     cancelled: bool,
     open: BTreeSet<InstanceId>,
@@ -40,6 +46,7 @@ impl Judge<'_> {
             self.waits(self.plan.scope(id).enter)?;
             scope = self.plan.scope(id).parent;
         }
+        self.no_lost_way(leaf)?;
         self.limits()
     }
 
@@ -78,6 +85,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if this.completion != Completion::All {
+            return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
+        }
         let mut good = 0;
         for child in self.plan.children(scope) {
             good += u32::from(match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
@@ -175,6 +185,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         result: HashMap::new(),
         late: BTreeSet::new(),
         passed: BTreeSet::new(),
+        decided: HashMap::new(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
@@ -230,7 +241,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
             }
         };
-        let mut actions = Vec::new();
+        let (mut actions, mut decisions) = (Vec::new(), Vec::new());
+        let before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
         scheduler.step(now, input, &mut actions);
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
@@ -255,6 +267,11 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Decided(scope, child) => {
+                    judge.decide(scope, child, &before, &scheduler.end)?;
+                    decisions.push((scope, child));
+                }
+                Action::Undecided(scope) => drop(judge.decided.remove(&scope)),
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
                 Action::Emit(Event::TaskFinished { verdict, .. }) => {
                     if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {
@@ -266,6 +283,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Done => prop_assert!(finished.is_some()),
             }
         }
+        for (scope, child) in decisions {
+            judge.losers_are_ended(scope, child, &stopping)?;
+        }
         if scheduler.is_done() {
             break;
         }
@@ -273,6 +293,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
+    judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

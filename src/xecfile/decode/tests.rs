@@ -6,7 +6,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part};
 use crate::xecfile::load::read;
 use crate::xecfile::model::{
-    AxisSource, Backoff, CaptureForm, EnvEntry, Late, OnError, Settings, Share, Step, StepKind, Width, Xecfile, Group,
+    AxisSource, Backoff, CaptureForm, EnvEntry, Group, Late, OnError, Settings, Share, Step, StepKind, Width, Xecfile,
 };
 
 fn good(text: &str) -> Xecfile {
@@ -324,7 +324,10 @@ fn data_hooks_and_edges() {
     assert!(matches!(task.body[3].kind, StepKind::Wait(Late::Now(time)) if time == Duration::from_secs(10)));
     assert_eq!(body(&task.body[4].hooks.failure), "run \"q\"");
     assert_eq!(body(&task.hooks.success), "run \"s\"");
-    assert!(matches!(task.hooks.finally[0].kind, StepKind::Group(Group::Sequence, _)), "a hook with a policy is one step");
+    assert!(
+        matches!(task.hooks.finally[0].kind, StepKind::Group(Group::Sequence, _)),
+        "a hook with a policy is one step"
+    );
 }
 
 #[test]
