@@ -117,7 +117,12 @@ impl Scheduler {
         }
         for vertex in anew {
             let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let waited = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand);
+                let waited = match edge.kind {
+                    EdgeKind::Demand => false,
+                    // In play since the first attempt, and it will say when it has ended.
+                    EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
+                    _ => true,
+                };
                 waited && self.end[edge.other.index()].is_none()
             });
             self.pending[vertex.index()] = waits.count() as u32;

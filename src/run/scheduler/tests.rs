@@ -20,6 +20,8 @@ struct Judge<'p> {
     result: HashMap<LeafId, bool>,
     /// Scopes whose time was up while they ran: what is optional in them is no excuse.
     late: BTreeSet<ScopeId>,
+    /// Scopes that were ended from outside: that they are optional is no excuse.
+    ended: BTreeSet<ScopeId>,
     /// Scopes that had not to run.
     passed: BTreeSet<ScopeId>,
     /// Which child decided a scope, by the vertex where it ended.
@@ -74,7 +76,8 @@ impl Judge<'_> {
 
     /// A scope has succeeded, may fail, or had not to run.
     fn fine(&self, scope: ScopeId) -> bool {
-        self.plan.scope(scope).optional || self.passed.contains(&scope) || self.succeeded(scope)
+        let excused = self.plan.scope(scope).optional && !self.ended.contains(&scope);
+        excused || self.passed.contains(&scope) || self.succeeded(scope)
     }
 
     /// What it needed has succeeded, and enough of what is in it.
@@ -162,8 +165,10 @@ impl Judge<'_> {
             }
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
-            if scheduler.end[scope.exit.index()] == Some(End::Passed) {
-                self.passed.insert(ScopeId(at as u32));
+            match scheduler.end[scope.exit.index()] {
+                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
+                _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
         }
     }
@@ -184,6 +189,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         running: HashMap::new(),
         result: HashMap::new(),
         late: BTreeSet::new(),
+        ended: BTreeSet::new(),
         passed: BTreeSet::new(),
         decided: HashMap::new(),
         begun: BTreeSet::new(),
@@ -242,7 +248,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
             }
         };
         let (mut actions, mut decisions) = (Vec::new(), Vec::new());
-        let before = scheduler.end.clone();
+        let mut before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
         scheduler.step(now, input, &mut actions);
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
@@ -271,7 +277,11 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
                 }
-                Action::Undecided(scope) => drop(judge.decided.remove(&scope)),
+                Action::Undecided(scope) => {
+                    judge.decided.remove(&scope);
+                    // It begins anew: how things stood is void too.
+                    plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
+                }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
                 Action::Emit(Event::TaskFinished { verdict, .. }) => {
                     if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {

@@ -18,9 +18,9 @@ impl Scheduler {
         if let Some(End::Failed(_) | End::TimedOut) = self.end[vertex.index()] {
             self.failures.push(vertex);
         }
-        if let (Some(inner), false) = (self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook), ok) {
+        if let Some(inner) = self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook) {
             let began = self.end[self.plan.scope(inner).enter.index()] == Some(End::Ok);
-            self.scopes[owner.index()].hook_failed |= began;
+            self.scopes[owner.index()].hook_failed |= began && !ok;
             return;
         }
         if !counts {

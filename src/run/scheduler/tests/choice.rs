@@ -36,6 +36,13 @@ impl Judge<'_> {
         }
     }
 
+    /// A child begins anew.
+    pub(super) fn forget(&self, child: VertexId, ends: &mut [Option<End>]) {
+        let range =
+            self.plan.scope_of(child).map_or(child.0..child.0 + 1, |inner| self.plan.scope(inner).vertices.clone());
+        range.for_each(|at| ends[at as usize] = None);
+    }
+
     fn is_hook(&self, child: VertexId) -> bool {
         self.plan.scope_of(child).is_some_and(|scope| self.plan.scope(scope).is_hook)
     }
