@@ -54,7 +54,7 @@ impl Scheduler {
                 }
                 (Some(End::Failed(_)), Vertex::Exit(scope)) => {
                     feeds.extend(self.plan.scope(scope).feed);
-                    open.extend(self.plan.children_ends(scope).map(|end| (end, hook)));
+                    open.extend(self.at_fault(scope).into_iter().map(|end| (end, hook)));
                 }
                 (Some(End::Skipped(_)), Vertex::Exit(scope)) => {
                     let this = self.plan.scope(scope);

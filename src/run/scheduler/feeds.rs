@@ -176,7 +176,7 @@ impl Scheduler {
                 return self.unfed(feed, "there is nothing to reduce: the list is empty".to_owned(), out);
             };
             if let Some(name) = name {
-                out.push(Action::Keep(this.instance, name.clone(), Value::Text(value)));
+                out.push(Action::Keep(this.instance, name.clone(), this.vertex, Value::Text(value)));
             }
         }
         self.finish(this.vertex, End::Ok);

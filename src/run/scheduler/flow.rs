@@ -198,6 +198,7 @@ impl Scheduler {
         if let Some(feed) = plan.scope(scope).feed {
             self.feed_begins(feed, out);
         }
+        self.undecide(scope, out);
         self.end[enter.index()] = Some(End::Ok);
         self.ended.push_back(enter);
     }

@@ -18,7 +18,9 @@ impl Scheduler {
         let Some(retry) = self.plan.scope(scope).retry else { return false };
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
-            Phase::Cancelling(reason, _) => matches!(reason, Reason::Failed | Reason::Timeout) && !state.from_above,
+            Phase::Cancelling(reason, _) => {
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+            }
             _ => !state.from_above,
         };
         if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {
@@ -77,6 +79,7 @@ impl Scheduler {
             opened: true,
             ..ScopeState::default()
         };
+        self.undecide(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
@@ -129,11 +132,14 @@ impl Scheduler {
             }
         }
         for vertex in anew {
-            let waits = plan
-                .predecessors
-                .of(*vertex)
-                .iter()
-                .filter(|edge| edge.kind.is_waited_for() && self.end[edge.other.index()].is_none());
+            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
+                let waited = match edge.kind {
+                    // In play since the first attempt, and it will say when it has ended.
+                    EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
+                    kind => kind.is_waited_for(),
+                };
+                waited && self.end[edge.other.index()].is_none()
+            });
             self.pending[vertex.index()] = waits.count() as u32;
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {

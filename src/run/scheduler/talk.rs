@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
-use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::Value;
 
 /// What happened.
@@ -102,8 +102,12 @@ pub enum Action {
         /// For an instance.
         label: Option<(InstanceId, Arc<TaskLabel>)>,
     },
-    /// An instance has a value.
-    Keep(InstanceId, Arc<str>, Value),
+    /// An instance has a value, made at this vertex.
+    Keep(InstanceId, Arc<str>, VertexId, Value),
+    /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
+    Decided(ScopeId, VertexId),
+    /// A scope that was decided begins anew.
+    Undecided(ScopeId),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.
