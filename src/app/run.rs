@@ -149,8 +149,8 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
         jobs: plan.limits[LimitId::SLOTS.index()],
-        tasks: plan.instances.len() as u32,
-        steps: plan.leaves.len() as u32,
+        tasks: plan.instances.iter().filter(|instance| !instance.hidden).count() as u32,
+        steps: plan.leaves.iter().filter(|leaf| !plan.instance(leaf.instance).hidden).count() as u32,
     };
     let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }

@@ -267,7 +267,7 @@ impl Units {
                         }
                     }
                 }
-                NodeKind::Leaf(_) => {}
+                NodeKind::Leaf(_) | NodeKind::Reduce(..) => {}
             }
         }
         Ok(())

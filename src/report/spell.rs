@@ -8,7 +8,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
     Backoff, Binding, CaptureForm, Data, From, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
-    Reference, Retry, Settings, Share, Task, Width,
+    Reduce, Reference, Retry, Settings, Share, Task, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -197,6 +197,15 @@ pub(crate) fn from(from: &From) -> String {
         out += &format!(" within={}", quoted(&duration(within)));
     }
     out
+}
+
+/// `"${list}" fan-in=16 capture=total`.
+pub(crate) fn reduce(reduce: &Reduce) -> String {
+    let list = format!("{} fan-in={}", quoted(&template(&reduce.list.value)), reduce.fan_in);
+    match &reduce.capture {
+        Some(name) => format!("{list} capture={}", name.value),
+        None => list,
+    }
 }
 
 /// `1m 30s`, exactly.

@@ -77,7 +77,7 @@ impl Items {
         let mut at = Some(scope);
         while let Some(id) = at {
             if plan.scope(id).is_lane && plan.scope(id).kind == ScopeKind::Group {
-                return self.get(id, crate::run::values::ITEMS);
+                return self.get(id, crate::plan::defs::JOINED);
             }
             at = plan.scope(id).parent;
         }

@@ -20,9 +20,6 @@ use crate::xecfile::model::{CaptureForm, FileId};
 /// The most that a step may keep.
 pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
 
-/// What the items that a `reduce` joins are called where nobody can name them: `"$@"`.
-pub const ITEMS: &str = "@";
-
 /// All values that came to be.
 #[derive(Debug, Default)]
 pub struct Store {

@@ -52,7 +52,11 @@ impl Places {
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
 
-    const NAMES: [(Places, &'static str); 20] = [
+    /// `reduce`.
+    pub const REDUCE: Places = Places(1 << 20);
+
+    const NAMES: [(Places, &'static str); 21] = [
+        (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

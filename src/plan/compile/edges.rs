@@ -33,7 +33,9 @@ impl Builder<'_, '_> {
                 }
             };
             let kind = if demand.from.is_some() { LinkKind::Needs } else { LinkKind::Requested };
-            self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
+            let from = demand.from.map(|from| self.shown(from));
+            let lane = self.first_lane(standing.scope);
+            self.layout.links.extend(members.iter().chain(&lane).map(|to| Link { from, to: *to, kind }));
             let list = !standing.members.contains_key(&None);
             if let Some(from) = demand.from {
                 let feed = self.layout.scopes[standing.scope.index()].feed;
@@ -64,8 +66,10 @@ impl Builder<'_, '_> {
                     let Some(standing) = self.standing.get(unit) else { continue };
                     let exit = self.layout.scopes[standing.scope.index()].exit;
                     self.layout.edge(exit, enter, EdgeKind::Order);
-                    let from = Some(InstanceId(at as u32));
-                    let links = standing.members.values().map(|to| Link { from, to: *to, kind: LinkKind::After });
+                    let from = Some(self.shown(InstanceId(at as u32)));
+                    let lane = self.first_lane(standing.scope);
+                    let links =
+                        standing.members.values().chain(&lane).map(|to| Link { from, to: *to, kind: LinkKind::After });
                     self.layout.links.extend(links);
                 }
             }

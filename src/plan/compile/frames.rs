@@ -3,7 +3,7 @@
 
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind, TakeFrom};
+use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind, TakeFrom};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
@@ -123,6 +123,11 @@ impl Builder<'_, '_> {
                 let place = around.as_mut().unwrap_or(frame);
                 let inner = self.open_call(defs, place, *callee, reference)?;
                 around.into_iter().chain([inner]).collect()
+            }
+            NodeKind::Reduce(list, fan_in, name, step) => {
+                let way = FeedWay::Join { fan_in: *fan_in, name: name.clone() };
+                let inner = self.open_reduce(frame, list, way, rules, step)?;
+                vec![Frame { hooks: Some(&node.hooks), ..inner }]
             }
             NodeKind::Group(group, steps) => {
                 let completion = match group {

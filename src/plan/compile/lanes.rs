@@ -1,9 +1,11 @@
 //! Sets whose instances come late, and `reduce`: as many lanes as may work at once, and the feed that wakes them. What
 //! is in a lane is left to its frame.
 
+use crate::base::source::Spanned;
+use crate::base::value::Template;
 use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, LaneKind, Order, Todo};
-use crate::plan::defs::Defs;
+use crate::plan::defs::{Defs, Node};
 use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, ScopeKind, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
@@ -55,6 +57,43 @@ impl Builder<'_, '_> {
         Ok(Some(Frame { hooks: Some(&def.set_hooks), ..frame }))
     }
 
+    /// Opens a `reduce`: its lanes make one item of several.
+    pub(super) fn open_reduce<'d>(
+        &mut self,
+        frame: &Frame<'d>,
+        list: &Spanned<Template>,
+        way: FeedWay,
+        rules: Rules,
+        step: &'d Node,
+    ) -> Laid<Frame<'d>> {
+        let owner = frame.instance.or_else(|| self.instance_around(frame.scope));
+        let owner = owner.unwrap_or_else(|| self.stand_in(frame.scope));
+        let lanes = self.lanes(&rules);
+        let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, step.span)?;
+        self.arrive(frame, self.layout.scopes[scope.index()].enter);
+        let (feed, vertex) = self.open_feed(scope, owner, list.clone(), way)?;
+        let todo = Todo::Lanes(feed, LaneKind::Step(step), lanes);
+        let mut inner = Frame::new(scope, Some(owner), todo, Order::SideBySide, vertex);
+        inner.loose.push(vertex);
+        Ok(inner)
+    }
+
+    /// The lane that stands for all of a late set where it is shown.
+    pub(super) fn first_lane(&self, scope: ScopeId) -> Option<InstanceId> {
+        let feed = self.layout.scopes[scope.index()].feed?;
+        let lane = self.layout.feeds[feed.index()].lanes.first()?;
+        match self.layout.scopes[lane.index()].kind {
+            ScopeKind::Instance(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Who is shown for an instance that stands for a late set.
+    pub(super) fn shown(&self, id: InstanceId) -> InstanceId {
+        let instance = &self.layout.instances[id.index()];
+        self.first_lane(instance.scope).filter(|_| instance.hidden).unwrap_or(id)
+    }
+
     fn lanes(&self, rules: &Rules) -> u32 {
         let slots = self.layout.limits.get(LimitId::SLOTS.index()).copied().flatten();
         rules.jobs.or(slots).unwrap_or(LANES.0).clamp(1, LANES.1)
@@ -65,7 +104,7 @@ impl Builder<'_, '_> {
         &mut self,
         scope: ScopeId,
         instance: InstanceId,
-        list: crate::base::source::Spanned<crate::base::value::Template>,
+        list: Spanned<Template>,
         way: FeedWay,
     ) -> Laid<(FeedId, VertexId)> {
         let feed = FeedId(self.layout.feeds.len() as u32);

@@ -193,6 +193,16 @@ enum Kind<'a> {
     Parallel(Vec<Step<'a>>),
     Any(Vec<Step<'a>>),
     Race(Vec<Step<'a>>),
+    Reduce(Reduced<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Reduced<'a> {
+    list: String,
+    fan_in: u32,
+    capture: Option<&'a str>,
+    step: Box<Step<'a>>,
 }
 
 impl<'a> Step<'a> {
@@ -204,6 +214,12 @@ impl<'a> Step<'a> {
                 StepKind::Exec(words) => Kind::Exec(words.iter().map(text).collect()),
                 StepKind::Call(callee) => Kind::Call(Named::of(callee)),
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
+                StepKind::Reduce(reduce) => Kind::Reduce(Reduced {
+                    list: text(&reduce.list),
+                    fan_in: reduce.fan_in,
+                    capture: reduce.capture.as_ref().map(|name| &*name.value),
+                    step: Box::new(Step::of(&reduce.step)),
+                }),
                 StepKind::Group(Group::Sequence, steps) => Kind::Sequence(inner(steps)),
                 StepKind::Group(Group::Parallel, steps) => Kind::Parallel(inner(steps)),
                 StepKind::Group(Group::Any, steps) => Kind::Any(inner(steps)),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::event::{Event, Reason, TaskLabel};
+use crate::plan::defs::JOINED;
 use crate::plan::graph::{FeedWay, Plan, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::with_item;
@@ -12,7 +13,7 @@ use crate::plan::values::Value;
 use crate::run::feed::{Feed, Item, Next};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::Failed;
-use crate::run::scheduler::{Action, End, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, End, JobEnd, Scheduler, TimerKey};
 
 /// The most that may wait for lanes, in bytes.
 pub const WAITING_CAP: usize = 256 * 1024 * 1024;
@@ -190,7 +191,7 @@ impl Scheduler {
                 let others = rows[item.row].iter().map(|(name, value)| (name.clone(), Value::Text(value.clone())));
                 others.chain([(axis.clone(), item.value.clone())]).collect()
             }
-            FeedWay::Join { .. } => vec![(Arc::from(crate::run::values::ITEMS), item.value.clone())],
+            FeedWay::Join { .. } => vec![(Arc::from(JOINED), item.value.clone())],
         };
         let mut label = None;
         if let ScopeKind::Instance(id) = plan.scope(lane).kind {
@@ -207,13 +208,16 @@ impl Scheduler {
         self.look(enter);
     }
 
-    /// What a lane of a `reduce` wrote.
-    pub(super) fn lane_made(&mut self, leaf: LeafId, text: Option<Arc<str>>) {
-        let around = self.plan.leaf(leaf).scope;
-        let mut at = Some(around);
+    /// What a lane of a `reduce` wrote is its item.
+    pub(super) fn lane_made(&mut self, leaf: LeafId, end: &JobEnd) {
+        let joins = self.plan.command(leaf).capture.as_ref().is_some_and(|capture| &*capture.name.value == JOINED);
+        let Some(text) = end.captures.stdout.as_deref().filter(|_| joins) else { return };
+        // That it is UTF-8 was seen to by who kept it.
+        let text = String::from_utf8_lossy(text).trim_end_matches(['\n', '\r']).into();
+        let mut at = Some(self.plan.leaf(leaf).scope);
         while let Some(id) = at {
-            if let (Some(feed), Some(text)) = (self.feed_around(id), &text) {
-                self.feeds[feed.index()].made.insert(id, text.clone());
+            if let Some(feed) = self.feed_around(id) {
+                self.feeds[feed.index()].made.insert(id, text);
                 return;
             }
             at = self.plan.scope(id).parent;

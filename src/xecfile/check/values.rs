@@ -82,7 +82,10 @@ pub(super) fn made_by(step: &Step) -> impl Iterator<Item = &Spanned<Arc<str>>> {
         StepKind::Call(reference) => &reference.takes[..],
         _ => &[],
     };
-    let capture = step.data.capture.as_ref().map(|capture| &capture.name);
+    let capture = match &step.kind {
+        StepKind::Reduce(reduce) => reduce.capture.as_ref(),
+        _ => step.data.capture.as_ref().map(|capture| &capture.name),
+    };
     capture.into_iter().chain(&step.data.status).chain(takes.iter().map(|take| &take.here))
 }
 
@@ -208,6 +211,10 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Reduce(reduce) => {
+                self.template(&reduce.list);
+                self.step(&reduce.step);
+            }
             StepKind::Group(Group::Sequence, steps) => self.steps(steps),
             StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }

@@ -1,5 +1,7 @@
 //! Steps and groups of steps. Groups recurse no deeper than the guard lets blocks be nested.
 
+mod reduce;
+
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
@@ -47,6 +49,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
         "wait" => wait(reader, &mut cursor, row),
+        "reduce" => reduce::reduce(reader, &mut cursor, row, &mut parts).map(StepKind::Reduce),
         word if Group::named(word).is_some() || is_hook(row) => {
             let kind = Group::named(word).unwrap_or(Group::Sequence);
             group(reader, &mut cursor, row, &mut parts).map(|steps| StepKind::Group(kind, steps))

@@ -213,6 +213,41 @@ pub enum StepKind {
     Wait(Late<Duration>),
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
+    /// Makes one item of many.
+    Reduce(Reduce),
+}
+
+impl StepKind {
+    /// The steps in it.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            StepKind::Group(_, steps) => steps,
+            StepKind::Reduce(reduce) => std::slice::from_ref(&*reduce.step),
+            _ => &[],
+        }
+    }
+
+    /// The same, to change them.
+    pub fn steps_mut(&mut self) -> &mut [Step] {
+        match self {
+            StepKind::Group(_, steps) => steps,
+            StepKind::Reduce(reduce) => std::slice::from_mut(&mut *reduce.step),
+            _ => &mut [],
+        }
+    }
+}
+
+/// Neighbours of a list become one, again and again, until one item is left.
+#[derive(Clone, Debug)]
+pub struct Reduce {
+    /// The list.
+    pub list: Spanned<Template>,
+    /// At most so many at once; at least two.
+    pub fan_in: u32,
+    /// What the last one is called.
+    pub capture: Option<Spanned<Arc<str>>>,
+    /// A `run` or `exec`: it is given the items as words, and its stdout is one new item.
+    pub step: Box<Step>,
 }
 
 /// How the steps of a group go together.
