@@ -62,7 +62,7 @@ pub struct Ending {
     pub finished: Event,
 }
 
-/// Runs a plan to its end. Must be called within a [`tokio::task::LocalSet`].
+/// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let Dispatch { plan, target, around, output, suspend } = dispatch;
