@@ -24,7 +24,7 @@ use crate::exec::local::LocalTarget;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
-use crate::plan::{LimitId, Plan, ScopeId};
+use crate::plan::{LeafId, LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
@@ -157,7 +157,7 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
         jobs: plan.limits[LimitId::SLOTS.index()],
         tasks: plan.instances.iter().filter(|instance| !instance.hidden).count() as u32,
-        steps: plan.leaves.iter().filter(|leaf| !plan.instance(leaf.instance).hidden).count() as u32,
+        steps: (0..plan.leaves.len() as u32).filter(|leaf| !plan.is_spare(LeafId(*leaf))).count() as u32,
     };
     let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }

@@ -46,6 +46,15 @@ pub struct JobCx {
     pub job: JobId,
     /// Where its output goes.
     pub output: output::OutputTx,
+    /// Who wants each line of what it captures as soon as it is whole, without its end.
+    pub lines: Option<tokio::sync::mpsc::UnboundedSender<Vec<Vec<u8>>>>,
+}
+
+impl JobCx {
+    /// For an attempt whose output goes there.
+    pub fn new(job: JobId, output: output::OutputTx) -> Self {
+        Self { job, output, lines: None }
+    }
 }
 
 /// A command that was started.

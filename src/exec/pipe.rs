@@ -83,7 +83,7 @@ impl PipeTarget {
                 let kill = move || {
                     let _ = orders.send(Signal::Kill); // It may have ended.
                 };
-                Destination::Capture(Capture::new(cap, Box::new(kill)))
+                Destination::Capture(Capture::new(cap, Box::new(kill)).told(cx.lines.clone()))
             }
             _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
         };

@@ -12,7 +12,7 @@ use crate::plan::defs::Defs;
 use crate::plan::graph::{
     Claim, Completion, Csr, Edge, EdgeKind, Feed, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
 };
-use crate::plan::ids::{LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 use crate::xecfile::model::{OnError, Retry, Share};
 
@@ -188,6 +188,12 @@ impl Layout {
         scope.exit = exit;
         scope.vertices.end = exit.0 + 1;
         Ok(exit)
+    }
+
+    /// The feed of the late set that an instance stands for.
+    pub fn feed_of(&self, id: InstanceId) -> Option<FeedId> {
+        let instance = &self.instances[id.index()];
+        self.scopes[instance.scope.index()].feed.filter(|_| instance.hidden)
     }
 
     /// Where a scope is reached.

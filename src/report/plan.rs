@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::plan::graph::{Guard, Instance, Link, LinkKind, Plan};
-use crate::plan::ids::InstanceId;
+use crate::plan::ids::{InstanceId, LeafId};
 use crate::report::sanitize::{first_line, visible};
 use crate::report::style::{Ink, Style};
 
@@ -113,7 +113,10 @@ fn word(kind: LinkKind) -> &'static str {
 /// The commands of each instance, in the order of the file.
 fn commands(plan: &Plan) -> Vec<Vec<&str>> {
     let mut commands = vec![Vec::new(); plan.instances.len()];
-    for leaf in &plan.leaves {
+    for (at, leaf) in plan.leaves.iter().enumerate() {
+        if plan.is_spare(LeafId(at as u32)) {
+            continue;
+        }
         commands[leaf.instance.index()].push(&*plan.defs.commands[leaf.command.index()].text);
     }
     commands

@@ -177,6 +177,7 @@ impl Loop {
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Lines(job, lines) => self.stream(job, &lines),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
         }
@@ -244,7 +245,8 @@ impl Loop {
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let spec = command::spec(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let job = Job { id, step, attempt, waits, spec };
+        let streams = self.plan.fed_by(leaf).next().is_some();
+        let job = Job { id, step, attempt, waits, spec, streams };
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
@@ -261,6 +263,17 @@ impl Loop {
             end.bad_value = Some(why);
         }
         end
+    }
+
+    /// What a step wrote, for the lanes that wait for it. What is no UTF-8 the step fails for, at its end.
+    fn stream(&mut self, job: JobId, lines: &[Vec<u8>]) {
+        let Some(leaf) = self.leaves.get(&job).copied() else { return };
+        let texts = lines.iter().filter_map(|line| std::str::from_utf8(line).ok()).map(Arc::from);
+        let items: Vec<Arc<str>> = texts.collect();
+        let plan = self.plan.clone();
+        for feed in plan.fed_by(leaf) {
+            self.feed(Input::Items(feed, items.clone()));
+        }
     }
 
     /// Makes the list that lanes are fed with.

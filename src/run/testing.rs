@@ -8,8 +8,8 @@ use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Matrix, OnError, Predicate,
-    PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, From, Group, Hooks, Late, Matrix, OnError,
+    Predicate, PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -135,9 +135,14 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
     }
-    let values = ["a", "b", "c"][..1 + tape.pick(3)].iter().map(|value| at(Template::plain(*value))).collect();
+    let source = if tape.one_in(3) {
+        AxisSource::From(From { list: at(Template::plain("list")), chunk: None, within: None })
+    } else {
+        let values = ["a", "b", "c"][..1 + tape.pick(3)].iter();
+        AxisSource::Values(values.map(|value| at(Template::plain(*value))).collect())
+    };
     Some(Matrix {
-        axes: vec![Axis { name: at("x".into()), source: AxisSource::Values(values), span: Span::default() }],
+        axes: vec![Axis { name: at("x".into()), source, span: Span::default() }],
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
@@ -159,7 +164,8 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
         for need in &mut needs {
             // Of a matrix, sometimes only one combination.
             let earlier = &file.tasks.iter().find(|other| other.name.value == need.task.value);
-            if earlier.is_some_and(|other| other.matrix.is_some()) && tape.one_in(2) {
+            let known = |other: &&Task| other.matrix.as_ref().is_some_and(|matrix| matrix.late().is_none());
+            if earlier.is_some_and(|other| known(&other)) && tape.one_in(2) {
                 need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
             }
         }

@@ -1,7 +1,7 @@
 //! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
 
 use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, Vertex};
-use crate::plan::ids::{InstanceId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 
 impl Plan {
     /// The direct children of a scope, each by the vertex where it is reached.
@@ -43,6 +43,25 @@ impl Plan {
             }
         }
         None
+    }
+
+    /// The feeds that a leaf writes to.
+    pub fn fed_by(&self, leaf: LeafId) -> impl Iterator<Item = FeedId> + '_ {
+        let feeds = self.feeds.iter().enumerate().filter(move |(_, feed)| feed.streams.contains(&leaf));
+        feeds.map(|(at, _)| FeedId(at as u32))
+    }
+
+    /// Whether a leaf stands in a lane beside one that is just like it.
+    pub fn is_spare(&self, leaf: LeafId) -> bool {
+        let mut at = (!self.feeds.is_empty()).then_some(self.leaf(leaf).scope);
+        while let Some(id) = at {
+            let feed = self.scope(id).parent.and_then(|set| self.scope(set).feed);
+            if self.scope(id).is_lane && feed.is_some_and(|feed| self.feed(feed).lanes.first() != Some(&id)) {
+                return true;
+            }
+            at = self.scope(id).parent;
+        }
+        false
     }
 
     /// A scope and all around it, from the inside out.

@@ -130,6 +130,7 @@ impl Scheduler {
                 Vertex::Exit(ended) if ended == scope => {
                     self.close_values(scope, false, out);
                     self.finish(inner, end);
+                    self.tell_streams(scope, out);
                 }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),
                 Vertex::Enter(inside) => {

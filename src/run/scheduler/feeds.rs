@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::event::{Event, Reason, TaskLabel};
 use crate::plan::defs::JOINED;
-use crate::plan::graph::{FeedWay, Plan, ScopeKind};
+use crate::plan::graph::{EdgeKind, FeedWay, Plan, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::with_item;
 use crate::plan::values::Value;
@@ -61,9 +61,12 @@ impl FeedState {
 
     /// The same, with what failed to be handed out again.
     pub(super) fn again(&self, plan: &Plan, id: FeedId) -> Self {
+        if self.asked {
+            return Self::new(plan, id);
+        }
         let mut feed = self.feed.clone();
         feed.again();
-        Self { feed, asked: false, begun: true, closed: self.closed, told: true, ..Self::new(plan, id) }
+        Self { feed, asked: false, closed: self.closed, told: self.told, ..Self::new(plan, id) }
     }
 
     /// How many children its scope has, if that is known.
@@ -293,6 +296,18 @@ impl Scheduler {
                 _ => Reason::Failed,
             };
             out.push(Action::Emit(Event::Unfed { task, items, reason }));
+        }
+    }
+
+    /// A scope that never began will write no stream: who would have begun with it is skipped for its sake.
+    pub(super) fn tell_streams(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let plan = self.plan.clone();
+        let (enter, exit) = (plan.scope(scope).enter, plan.scope(scope).exit);
+        for edge in plan.successors.of(enter).iter().filter(|edge| edge.kind == EdgeKind::Stream) {
+            match self.satisfies(exit) {
+                true => self.met(edge.other),
+                false => self.failed_edge(exit, edge.other, out),
+            }
         }
     }
 

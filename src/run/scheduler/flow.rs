@@ -270,13 +270,13 @@ impl Scheduler {
         }
     }
 
-    fn met(&mut self, vertex: VertexId) {
+    pub(super) fn met(&mut self, vertex: VertexId) {
         self.pending[vertex.index()] = self.pending[vertex.index()].saturating_sub(1);
         self.look(vertex);
     }
 
     /// What someone waits for did not succeed. By its policy it gives up at once, or when the rest has ended.
-    fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
+    pub(super) fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
         self.pending[to.index()] = self.pending[to.index()].saturating_sub(1);
         if self.end[to.index()].is_some() || !self.phase_of(to).is_open() {
             return;

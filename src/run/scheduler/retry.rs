@@ -99,7 +99,7 @@ impl Scheduler {
         self.reset(&anew);
         if let Some((feed, state)) = feed {
             self.feeds[feed.index()] = state;
-            self.pull(feed, out);
+            self.feed_begins(feed, out);
         }
         anew.into_iter().for_each(|vertex| self.look(vertex));
     }

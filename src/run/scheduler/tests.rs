@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
-use crate::plan::ids::InstanceId;
+use crate::plan::graph::{Completion, EdgeKind, Guard, ScopeKind};
+use crate::plan::ids::{FeedId, InstanceId};
 use crate::run::testing::{Tape, plan};
 
 /// What is known of a run from the outside, and what must hold of it.
@@ -31,6 +31,14 @@ struct Judge<'p> {
     open: BTreeSet<InstanceId>,
     started: usize,
     told: usize,
+    /// How many items each feed has, where it has a list.
+    totals: HashMap<FeedId, usize>,
+    /// The item that each lane works on, or did last.
+    lanes: HashMap<ScopeId, (FeedId, u64)>,
+    /// Entries of the lanes that began with an item in this step.
+    renewed: BTreeSet<VertexId>,
+    /// What became of each item, where its instance was begun.
+    items: HashMap<(FeedId, u64), Option<bool>>,
 }
 
 impl Judge<'_> {
@@ -88,6 +96,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if let Some(feed) = this.feed {
+            return !self.late.contains(&scope) && needs && self.fed_well(feed);
+        }
         if this.completion != Completion::All {
             return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
         }
@@ -107,6 +118,56 @@ impl Judge<'_> {
     fn foreign(&self, other: ScopeId, scope: ScopeId) -> bool {
         let (a, b) = (self.plan.scope(other), self.plan.scope(scope));
         a.shared || a.parent != b.parent
+    }
+
+    /// Every item of a feed was handed out, and enough of them are well.
+    fn fed_well(&self, feed: FeedId) -> bool {
+        let Some(total) = self.totals.get(&feed) else { return false };
+        let this = self.plan.feed(feed);
+        let good = self.items.iter().filter(|((of, _), end)| {
+            // All lanes are alike.
+            let lane = self.plan.scope(this.lanes[0]);
+            *of == feed && end.is_some_and(|ok| ok || lane.optional)
+        });
+        let enough = self.plan.scope(this.scope).require.of(*total as u32);
+        good.count() as u32 >= enough
+    }
+
+    /// First of all what instances and lanes are done with, and begin with.
+    fn items_over(&mut self, actions: &[Action]) -> Result<(), TestCaseError> {
+        self.renewed.clear();
+        for action in actions {
+            match action {
+                Action::Open(instance) => prop_assert!(self.open.insert(*instance), "it is opened once an attempt"),
+                Action::Close(instance, ok) => {
+                    prop_assert!(self.open.remove(instance), "what is closed was open");
+                    let scope = self.plan.instance(*instance).scope;
+                    let passed = matches!(self.plan.scope(scope).guard, Guard::Ask(_)) && !holds(scope);
+                    if let Some(item) = self.lanes.get(&scope) {
+                        self.items.insert(*item, Some(*ok || passed));
+                    }
+                }
+                Action::Give { lane, number, .. } => {
+                    self.renewed.insert(self.plan.scope(*lane).enter);
+                    self.give(*lane, *number);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A lane begins with an item: what it did before is done with.
+    fn give(&mut self, lane: ScopeId, number: u64) {
+        let feed = self.plan.scope(lane).parent.and_then(|set| self.plan.scope(set).feed).expect("lanes are fed");
+        self.lanes.insert(lane, (feed, number));
+        self.items.insert((feed, number), None);
+        let range = &self.plan.scope(lane).vertices;
+        self.result.retain(|leaf, _| !range.contains(&self.plan.leaf(*leaf).vertex.0));
+        for scopes in [&mut self.late, &mut self.ended, &mut self.passed, &mut self.begun] {
+            scopes.retain(|scope| !range.contains(&self.plan.scope(*scope).enter.0));
+        }
+        self.decided.retain(|scope, _| !range.contains(&self.plan.scope(*scope).enter.0));
     }
 
     fn hook_failed(&self, hook: ScopeId) -> bool {
@@ -179,6 +240,23 @@ impl Judge<'_> {
     }
 }
 
+/// What a condition that is asked comes to.
+fn holds(scope: ScopeId) -> bool {
+    !scope.0.is_multiple_of(3)
+}
+
+/// What has not ended, for who looks for the reason.
+fn stuck(scheduler: &Scheduler) -> String {
+    let open = (0..scheduler.end.len()).filter(|at| scheduler.end[*at].is_none());
+    let lines = open.map(|at| {
+        let (vertex, phase, pending) = (scheduler.plan.vertices[at], scheduler.phase[at], scheduler.pending[at]);
+        let scope = scheduler.plan.scope_of(VertexId(at as u32)).map(|scope| &scheduler.scopes[scope.index()]);
+        let around = scheduler.plan.scope_of(VertexId(at as u32)).map(|scope| scheduler.scope_phase(scope));
+        format!("\n{at} {vertex:?} {phase:?} pending {pending} {around:?} {scope:?}")
+    });
+    lines.collect()
+}
+
 /// One random run to its end.
 fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseError> {
     let mut tape = Tape::new(bytes);
@@ -197,6 +275,10 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         open: BTreeSet::new(),
         started: 0,
         told: 0,
+        totals: HashMap::new(),
+        lanes: HashMap::new(),
+        items: HashMap::new(),
+        renewed: BTreeSet::new(),
     };
     let mut timers: BTreeSet<(Duration, TimerKey)> = BTreeSet::new();
     let mut stopping: HashMap<JobId, Level> = HashMap::new();
@@ -254,6 +336,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
         // The time of one attempt is no matter of the next.
         judge.late.retain(|scope| scheduler.scopes[scope.index()].timed_out);
+        judge.items_over(&actions)?;
         judge.waits_over(&scheduler);
         // Before the starts of this step: what comes into play in the same step is not waited for.
         judge.began(&scheduler)?;
@@ -270,9 +353,18 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
-                Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
-                Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(holds(scope)))),
+                Action::Feed(feed) => {
+                    let count = tape.pick(6);
+                    let items = (0..count).map(|item| std::sync::Arc::from(item.to_string())).collect();
+                    if tape.one_in(12) {
+                        inputs.push_back(Input::Unfed(feed, "no list".to_owned()));
+                    } else {
+                        judge.totals.insert(feed, count);
+                        inputs.push_back(Input::Items(feed, items));
+                    }
+                }
+                Action::Open(_) | Action::Close(..) | Action::Give { .. } | Action::Keep(..) => {}
                 Action::Decided(scope, child) => {
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
@@ -300,7 +392,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
             break;
         }
     }
-    prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
+    prop_assert!(scheduler.is_done(), "it has come to rest, and is not done: {}", stuck(&scheduler));
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;

@@ -1,6 +1,7 @@
 //! The judge of `any` and `race`: one winner, which earned it; the others are ended; it fails only as it must.
 
 use super::*;
+use crate::plan::graph::Scope;
 
 impl Judge<'_> {
     /// A scope is said to be decided by a child that has ended: by the first that could. Several may have ended in the
@@ -19,6 +20,13 @@ impl Judge<'_> {
             Completion::FirstOk => matches!(end, Some(End::Ok)),
             _ => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
         };
+        let gone = |lane: &Scope| {
+            lane.is_lane && (now[lane.enter.index()] != Some(End::Ok) || self.renewed.contains(&lane.enter))
+        };
+        if self.plan.around(scope).any(gone) {
+            // The lane has done with its item in the same step, and with what it came to.
+            return Ok(());
+        }
         prop_assert!(decides(self.end_of(child, now)), "the winner earned it");
         for other in self.plan.children_ends(scope).filter(|other| !self.is_hook(*other)) {
             prop_assert!(!decides(self.end_of(other, before)), "{:?} was there before", other);
