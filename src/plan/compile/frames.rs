@@ -84,7 +84,7 @@ impl Builder<'_, '_> {
             },
         };
         let owner = frame.instance;
-        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
