@@ -50,6 +50,7 @@ fn stdin<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row
     let at = cursor.name_span;
     let text = cursor.args(reader, row)?.first().and_then(|value| values::template(reader, value));
     let mut file = None;
+    let told = reader.problems.as_slice().len();
     for (row, mut detail) in details(reader, cursor, Places::STDIN) {
         file = detail.arg(reader, row).and_then(|value| values::template(reader, &value));
         detail.finish(reader);
@@ -62,7 +63,7 @@ fn stdin<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row
             reader.report(problem.at(file.span, "").help("a step reads one of them"));
             None
         }
-        (None, None) if reader.is_broken(at) => None,
+        (None, None) if reader.is_broken(at) || reader.problems.as_slice().len() > told => None,
         (None, None) => {
             let problem = Problem::error(Code::MissingValue, "`stdin` does not say what").at(at, "");
             reader.report(problem.help("like this: stdin \"${text}\", or stdin file=\"data.csv\""));
