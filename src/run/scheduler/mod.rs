@@ -13,6 +13,7 @@
 
 mod blame;
 mod cancel;
+mod choice;
 mod claims;
 mod flow;
 mod hooks;

@@ -100,6 +100,10 @@ pub enum Action {
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
     Unlock(VertexId),
+    /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
+    Decided(ScopeId, VertexId),
+    /// A scope that was decided begins anew.
+    Undecided(ScopeId),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.

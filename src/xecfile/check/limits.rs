@@ -126,7 +126,7 @@ impl Look<'_, '_, '_> {
             let held = self.settings(&step.settings, held);
             match &step.kind {
                 StepKind::Call(callee) => self.tie(&callee.task.value, callee.task.span, held),
-                StepKind::Sequence(steps) | StepKind::Parallel(steps) => self.steps(steps, held),
+                StepKind::Group(_, steps) => self.steps(steps, held),
                 StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) => {}
             }
             self.hooks(&step.hooks, held);

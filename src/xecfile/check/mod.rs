@@ -6,6 +6,7 @@ mod limits;
 mod names;
 mod scope;
 mod script;
+mod twice;
 mod values;
 
 use std::collections::{HashMap, HashSet};
@@ -104,7 +105,7 @@ pub(crate) fn limits_hold(file: &crate::xecfile::model::Xecfile) -> bool {
 fn each_step<'t>(steps: &'t [Step], visit: &mut impl FnMut(&'t Step)) {
     for step in steps {
         visit(step);
-        if let StepKind::Sequence(steps) | StepKind::Parallel(steps) = &step.kind {
+        if let StepKind::Group(_, steps) = &step.kind {
             each_step(steps, visit);
         }
         each_hook(&step.hooks, visit);
@@ -131,7 +132,7 @@ fn each_reference_mut(task: &mut Task, visit: &mut impl FnMut(&mut Reference)) {
         for step in list {
             match &mut step.kind {
                 StepKind::Call(reference) => visit(reference),
-                StepKind::Sequence(inner) | StepKind::Parallel(inner) => steps(inner, visit),
+                StepKind::Group(_, inner) => steps(inner, visit),
                 _ => {}
             }
             hooks(&mut step.hooks, visit);
