@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
 use crate::exec::output::OutputTx;
-use crate::exec::{Finished, JobCx, Running, Signal, Target};
+use crate::exec::{Finished, JobCx, Running, Signal, Target, pipeline};
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
 use crate::run::scheduler::JobEnd;
@@ -42,8 +42,8 @@ pub struct Job {
     pub attempt: u32,
     /// What it waited for.
     pub waits: Waits,
-    /// What to run; `Err` is why that is not known.
-    pub spec: Result<CommandSpec, String>,
+    /// What to run, each reading what the one before it writes; `Err` is why that is not known.
+    pub specs: Result<Vec<CommandSpec>, String>,
     /// Whether each line of what it keeps is wanted at once.
     pub streams: bool,
 }
@@ -60,8 +60,8 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
     };
     let (to, mut lines) = unbounded_channel();
     let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
-    let started = match &job.spec {
-        Ok(spec) => target.start(spec.clone(), cx).await,
+    let started = match &job.specs {
+        Ok(specs) => pipeline::start(&*target, specs.clone(), cx).await,
         Err(why) => Err(NotStarted::Failed(why.clone())),
     };
     let end = match started {

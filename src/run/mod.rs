@@ -15,6 +15,7 @@ pub mod feed;
 pub mod items;
 pub mod job;
 pub mod limits;
+mod machine;
 pub mod phase;
 pub mod probe;
 pub mod scheduler;

@@ -106,7 +106,7 @@ impl Builder<'_, '_> {
         if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
             return self.branch(frame, node).map(|branch| Some(vec![branch]));
         }
-        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
@@ -131,7 +131,7 @@ impl Builder<'_, '_> {
             }
             NodeKind::Group(group, steps) => {
                 let completion = match group {
-                    Group::Sequence | Group::Parallel => Completion::All,
+                    Group::Sequence | Group::Parallel | Group::Pipe => Completion::All,
                     Group::Any => Completion::FirstOk,
                     Group::Race => Completion::First,
                 };

@@ -95,7 +95,7 @@ impl Builder<'_, '_> {
     }
 
     fn lanes(&self, rules: &Rules) -> u32 {
-        let slots = self.layout.limits.get(LimitId::SLOTS.index()).copied().flatten();
+        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(|slots| slots.count);
         rules.jobs.or(slots).unwrap_or(LANES.0).clamp(1, LANES.1)
     }
 

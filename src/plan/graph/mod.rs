@@ -3,6 +3,7 @@
 mod csr;
 mod feed;
 mod instance;
+mod limit;
 mod scope;
 mod walk;
 
@@ -16,6 +17,7 @@ use crate::plan::values::FileValues;
 pub use csr::Csr;
 pub use feed::{Feed, FeedWay};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
+pub use limit::{Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
 
 /// What a vertex stands for.
@@ -109,8 +111,8 @@ pub struct Plan {
     pub requested: Vec<(Arc<str>, VertexId)>,
     /// The priority of each vertex; empty where none is set.
     pub priority: Vec<i32>,
-    /// How many there are of each limit; `None` is without end. The first one is the `-j` slots.
-    pub limits: Vec<Option<u32>>,
+    /// What there is only so much of: the `-j` slots, the limits of the file in their order, the `jobs` of scopes.
+    pub limits: Vec<Limit>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
     /// How instances are tied.

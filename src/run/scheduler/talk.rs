@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
-use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::Value;
 
 /// What happened.
@@ -25,8 +25,21 @@ pub enum Input {
     Items(FeedId, Vec<Arc<str>>),
     /// There is no list for a feed, in words.
     Unfed(FeedId, String),
+    /// What became of [`Action::TryLock`].
+    Locked(VertexId, LockAnswer),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether something was had of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LockAnswer {
+    /// All of it, until [`Action::Unlock`].
+    Held,
+    /// Others hold too much of it: nothing was taken.
+    Busy,
+    /// It cannot be had, for this reason.
+    Impossible(String),
 }
 
 /// How a job ended.
@@ -104,6 +117,10 @@ pub enum Action {
     },
     /// An instance has a value, made at this vertex.
     Keep(InstanceId, Arc<str>, VertexId, Value),
+    /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
+    TryLock(VertexId, Vec<(LimitId, u32)>),
+    /// Give back what this one had of the machine.
+    Unlock(VertexId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -123,6 +140,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// There may be more of a limit again.
+    Limit(LimitId),
     /// There may be room again for a leaf.
     Room(LeafId),
     /// A leaf that only waits has waited.
