@@ -232,6 +232,11 @@ impl<'a> Cursor<'a> {
         children
     }
 
+    /// How many properties it has, and nodes in its block.
+    pub(crate) fn count_children(&self) -> usize {
+        self.props.len() + self.block.map_or(0, <[KdlNode]>::len)
+    }
+
     /// The node that its values spell: `when os linux` is `when { os linux }`.
     pub(crate) fn take_line(&mut self) -> Option<Cursor<'a>> {
         let mut values = self.take_args().into_iter();

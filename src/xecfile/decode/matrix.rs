@@ -179,6 +179,7 @@ fn source<'a>(
 ) -> Option<AxisSource> {
     let mut found = None;
     let mut told = false;
+    let written = cursor.count_children();
     let (mut many, mut late) = (0, Late::default());
     for (row, mut detail) in details(reader, cursor, Places::AXIS) {
         if late.takes(reader, &mut detail, row) {
@@ -205,7 +206,7 @@ fn source<'a>(
         many += 1;
         found = from;
     }
-    if many > 0 {
+    if written > 0 {
         if many > 1 && found.is_some() || found.is_some() && !values.is_empty() {
             let message = format!("the values of `{}` have more than one source", name.text);
             let help = "an axis has words, or `glob`, or `range`, or `from`";
