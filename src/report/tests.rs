@@ -222,7 +222,7 @@ fn the_thread_shows_all_and_ends_with_the_channel() {
         err: err.sink(false, false),
         mode: Mode::Live,
         quiet: true,
-        verbose: false,
+        verbose: false, why: false,
         events: Some(Box::new(events.clone())),
     };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
@@ -266,7 +266,7 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
             err: err.sink(false, false),
             mode: Mode::Live,
             quiet: false,
-            verbose: false,
+            verbose: false, why: false,
             events: Some(Box::new(full(events))),
         };
         let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
@@ -306,7 +306,7 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
-    let setup = Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, events: None };
+    let setup = Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();

@@ -7,7 +7,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
-use crate::base::event::{Failure, Verdict};
+use crate::base::event::{Failure, Message, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
 use crate::run::testing::{Tape, plan, plan_of};
 
@@ -44,7 +44,9 @@ fn ran(
             }
         });
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
-        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+        let (plan, output) = (Arc::new(plan), output.clone());
+        let (memory, force) = (keep::Memory::None, false);
+        run(Dispatch { plan, target, around: around(), memory, force, output, suspend }, &mut rx).await
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {

@@ -8,7 +8,7 @@ use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Hooks, Late, Matrix, OnError, Predicate,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, Hooks, Late, Matrix, OnError, Predicate,
     PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
 };
 
@@ -129,6 +129,12 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
     vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
 }
 
+/// What is remembered, and what only others want to know.
+fn files(tape: &mut Tape<'_>) -> Files {
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("x"))] } else { Vec::new() };
+    Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
+}
+
 fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
@@ -168,6 +174,7 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
+            files: files(tape),
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });

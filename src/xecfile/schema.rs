@@ -51,8 +51,12 @@ impl Places {
     pub const DOTENV: Places = Places(1 << 18);
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
+    /// `inputs`.
+    pub const INPUTS: Places = Places(1 << 20);
+    /// `cache { … }`.
+    pub const CACHE: Places = Places(1 << 21);
 
-    const NAMES: [(Places, &'static str); 20] = [
+    const NAMES: [(Places, &'static str); 22] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -73,6 +77,8 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::INPUTS, "on `inputs`"),
+        (Places::CACHE, "in `cache`"),
     ];
 
     /// Both sets.

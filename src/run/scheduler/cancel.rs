@@ -128,7 +128,7 @@ impl Scheduler {
             }
             match plan.vertices[inner.index()] {
                 Vertex::Exit(ended) if ended == scope => {
-                    self.close_values(scope, false, out);
+                    self.close_values(scope, matches!(end, End::Fresh(_)), out);
                     self.finish(inner, end);
                 }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),

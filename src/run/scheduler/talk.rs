@@ -18,9 +18,25 @@ pub enum Input {
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
-    Probed(ScopeId, Result<bool, String>),
+    Probed(ScopeId, Result<Answer, String>),
+    /// All that is remembered of a scope is.
+    Settled(ScopeId),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether a scope has to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It has.
+    Run,
+    /// It has not, by its conditions.
+    Pass,
+    /// It has not, since all that it would do is done.
+    Fresh {
+        /// Something of it was brought back.
+        restored: bool,
+    },
 }
 
 /// How a job ended.
@@ -79,6 +95,8 @@ pub enum Action {
     },
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// The body of a scope has succeeded: look at what it made, and remember it.
+    Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.

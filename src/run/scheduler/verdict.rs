@@ -1,7 +1,7 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{ScopeKind, Vertex};
+use crate::plan::graph::{Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, End, Scheduler};
@@ -63,6 +63,9 @@ impl Scheduler {
                 body
             }
         };
+        if body == End::Ok && self.remember(scope, out) {
+            return;
+        }
         if let Some(hook) = self.next_hook(scope, body) {
             let enter = self.plan.scope(scope).enter;
             if self.phase_of(enter) != Phase::Hooks {
@@ -74,6 +77,24 @@ impl Scheduler {
             return self.look(begins);
         }
         self.end_scope(scope, body, out);
+    }
+
+    /// A body that succeeded is looked at, once, before anything follows it.
+    fn remember(&mut self, scope: ScopeId, out: &mut Vec<Action>) -> bool {
+        let state = &mut self.scopes[scope.index()];
+        if self.plan.scope(scope).memory == Memory::None || std::mem::replace(&mut state.settled, true) {
+            return false;
+        }
+        state.settling = true;
+        out.push(Action::Settle(scope));
+        true
+    }
+
+    /// It was looked at.
+    pub(super) fn settled(&mut self, scope: ScopeId) {
+        if std::mem::take(&mut self.scopes[scope.index()].settling) {
+            self.look(self.plan.scope(scope).exit);
+        }
     }
 
     fn judge_body(&self, scope: ScopeId) -> End {
@@ -150,6 +171,8 @@ impl Scheduler {
         match end {
             End::Ok => Verdict::Ok,
             End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
+            End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
@@ -208,6 +231,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
         // What failed is counted by itself at the end: around one failure there can be many tasks.
         Verdict::Failed(_) | Verdict::TimedOut(_) => {}
         Verdict::Cancelled(_) => counts.cancelled += 1,
+        Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => counts.fresh += 1,
         Verdict::Skipped(_) => counts.skipped += 1,
     }
 }
