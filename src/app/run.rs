@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(&runtime, plan, around, setup, &broker, options.force)),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, options.force)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -62,8 +62,10 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     Answer { out: String::new(), err: complaint, exit }
 }
 
-fn runtime() -> Result<Runtime, String> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(cannot("start"))
+/// One thread, and all tasks in one queue of it: what wakes one of them costs no system call.
+fn runtime() -> Result<LocalRuntime, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_io().enable_time().build_local(LocalOptions::default()).map_err(cannot("start"))
 }
 
 fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
@@ -112,7 +114,7 @@ fn surroundings(opened: &Opened) -> Surroundings {
 }
 
 fn go(
-    runtime: &Runtime,
+    runtime: LocalRuntime,
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     setup: Setup,
@@ -136,14 +138,19 @@ fn go(
     let output = if hooks { output.keep_errors() } else { output };
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let local = tokio::task::LocalSet::new();
-    let ending = local.block_on(runtime, async {
-        let link = broker.link().map_err(cannot("reach the process layer"))?;
+    let link = {
+        let _here = runtime.enter();
+        broker.link().map_err(cannot("reach the process layer"))?
+    };
+    let (told, known) = (output.clone(), memory.clone());
+    // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
+    let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, (memory.clone(), force), output.clone(), &mut orders).await;
-        sweep(&link, &output, ending.at, &mut orders).await;
+        let ending = drive(plan, around, &link, (known, force), told.clone(), &mut orders).await;
+        sweep(&link, &told, ending.at, &mut orders).await;
         Ok::<Ending, String>(ending)
-    })?;
+    });
+    let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
@@ -151,7 +158,7 @@ fn go(
     }
     let _ = output.tx.send(Message::Event(ending.at, ending.finished));
     // The report ends when nobody can tell it anything any more.
-    drop(local);
+    drop(runtime);
     drop(output);
     Ok(close(report, ending.code, ending.signal))
 }

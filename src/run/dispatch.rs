@@ -68,7 +68,7 @@ pub struct Ending {
     pub finished: Event,
 }
 
-/// Runs a plan to its end. Must be called within a [`tokio::task::LocalSet`].
+/// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
@@ -226,6 +226,8 @@ impl Loop {
                 Action::Settle(scope) => self.settle(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Decided(scope, child) => self.store.decide(scope, child),
+                Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
@@ -269,8 +271,7 @@ impl Loop {
     /// What a job that is over leaves for others.
     fn keep(&mut self, job: JobId, mut end: JobEnd) -> JobEnd {
         let Some(leaf) = self.leaves.remove(&job) else { return end };
-        let (command, instance) = (self.plan.command(leaf), self.plan.leaf(leaf).instance);
-        if let Err(why) = self.store.keep(command, instance, end.outcome.code(), &end.captures) {
+        if let Err(why) = self.store.keep(&self.plan, leaf, end.outcome.code(), &end.captures) {
             end.bad_value = Some(why);
         }
         end

@@ -224,7 +224,7 @@ impl<'f> Facts<'f> {
     fn values(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
         let id = self.plan.leaf(leaf).instance;
         let temps = &self.plan.defs.tasks[self.plan.instance(id).def.index()].temps;
-        let scope = self.store.scope(self.plan, self.around, id);
+        let scope = self.store.scope(self.plan, self.around, id).seen_from(self.plan.leaf(leaf).vertex);
         for name in command.value_names() {
             if let Some(variable) = name.strip_prefix("env.") {
                 let text = self.around.variable(variable).unwrap_or_default();
@@ -245,7 +245,8 @@ impl<'f> Facts<'f> {
     fn late(&self, id: InstanceId, facts: &mut Vec<Entry>) {
         let instance = self.plan.instance(id);
         let Some(caller) = instance.caller else { return };
-        let scope = self.store.scope(self.plan, self.around, caller);
+        let enter = self.plan.scope(instance.scope).enter;
+        let scope = self.store.scope(self.plan, self.around, caller).seen_from(enter);
         for (name, bound) in instance.inputs.iter() {
             let Bound::Late(text) = bound else { continue };
             let value = scope.text(text).ok().flatten().map(|value| value.flat());
@@ -254,8 +255,7 @@ impl<'f> Facts<'f> {
     }
 
     fn variables(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
-        let id = self.plan.leaf(leaf).instance;
-        let declared = command::variables(self.plan, command, id, self.around, self.store);
+        let declared = command::variables(self.plan, leaf, self.around, self.store);
         for (entry, value) in command.env.iter().zip(declared) {
             let text = value.unwrap_or_else(|| template(&entry.value.value));
             facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));

@@ -30,8 +30,13 @@ impl Loop {
         };
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
         let around = self.around.clone();
+        // What the body made is there once it is over.
+        let seen = match purpose {
+            Purpose::Enter => plan.scope(scope).enter,
+            Purpose::Keep => plan.scope(scope).exit,
+        };
         let world = World {
-            scope: self.store.scope(&plan, &around, instance),
+            scope: self.store.scope(&plan, &around, instance).seen_from(seen),
             around: &around,
             dir: &plan.defs.dirs[usize::from(file.0)],
         };

@@ -124,7 +124,7 @@ impl Loop {
     fn fresh(&mut self, scope: ScopeId, id: InstanceId, fresh: Fresh) {
         let plan = self.plan.clone();
         let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
-        if !self.store.load(&instances, &fresh.captures) {
+        if !self.store.load(&plan, &instances, &fresh.captures) {
             self.tell(Event::Trouble { why: "the values of an earlier run cannot be read".to_owned() });
         }
         self.keeper.made(id, fresh.made);
