@@ -77,6 +77,11 @@ impl Patterns {
         self.wanted.is_empty()
     }
 
+    /// What is named, or holds what is matched, against the directory of the patterns.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        self.wanted.iter().map(|pattern| pattern.literal.as_path())
+    }
+
     /// Whether a path, against the directory of the patterns, is meant.
     pub fn matches(&self, path: &Path) -> bool {
         !self.unwanted.is_match(path) && self.wanted.iter().any(|pattern| pattern.matches(path))
@@ -287,7 +292,8 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_people_expect() {
-        let dir = place(&["a.c", "b.h", "src/c.c", "src/deep/d.c", "src/.hidden", "src/[x].c", ".git/HEAD", ".xec/memo"]);
+        let dir =
+            place(&["a.c", "b.h", "src/c.c", "src/deep/d.c", "src/.hidden", "src/[x].c", ".git/HEAD", ".xec/memo"]);
         let at = dir.path();
         assert_eq!(names(at, &["*.c"]), ["a.c"]);
         assert_eq!(names(at, &["**/*.c"]), ["a.c", "src/[x].c", "src/c.c", "src/deep/d.c"]);
@@ -338,10 +344,7 @@ mod tests {
     fn what_is_not_there_is_told_with_the_nearest() {
         let dir = place(&["src/main.c"]);
         let find = |text: &str| Patterns::new(dir.path(), &[text.to_owned()], true).unwrap().find(None);
-        assert_eq!(
-            find("scr/**").unwrap_err(),
-            "`scr/**` means nothing: there is no `scr`; did you mean `src`?"
-        );
+        assert_eq!(find("scr/**").unwrap_err(), "`scr/**` means nothing: there is no `scr`; did you mean `src`?");
         assert_eq!(
             find("src/mian.c").unwrap_err(),
             "`src/mian.c` means nothing: there is no `src/mian.c`; did you mean `main.c`?"

@@ -51,8 +51,12 @@ impl Task {
         self.cached || !self.inputs.is_empty()
     }
 
+    /// The patterns of what it makes, none of which leads out of the project.
     fn outputs(&self) -> Result<Patterns, String> {
-        Ok(Patterns::new(&self.cwd, &self.outputs, false)?.without_links())
+        let outputs = Patterns::new(&self.cwd, &self.outputs, false)?.without_links();
+        let out = outputs.places().find(|place| inside(&self.base, &self.cwd.join(place)).is_none());
+        let why = out.map(|out| format!("`{}` does not lie in the project, `{}`", out.display(), self.base.display()));
+        why.map_or(Ok(outputs), Err)
     }
 }
 
@@ -103,7 +107,7 @@ pub struct Settled {
 /// What a record holds beside its key. The manifest is behind it: it is only read to explain.
 #[derive(Serialize, Deserialize)]
 struct Record {
-    /// When, in seconds since 1970.
+    /// When, in milliseconds since 1970.
     at: u64,
     made: Vec<Made>,
     captures: Vec<u8>,
@@ -118,8 +122,8 @@ impl Record {
     /// Why it does not count any more, by its age.
     fn expired(&self, ttl: Option<Duration>) -> Option<String> {
         let ttl = ttl?;
-        let age = now().checked_sub(self.at);
-        let old = age.is_none_or(|age| age >= ttl.as_secs().max(1) && Duration::from_secs(age) >= ttl);
+        // What comes from the future has no age that could be trusted.
+        let old = now().checked_sub(self.at).is_none_or(|age| Duration::from_millis(age) >= ttl);
         old.then(|| format!("it is older than {}", crate::base::duration::show(ttl)))
     }
 }
@@ -133,7 +137,8 @@ fn digest(made: &[Made]) -> Digest {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Why there is no state.
@@ -248,8 +253,10 @@ impl State {
         let broken: Vec<&Made> = record.made.iter().filter(|made| !made.is_intact(&task.base, &self.memo)).collect();
         // Until all of it is back, nothing that was said of the task counts.
         self.mark(task).ok()?;
-        for made in broken {
-            self.store.restore(&task.base, made).ok()?;
+        if broken.iter().any(|made| self.store.restore(&task.base, made).is_err()) {
+            // What is kept and damaged has to go, or it would never be kept again.
+            self.store.weed(&record.made);
+            return None;
         }
         self.ledger().add(Word::Kept, task.id, key, &bytes, false).ok()?;
         Some(fresh(record, true))
@@ -322,6 +329,7 @@ impl State {
 
     /// All that decides, as it is now, and what is odd about it.
     fn manifest(&self, task: &Task) -> Result<(Manifest, Vec<String>), String> {
+        let outputs = task.outputs().map_err(|why| format!("in its `outputs`, {why}"))?;
         let mut entries = task.facts.clone();
         for (name, texts) in [("inputs", &task.inputs), ("outputs", &task.outputs)] {
             entries.push(Entry::text(Kind::Patterns, name, &texts.join("\n")));
@@ -329,7 +337,7 @@ impl State {
         let mut notes = Vec::new();
         if !task.inputs.is_empty() {
             let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?;
-            let found = inputs.find(Some(&task.outputs()?))?;
+            let found = inputs.find(Some(&outputs))?;
             let Found { files, empty } = found;
             if files.is_empty() {
                 return Err(format!("there is no file that `inputs` means: {}", task.inputs.join(" ")));
@@ -350,7 +358,8 @@ impl State {
 
     /// What a task has made, as it is now.
     fn made(&self, task: &Task) -> Result<Vec<Made>, String> {
-        let found = self.threads.install(|| task.outputs()?.find(None)).map_err(|why| format!("in its `outputs`, {why}"))?;
+        let found =
+            self.threads.install(|| task.outputs()?.find(None)).map_err(|why| format!("in its `outputs`, {why}"))?;
         let mut all = Vec::with_capacity(found.files.len());
         for path in found.files.keys() {
             let place = inside(&task.base, &task.cwd.join(path))

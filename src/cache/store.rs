@@ -150,6 +150,13 @@ impl Store {
         File::open(&place)
     }
 
+    /// Removes those blobs that are not what they should be.
+    pub fn weed(&self, made: &[Made]) {
+        for digest in blobs(made) {
+            let _ = self.open(&digest); // Which removes it.
+        }
+    }
+
     /// Whether all of them could be brought back, as far as can be told without reading.
     pub fn has_all(&self, made: &[Made]) -> bool {
         made.iter().all(|made| match &made.what {

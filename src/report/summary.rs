@@ -128,7 +128,7 @@ impl Summary {
         let mut lines = Vec::new();
         let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
         if !bad {
-            let worth = !look.quiet && (self.steps != 1 || !self.groups.is_empty());
+            let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || !self.groups.is_empty());
             return worth.then(|| well(end, look.style).into_bytes());
         }
         let told = match end.culprits.as_slice() {

@@ -222,7 +222,8 @@ fn the_thread_shows_all_and_ends_with_the_channel() {
         err: err.sink(false, false),
         mode: Mode::Live,
         quiet: true,
-        verbose: false, why: false,
+        verbose: false,
+        why: false,
         events: Some(Box::new(events.clone())),
     };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
@@ -266,7 +267,8 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
             err: err.sink(false, false),
             mode: Mode::Live,
             quiet: false,
-            verbose: false, why: false,
+            verbose: false,
+            why: false,
             events: Some(Box::new(full(events))),
         };
         let (tx, rx) = tokio::sync::mpsc::unbounded_channel();

@@ -25,7 +25,7 @@ use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::probe::{self, Questions, Start, Waiter};
-use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -225,7 +225,7 @@ impl Loop {
                 Action::Probe(scope) => self.probe(scope),
                 Action::Settle(scope) => self.settle(scope),
                 Action::Open(instance) => self.open(instance),
-                Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Close(instance, closing) => self.close(instance, closing),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -284,9 +284,9 @@ impl Loop {
         }
     }
 
-    fn close(&mut self, instance: InstanceId, succeeded: bool) {
-        self.keeper.close(instance);
-        if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
+    fn close(&mut self, instance: InstanceId, closing: Closing) {
+        self.keeper.close(instance, closing);
+        if let Err(why) = self.store.close(&self.plan, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
     }

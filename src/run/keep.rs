@@ -14,6 +14,7 @@ use crate::exec::output::Tap;
 use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::facts;
+use crate::run::scheduler::Closing;
 
 /// The first name of a replay: far from those of jobs, and a number that every reader of JSON can hold.
 const FIRST_REPLAY: u64 = 1 << 48;
@@ -82,6 +83,13 @@ impl Log {
                 *file = None;
             }
         })
+    }
+
+    /// The same, with nothing in it.
+    fn emptied(self) -> Option<Self> {
+        let mut file = self.take()?;
+        file.set_len(0).and_then(|()| file.rewind()).ok()?;
+        Some(Self::new(file))
     }
 
     /// All that was written, if it was.
@@ -172,8 +180,16 @@ impl Keeper {
         Some((held.task.clone(), held.begun.take(), held.log.take().and_then(Log::take)))
     }
 
-    /// An instance has ended: its lock is free. One that makes nothing itself stands for what it needs.
-    pub fn close(&mut self, id: InstanceId) {
+    /// An attempt of an instance is over. After the last one its lock is free, and where it makes nothing itself, it
+    /// stands for what it needs.
+    pub fn close(&mut self, id: InstanceId, closing: Closing) {
+        if closing == Closing::Again {
+            // Only what the last attempt writes is shown once more.
+            if let Some(held) = self.held.get_mut(&id) {
+                held.log = held.log.take().and_then(Log::emptied);
+            }
+            return;
+        }
         self.held.remove(&id);
         if self.made.contains_key(&id) {
             return;

@@ -197,10 +197,7 @@ impl Loop {
         };
         let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
         let captures = self.store.save(&plan, &instances);
-        let reply = Reply {
-            told: self.told_tx.clone(),
-            otherwise: Some(Told::Settled(scope, Settled::default())),
-        };
+        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };
         let own = state.clone();
         state.spawn(move || reply.send(Told::Settled(scope, own.settle(&task, begun, captures, log))));
     }

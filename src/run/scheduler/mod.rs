@@ -36,7 +36,7 @@ use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
-pub use talk::{Action, Answer, Input, JobEnd, TimerKey};
+pub use talk::{Action, Answer, Closing, Input, JobEnd, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -211,7 +211,11 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0
+            && !state.settling
+            && hook
+            && self.scope_phase(scope).is_live()
+            && self.scope_phase(scope) != Phase::Backoff
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {

@@ -99,8 +99,8 @@ pub enum Action {
     Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
-    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
-    Close(InstanceId, bool),
+    /// An attempt of an instance is over; if it was the last one, hooks and all.
+    Close(InstanceId, Closing),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -111,6 +111,17 @@ pub enum Action {
     Emit(Event),
     /// The run is over.
     Done,
+}
+
+/// How an attempt of an instance is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// It succeeded.
+    Well,
+    /// It did not.
+    Badly,
+    /// It did not, and there is another one.
+    Again,
 }
 
 /// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.

@@ -4,7 +4,7 @@ use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Ve
 use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Scheduler};
+use crate::run::scheduler::{Action, Closing, End, Scheduler};
 
 impl Scheduler {
     /// A child has ended: its scope counts it, and acts by its policy.
@@ -128,7 +128,8 @@ impl Scheduler {
             }
         }
         self.shift(this.enter, Trigger::End);
-        self.close_values(scope, matches!(end, End::Ok), out);
+        let closing = if end == End::Ok { Closing::Well } else { Closing::Badly };
+        self.close_values(scope, closing, out);
         self.finish(this.exit, end);
         for gate in self.held.remove(&scope).unwrap_or_default() {
             self.give_up_gate(gate, self.scopes[scope.index()].gently);
@@ -151,11 +152,11 @@ impl Scheduler {
     }
 
     /// What lived as long as an attempt of an instance goes with it.
-    pub(super) fn close_values(&mut self, scope: ScopeId, succeeded: bool, out: &mut Vec<Action>) {
+    pub(super) fn close_values(&mut self, scope: ScopeId, closing: Closing, out: &mut Vec<Action>) {
         if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind
             && std::mem::replace(&mut self.scopes[scope.index()].opened, false)
         {
-            out.push(Action::Close(instance, succeeded));
+            out.push(Action::Close(instance, closing));
         }
     }
 
