@@ -19,7 +19,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::{self, Surroundings};
 use crate::run::values::Store;
-use crate::xecfile::model::{Condition, FileId, Late, PredicateKind};
+use crate::xecfile::model::{Condition, FileId, Input, Late, PredicateKind};
 
 /// Words in the name of a variable that its value is nobody's business.
 const DELICATE: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
@@ -191,24 +191,9 @@ impl<'f> Facts<'f> {
 
     fn step(&self, leaf: LeafId, command: &Command) -> Digest {
         let mut said = Mixer::default();
-        match &command.work {
-            Work::Run(text) => said.add(b"run").add(text.as_bytes()),
-            Work::Exec(words) => {
-                said.add(b"exec");
-                words.iter().fold(&mut said, |said, word| said.add(template(&word.value).as_bytes()))
-            }
-            Work::Wait(_) => said.add(b"wait"),
-        };
-        for word in command.shell.iter() {
-            said.add(template(word).as_bytes());
+        for part in parts(command) {
+            add_command(part, &mut said);
         }
-        for text in [&command.cwd, &command.stdin, &command.args] {
-            said.add(text.as_ref().map(|text| template(&text.value)).unwrap_or_default().as_bytes());
-        }
-        if let Some(capture) = &command.capture {
-            said.add(capture.name.value.as_bytes()).add(format!("{:?}", capture.form).as_bytes());
-        }
-        said.add(command.status.as_ref().map(|name| name.value.as_bytes()).unwrap_or_default());
         let own = self.plan.instance(self.id).scope;
         let mut at = Some(self.plan.leaf(leaf).scope);
         while let Some(scope) = at.filter(|scope| *scope != own) {
@@ -255,10 +240,12 @@ impl<'f> Facts<'f> {
     }
 
     fn variables(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
-        let declared = command::variables(self.plan, leaf, self.around, self.store);
-        for (entry, value) in command.env.iter().zip(declared) {
-            let text = value.unwrap_or_else(|| template(&entry.value.value));
-            facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
+        for part in parts(command) {
+            let declared = command::variables(self.plan, leaf, part, self.around, self.store);
+            for (entry, value) in part.env.iter().zip(declared) {
+                let text = value.unwrap_or_else(|| template(&entry.value.value));
+                facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
+            }
         }
         for (name, value) in dotenv(self.around, command.file) {
             // What is in such a file is often a secret.
@@ -286,6 +273,43 @@ fn shown(mut entry: Entry) -> Entry {
 /// A template as one text, no two the same.
 fn template(text: &Template) -> String {
     format!("{:?}", text.parts)
+}
+
+/// A command, and where it is several, all of them.
+fn parts(command: &Command) -> impl Iterator<Item = &Command> {
+    let members = if let Work::Pipe(members) = &command.work { &members[..] } else { &[] };
+    std::iter::once(command).chain(members)
+}
+
+fn add_command(command: &Command, said: &mut Mixer) {
+    match &command.work {
+        Work::Run(text) => {
+            said.add(b"run").add(text.as_bytes());
+        }
+        Work::Exec(words) => {
+            said.add(b"exec");
+            for word in words.iter() {
+                said.add(template(&word.value).as_bytes());
+            }
+        }
+        Work::Wait(_) => {
+            said.add(b"wait");
+        }
+        Work::Pipe(_) => {
+            said.add(b"pipe");
+        }
+    }
+    for word in command.shell.iter() {
+        said.add(template(word).as_bytes());
+    }
+    let stdin = command.stdin.as_ref().map(Input::text);
+    for text in [command.cwd.as_ref(), stdin, command.stdout.as_ref(), command.args.as_ref()] {
+        said.add(text.map(|text| template(&text.value)).unwrap_or_default().as_bytes());
+    }
+    if let Some(capture) = &command.capture {
+        said.add(capture.name.value.as_bytes()).add(format!("{:?}", capture.form).as_bytes());
+    }
+    said.add(command.status.as_ref().map(|name| name.value.as_bytes()).unwrap_or_default());
 }
 
 fn add_condition(condition: &Condition, said: &mut Mixer) {

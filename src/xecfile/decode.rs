@@ -8,6 +8,7 @@ mod file;
 mod files;
 mod inputs;
 mod matrix;
+mod pipe;
 mod settings;
 mod step;
 mod syntax;

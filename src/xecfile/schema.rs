@@ -56,7 +56,10 @@ impl Places {
     /// `cache { … }`.
     pub const CACHE: Places = Places(1 << 21);
 
-    const NAMES: [(Places, &'static str); 22] = [
+    /// `stdin`.
+    pub const STDIN: Places = Places(1 << 22);
+
+    const NAMES: [(Places, &'static str); 23] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -79,6 +82,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),
         (Places::CACHE, "in `cache`"),
+        (Places::STDIN, "on `stdin`"),
     ];
 
     /// Both sets.
