@@ -133,7 +133,8 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
 
 /// What is remembered, and what only others want to know.
 fn files(tape: &mut Tape<'_>) -> Files {
-    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("x"))] } else { Vec::new() };
+    // A pattern that takes nothing: what is made by nobody is not made twice.
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("!x"))] } else { Vec::new() };
     Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
 }
 
