@@ -25,6 +25,7 @@ use crate::cache::digest::Digest;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
+use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
@@ -73,7 +74,7 @@ fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
 }
 
 fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
-    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()] != Some(1);
+    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()].count != Some(1);
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
@@ -167,7 +168,7 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
     let event = Event::RunStarted {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
-        jobs: plan.limits[LimitId::SLOTS.index()],
+        jobs: plan.limits[LimitId::SLOTS.index()].count,
         tasks: plan.instances.len() as u32,
         steps: plan.leaves.len() as u32,
     };
@@ -216,6 +217,7 @@ async fn drive(
         memory,
         force,
         output,
+        locks: Locks::of_user(),
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::Plan;
@@ -24,6 +25,7 @@ use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
+use crate::run::machine::Machine;
 use crate::run::probe::{self, Questions, Start, Waiter};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
@@ -51,6 +53,8 @@ pub struct Dispatch {
     pub force: bool,
     /// The way to the report, for events and output alike.
     pub output: OutputTx,
+    /// What is shared with other runs on this machine.
+    pub locks: Locks,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -72,7 +76,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, around, memory, force, output, suspend } = dispatch;
+    let Dispatch { plan, target, around, memory, force, output, locks, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -92,6 +96,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         questions: Questions::default(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
+        locks: Machine::new(locks),
         ending: None,
     };
     loop_.run(news, told, orders).await
@@ -121,6 +126,7 @@ struct Loop {
     questions: Questions,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
+    locks: Machine,
     ending: Option<Ending>,
 }
 
@@ -226,6 +232,11 @@ impl Loop {
                 Action::Settle(scope) => self.settle(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, closing) => self.close(instance, closing),
+                Action::TryLock(vertex, limits) => {
+                    let answer = self.locks.take(&self.plan, vertex, &limits);
+                    self.feed(Input::Locked(vertex, answer));
+                }
+                Action::Unlock(vertex) => self.locks.give_back(vertex),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod job;
 pub mod keep;
 pub mod limits;
+mod machine;
 pub mod phase;
 pub mod probe;
 pub mod scheduler;

@@ -52,14 +52,16 @@ impl Places {
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
     /// `inputs`.
-    pub const INPUTS: Places = Places(1 << 20);
+    pub const INPUTS: Places = Places(1 << 23);
     /// `cache { … }`.
-    pub const CACHE: Places = Places(1 << 21);
+    pub const CACHE: Places = Places(1 << 24);
+    /// `limit`.
+    pub const LIMIT: Places = Places(1 << 21);
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
 
-    const NAMES: [(Places, &'static str); 23] = [
+    const NAMES: [(Places, &'static str); 24] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -82,6 +84,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),
         (Places::CACHE, "in `cache`"),
+        (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
     ];
 

@@ -25,7 +25,7 @@ impl Loop {
     /// Looks at conditions; the next script of them, if there is one, is asked when the last has answered.
     pub(super) fn look_at(&mut self, scope: ScopeId, purpose: Purpose, conditions: &Arc<[Condition]>) {
         let plan = self.plan.clone();
-        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else {
+        let Some(instance) = plan.instance_for(scope) else {
             return self.passed(scope, purpose, Ok(true));
         };
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
