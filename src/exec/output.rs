@@ -31,9 +31,11 @@ pub struct OutputTx {
     pub taps: Vec<Tap>,
 }
 
+type Take = dyn Fn(Stream, &[u8]) + Send + Sync;
+
 /// Someone who wants what a job writes, besides the report.
 #[derive(Clone)]
-pub struct Tap(Arc<dyn Fn(Stream, &[u8]) + Send + Sync>);
+pub struct Tap(Arc<Take>);
 
 impl Tap {
     /// Who takes pieces like this.
