@@ -12,7 +12,7 @@ use crate::cache::digest::{Digest, Mixer};
 use crate::cache::inputs::escape;
 use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
-use crate::cache::state::{Task, inside};
+use crate::cache::task::{Task, inside};
 use crate::plan::defs::{Command, TaskDef, Work};
 use crate::plan::graph::{Guard, Plan, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};

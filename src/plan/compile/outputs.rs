@@ -71,7 +71,7 @@ fn outside(place: &Path, root: &Path, span: Span) -> Problem {
 fn split(cwd: &Path, text: &str, globs: bool) -> (PathBuf, Option<String>) {
     let is_glob = |part: &&str| globs && part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
-    let at = parts.iter().position(|part| is_glob(part)).unwrap_or(parts.len());
+    let at = parts.iter().position(is_glob).unwrap_or(parts.len());
     let mut place = PathBuf::new();
     for part in cwd.join(parts[..at].join("/")).components() {
         match part {

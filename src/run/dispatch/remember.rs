@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::event::{Event, Message};
-use crate::cache::state::{Begun, Fresh, Probed, Settled};
+use crate::cache::task::{Begun, Fresh, Probed, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
