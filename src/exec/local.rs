@@ -61,6 +61,7 @@ impl LocalTarget {
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
         let parts = SpawnParts {
             grace: spec.grace,
+            leave: spec.leave,
             stdio: streams.stdio,
             program: whole(&program)?,
             cwd: whole(spec.cwd.as_os_str())?,
@@ -123,6 +124,8 @@ struct Streams {
     stderr: Option<Pump>,
     /// Set once there is a process to end when a capture grows too large.
     control: Arc<OnceLock<Control>>,
+    /// Who holds them after its end is meant to.
+    leave: bool,
 }
 
 impl Streams {
@@ -134,6 +137,7 @@ impl Streams {
             stdout: None,
             stderr: None,
             control: Arc::default(),
+            leave: spec.leave,
         };
         match &spec.stdin {
             Stdin::Null => {}
@@ -191,6 +195,7 @@ impl Streams {
             stderr: self.stderr,
             side: self.stdin.map(feed),
             after: None,
+            leave: self.leave,
             judge,
         }
     }

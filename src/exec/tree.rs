@@ -44,6 +44,11 @@ impl Process {
         format!("{} ({})", self.name, self.pid)
     }
 
+    /// Whether it was started with this `NAME=value` in its environment.
+    pub(crate) fn carries(&self, entry: &[u8]) -> bool {
+        fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == entry))
+    }
+
     /// Whether this very process still runs.
     pub(crate) fn lives(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.start == self.start && !now.zombie)
