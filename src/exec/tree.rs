@@ -46,7 +46,8 @@ impl Process {
 
     /// Whether it was started with this `NAME=value` in its environment.
     pub(crate) fn carries(&self, entry: &[u8]) -> bool {
-        fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == entry))
+        fs::read(format!("/proc/{}/environ", self.pid))
+            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == entry))
     }
 
     /// Whether this very process still runs.

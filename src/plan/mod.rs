@@ -24,6 +24,7 @@ pub mod request;
 pub mod select;
 pub mod units;
 pub mod values;
+pub mod words;
 pub mod world;
 
 pub use compile::compile;

@@ -86,6 +86,7 @@ pub fn spec(
         stdout,
         stderr,
         grace: plan.leaf(leaf).grace,
+        leave: command.leave,
     })
 }
 
@@ -123,6 +124,7 @@ pub fn script(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         grace: crate::plan::defs::DEFAULT_GRACE,
+        leave: false,
     }
 }
 

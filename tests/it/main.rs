@@ -12,6 +12,7 @@ mod everyday;
 mod examples;
 mod failures;
 mod harness;
+mod leave;
 mod mutations;
 mod output;
 mod problems;

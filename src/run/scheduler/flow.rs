@@ -1,7 +1,7 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Rank, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Answer;
 use crate::run::phase::{Phase, Trigger};
@@ -138,17 +138,30 @@ impl Scheduler {
         self.ask(vertex);
     }
 
-    /// Takes what a vertex claims, or waits for it.
+    /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
+    /// known who else wants something now, so that the first to be found does not go before the first in rank.
     pub(super) fn ask(&mut self, vertex: VertexId) {
-        let rank = self.plan.rank(vertex);
+        if self.claim_of(vertex).is_empty() {
+            self.grants.push_back((vertex, None));
+        } else {
+            self.asking.insert((self.plan.rank(vertex), vertex));
+        }
+    }
+
+    /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
+    pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
         let claim = self.claim_of(vertex);
-        if self.limits.request(vertex, rank, &claim) == Answer::Granted {
+        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
             self.grants.push_back((vertex, None));
         }
     }
 
-    /// Gives back what a vertex held.
+    /// A vertex gives back what it held, once all who want something stand in line for it.
     pub(super) fn release(&mut self, vertex: VertexId) {
+        self.giving.push_back(vertex);
+    }
+
+    pub(super) fn give_back(&mut self, vertex: VertexId) {
         let mut granted = Vec::new();
         let claim = self.claim_of(vertex);
         self.limits.release(&claim, &mut granted);
