@@ -44,10 +44,10 @@ impl Process {
         format!("{} ({})", self.name, self.pid)
     }
 
-    /// Whether it was started with this `NAME=value` in its environment.
-    pub(crate) fn carries(&self, entry: &[u8]) -> bool {
-        fs::read(format!("/proc/{}/environ", self.pid))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == entry))
+    /// Whether it was started with this `NAME=value` in its environment; `None` where it shows none.
+    pub(crate) fn carries(&self, entry: &[u8]) -> Option<bool> {
+        let all = fs::read(format!("/proc/{}/environ", self.pid)).ok().filter(|all| !all.is_empty())?;
+        Some(all.split(|byte| *byte == 0).any(|one| one == entry))
     }
 
     /// Whether this very process still runs.

@@ -40,8 +40,12 @@ impl Left {
         self.groups.insert(group);
     }
 
-    /// Whether a process is to stay that is part of no running step.
-    pub(super) fn has(&self, process: &Process) -> bool {
-        self.any && (self.groups.contains(&process.group) || process.carries(self.mark.as_bytes()))
+    /// Whether a process is to stay that is part of no running step; `None` where it shows no environment, since it
+    /// has none or is just becoming another program.
+    pub(super) fn has(&self, process: &Process) -> Option<bool> {
+        if !self.any || self.groups.contains(&process.group) {
+            return Some(self.any);
+        }
+        process.carries(self.mark.as_bytes())
     }
 }

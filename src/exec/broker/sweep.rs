@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The same once there is something to kill.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// How many looks it takes to believe that a process has no environment.
+const UNSURE: u32 = 4;
+
 /// One sweep.
 pub(super) struct Sweeper {
     root: i32,
@@ -32,6 +35,8 @@ pub(super) struct Sweeper {
     pub(super) spared: HashSet<i32>,
     /// What was there at the first look: `name (pid)`.
     pub(super) names: Vec<String>,
+    /// How often a process has been seen without an environment.
+    unsure: HashMap<i32, u32>,
     /// How many looks in a row have found nothing but what may stay.
     rests: u32,
 }
@@ -39,14 +44,14 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// A sweep of all that is below `root`. `foreign`: the groups of xec and of the broker.
     pub(super) fn new(root: i32, foreign: [i32; 2], now: bool) -> Self {
-        let (asked, spared) = (HashSet::new(), HashSet::new());
-        Self { root, begun: None, now, asked, foreign, spared, names: Vec::new(), rests: 0 }
+        let (asked, spared, unsure) = (HashSet::new(), HashSet::new(), HashMap::new());
+        Self { root, begun: None, now, asked, foreign, spared, names: Vec::new(), unsure, rests: 0 }
     }
 
-    /// Whether all that is there may stay. One look could miss a child whose parent ended meanwhile; a second one
-    /// finds it with us.
+    /// Whether all that is there may stay. One look could miss a child whose parent ended meanwhile, and some are
+    /// not sure at first; a few looks in a row find them with us.
     pub(super) fn rests(&self) -> bool {
-        self.rests >= 2
+        self.rests > UNSURE
     }
 
     /// Looks once and sends what is due. `jobs`: the groups of running jobs, with their grace. The answer is
@@ -59,15 +64,17 @@ impl Sweeper {
         let mut due = LOOK;
         let mut sends = Vec::new();
         let mut stay = HashSet::new();
+        let mut unsure = std::mem::take(&mut self.unsure);
         for child in table.children(self.root).filter(|child| !self.spared.contains(&child.pid)) {
             let below = table.below(child.pid);
             for process in std::iter::once(child).chain(below).filter(|process| !process.zombie) {
                 let running = jobs.contains_key(&process.group);
-                if !running && (stay.contains(&process.parent) || left.has(process)) {
+                let mut stays = || left.has(process).unwrap_or_else(|| hesitate(&mut unsure, process.pid));
+                if !running && (stay.contains(&process.parent) || stays()) {
                     stay.insert(process.pid);
                     continue;
                 }
-                if first {
+                if first || unsure.get(&process.pid) == Some(&UNSURE) {
                     self.names.push(process.label());
                 }
                 let grace = jobs.get(&child.pid).or_else(|| jobs.get(&process.group)).copied();
@@ -78,6 +85,7 @@ impl Sweeper {
                 sends.push((process, remaining.is_zero()));
             }
         }
+        self.unsure = unsure;
         sends.into_iter().for_each(|(process, is_due)| self.send(process, is_due));
         self.rests = if next.is_none() && !stay.is_empty() { self.rests + 1 } else { 0 };
         if self.rests > 0 {
@@ -98,6 +106,13 @@ impl Sweeper {
             kill(process.pid, SIGCONT);
         }
     }
+}
+
+/// Whether to wait a little for the environment of a process that shows none.
+fn hesitate(unsure: &mut HashMap<i32, u32>, pid: i32) -> bool {
+    let looks = unsure.entry(pid).or_default();
+    *looks += 1;
+    *looks < UNSURE
 }
 
 /// Where there is no `/proc`: the groups of what still runs are all that is known.
