@@ -118,7 +118,7 @@ pub(super) struct Jobs {
     stopped: bool,
     /// What jobs that have ended may leave for good.
     pub(super) left: Left,
-    /// Streams of leaders that have ended, to be closed once that was told.
+    /// Streams of leaders that have ended, to be closed just before that is told.
     pub(super) streams: Vec<OwnedFd>,
 }
 

@@ -14,6 +14,7 @@
 
 mod blame;
 mod cancel;
+mod choice;
 mod flow;
 mod hooks;
 mod jobs;
