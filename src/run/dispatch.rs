@@ -16,7 +16,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::graph::{Guard, Plan};
+use crate::plan::graph::{Guard, Plan, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
@@ -276,7 +276,7 @@ impl Loop {
     fn probe(&mut self, scope: ScopeId) {
         let plan = self.plan.clone();
         let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else { return };
+        let Some(instance) = self.asker(scope) else { return self.feed(Input::Probed(scope, Ok(true))) };
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
         let around = self.around.clone();
         let world = World {
@@ -288,6 +288,17 @@ impl Loop {
             Ok(probe) => self.probe_on(scope, probe),
             Err(why) => self.feed(Input::Probed(scope, Err(why))),
         }
+    }
+
+    /// In whose place a scope's conditions are asked: the hooks of a set have a stand-in.
+    fn asker(&self, scope: ScopeId) -> Option<InstanceId> {
+        let this = self.plan.scope(scope);
+        self.plan.instance_around(this.enter).or_else(|| {
+            this.vertices.clone().find_map(|vertex| match self.plan.vertices[vertex as usize] {
+                Vertex::Leaf(leaf) => Some(self.plan.leaf(leaf).instance),
+                _ => None,
+            })
+        })
     }
 
     fn probe_on(&mut self, scope: ScopeId, probe: Probe) {

@@ -45,7 +45,10 @@ fn ran(
             }
         });
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
-        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+        let dispatch = Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend };
+        // Without it, a run that waits for nothing would make the test wait for ever.
+        let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
+        ended.expect("every run ends")
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {

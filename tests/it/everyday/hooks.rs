@@ -194,3 +194,17 @@ fn the_temporary_directory_lasts_through_the_hooks() {
     let ran = case(file, ["t"]).run().ok().stdout("data\ndata\n");
     assert!(!std::path::Path::new(ran.read("log").trim()).exists());
 }
+
+#[test]
+fn a_condition_in_the_hook_of_a_set_is_asked() {
+    let file = r#"
+        task t {
+            matrix {
+                x a b
+                finally { run "echo there >> log" { when run "test -s yes" }; run "echo not >> log" { when exists no } }
+            }
+            run "echo $x >> yes"
+        }
+    "#;
+    assert_eq!(log(file, ["-j1", "t"]), "there\n");
+}
