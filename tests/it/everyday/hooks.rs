@@ -196,15 +196,19 @@ fn the_temporary_directory_lasts_through_the_hooks() {
 }
 
 #[test]
-fn a_condition_in_the_hook_of_a_set_is_asked() {
+fn a_step_in_the_hook_of_a_set_may_ask_whether_it_has_to_run() {
     let file = r#"
         task t {
+            param who default="me"
             matrix {
-                x a b
-                finally { run "echo there >> log" { when run "test -s yes" }; run "echo not >> log" { when exists no } }
+                n 1 2
+                finally {
+                    run "echo yes $who >> log" { when exists "Xecfile.kdl"; when run "test $who = me" }
+                    run "echo no >> log" { when exists "nothing-here" }
+                }
             }
-            run "echo $x >> yes"
+            run "true"
         }
     "#;
-    assert_eq!(log(file, ["-j1", "t"]), "there\n");
+    assert_eq!(log(file, ["t"]), "yes me\n");
 }
