@@ -57,9 +57,13 @@ impl Scheduler {
         }
     }
 
-    /// A vertex gives back what it held, once all who want something stand in line for it.
+    /// A vertex gives back what it held, once all who want something stand in line for it. Slots come last: who waits
+    /// for nothing but a limit that comes back now may want one, too.
     pub(super) fn release(&mut self, vertex: VertexId) {
-        self.giving.push_back(vertex);
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Leaf(_) => self.giving.push_back(vertex),
+            _ => self.giving.push_front(vertex),
+        }
     }
 
     /// Gives it back.

@@ -161,7 +161,8 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        if self.done {
+        // Who was given up while he waited for a lock has its answer too late, and gives back what it gave him.
+        if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
         self.rates_advance();
