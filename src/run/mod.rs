@@ -11,9 +11,11 @@
 pub mod clock;
 pub mod command;
 pub mod dispatch;
+pub mod facts;
 pub mod feed;
 pub mod items;
 pub mod job;
+pub mod keep;
 pub mod limits;
 mod machine;
 pub mod phase;

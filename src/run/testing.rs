@@ -9,8 +9,9 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, From, Group, Hooks, Late, Limit, Matrix, OnError,
-    Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit, Matrix,
+    OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width,
+    Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -176,6 +177,13 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
     vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
 }
 
+/// What is remembered, and what only others want to know.
+fn files(tape: &mut Tape<'_>) -> Files {
+    // A pattern that takes nothing: what is made by nobody is not made twice.
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("!x"))] } else { Vec::new() };
+    Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
+}
+
 fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
@@ -215,13 +223,17 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
                 need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
             }
         }
+        let matrix = matrix(tape, task);
+        // Of what comes late nothing is remembered.
+        let late = matrix.as_ref().is_some_and(|matrix| matrix.late().is_some());
         file.tasks.push(Task {
             needs,
             after: some(tape, 4),
-            matrix: matrix(tape, task),
+            matrix,
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
+            files: if late { Files::default() } else { files(tape) },
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });

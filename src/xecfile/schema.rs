@@ -51,15 +51,19 @@ impl Places {
     pub const DOTENV: Places = Places(1 << 18);
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
+    /// `inputs`.
+    pub const INPUTS: Places = Places(1 << 23);
+    /// `cache { … }`.
+    pub const CACHE: Places = Places(1 << 24);
     /// `limit`.
     pub const LIMIT: Places = Places(1 << 21);
 
     /// `stdin`.
-    pub const STDIN: Places = Places(1 << 20);
+    pub const STDIN: Places = Places(1 << 22);
     /// `reduce`.
-    pub const REDUCE: Places = Places(1 << 22);
+    pub const REDUCE: Places = Places(1 << 25);
 
-    const NAMES: [(Places, &'static str); 23] = [
+    const NAMES: [(Places, &'static str); 25] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
@@ -81,6 +85,8 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::INPUTS, "on `inputs`"),
+        (Places::CACHE, "in `cache`"),
         (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
     ];

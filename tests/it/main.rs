@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod basics;
+mod cache;
 mod command_line;
 mod docs;
 mod environment;
@@ -14,6 +15,7 @@ mod failures;
 mod groups;
 mod harness;
 mod late;
+mod leave;
 mod limits;
 mod mutations;
 mod output;

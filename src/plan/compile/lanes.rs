@@ -1,12 +1,14 @@
 //! Sets whose instances come late, and `reduce`: as many lanes as may work at once, and the feed that wakes them. What
 //! is in a lane is left to its frame.
 
+use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, LaneKind, Order, Todo};
+use crate::plan::compile::instance::memory;
 use crate::plan::defs::{Defs, Node};
-use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Inputs;
@@ -32,6 +34,13 @@ impl Builder<'_, '_> {
         let lane_inputs = self.cx.lane_inputs(task, inputs);
         if let Guard::Never = self.guard(&written.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
+        }
+        if memory(&written.files) != Memory::None {
+            let message = format!("what `{}` reads and makes cannot be remembered", written.name.value);
+            let problem =
+                Problem::error(Code::NotYet, message).at(axis.span, "its instances are known only when it runs");
+            let help = "take `inputs`, `outputs` and `cache` off; what makes the list may have them";
+            return Err(Box::new(problem.at(written.name.span, "").help(help)));
         }
         let rows = self.cx.combinations(task, inputs, matrix)?;
         let rules = Rules { shared, ..self.settle(&def.set_policy, self.cx.scope(task, inputs))? };

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Completion, EdgeKind, Guard, LimitKind, ScopeKind};
+use crate::plan::graph::{Completion, EdgeKind, Guard, LimitKind, Memory, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId};
 use crate::run::testing::{Tape, plan};
 
@@ -144,12 +144,12 @@ impl Judge<'_> {
         for action in actions {
             match action {
                 Action::Open(instance) => prop_assert!(self.open.insert(*instance), "it is opened once an attempt"),
-                Action::Close(instance, ok) => {
+                Action::Close(instance, closing) => {
                     prop_assert!(self.open.remove(instance), "what is closed was open");
                     let scope = self.plan.instance(*instance).scope;
-                    let passed = matches!(self.plan.scope(scope).guard, Guard::Ask(_)) && !holds(scope);
+                    let passed = matches!(self.plan.scope(scope).guard, Guard::Ask(_)) && scope.0.is_multiple_of(3);
                     if let Some(item) = self.lanes.get(&scope) {
-                        self.items.insert(*item, Some(*ok || passed));
+                        self.items.insert(*item, Some(*closing == Closing::Well || passed));
                     }
                 }
                 Action::Give { lane, number, .. } => {
@@ -240,7 +240,7 @@ impl Judge<'_> {
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             match scheduler.end[scope.exit.index()] {
-                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Passed | End::Fresh(_)) => drop(self.passed.insert(ScopeId(at as u32))),
                 Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
                 _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
@@ -251,11 +251,6 @@ impl Judge<'_> {
         let leaf = self.running.remove(&job).expect("only what runs is ended");
         self.result.insert(leaf, ok);
     }
-}
-
-/// What a condition that is asked comes to.
-fn holds(scope: ScopeId) -> bool {
-    !scope.0.is_multiple_of(3)
 }
 
 /// What has not ended, for who looks for the reason.
@@ -367,7 +362,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(holds(scope)))),
+                Action::Probe(scope) => {
+                    let answer = match (scope.0 % 3, plan.scope(scope).memory) {
+                        (0, Memory::Whole) => Answer::Fresh { restored: scope.0 % 2 == 0 },
+                        (0, _) => Answer::Pass,
+                        _ => Answer::Run,
+                    };
+                    inputs.push_back(Input::Probed(scope, Ok(answer)));
+                }
+                Action::Settle(scope) => inputs.push_back(Input::Settled(scope)),
                 Action::Feed(feed) => {
                     let count = tape.pick(6);
                     let items = (0..count).map(|item| std::sync::Arc::from(item.to_string())).collect();
@@ -415,25 +418,23 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
             break;
         }
     }
-    // Answers that nobody waits for any more: what was had goes with the run.
-    let mut unheard: HashMap<LimitId, u32> = HashMap::new();
-    for input in inputs {
-        if let Input::Locked(who, _) = input {
-            judge.locked.remove(&who);
-            scheduler.claim_of(who).into_iter().for_each(|(limit, count)| *unheard.entry(limit).or_default() += count);
-        }
-    }
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done: {}", stuck(&scheduler));
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
+        let mut actions = Vec::new();
+        scheduler.step(now, late, &mut actions);
+        for action in actions {
+            let Action::Unlock(who) = action else { panic!("nothing else follows the end: {action:?}") };
+            prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had");
+        }
+    }
     prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {
-        let limit = LimitId(limit as u32);
-        let held = scheduler.limits.used(limit) == unheard.get(&limit).copied().unwrap_or(0);
-        let back = plan.limits[limit.index()].kind == HELD_BY_TIME || held;
+        let back = plan.limits[limit].kind == HELD_BY_TIME || scheduler.limits.used(LimitId(limit as u32)) == 0;
         prop_assert!(back, "what was held is given back");
     }
     prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
