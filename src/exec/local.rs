@@ -18,8 +18,8 @@ use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
 use crate::exec::broker::proto::{SpawnParts, Stdio};
 use crate::exec::fd::{Feeder, Pipe};
 use crate::exec::find::{find, no_room, refusal};
-use crate::exec::markers::Markers;
 use crate::exec::pump::{Capture, Destination, Pump};
+use crate::exec::remote::markers::Markers;
 use crate::exec::terminal::Terminal;
 use crate::exec::words::{plain_words, words};
 use crate::exec::{JobCx, LocalFuture, Running, Signal, Target};
@@ -62,6 +62,7 @@ impl LocalTarget {
         let parts = SpawnParts {
             grace: spec.grace,
             stdio: streams.stdio,
+            apart: false,
             program: whole(&program)?,
             cwd: whole(spec.cwd.as_os_str())?,
             argv: &argv.iter().map(|word| whole(word)).collect::<Result<Vec<_>, _>>()?,
@@ -179,7 +180,7 @@ impl Streams {
         Ok(Pump::new(pipe.ours, to))
     }
 
-    fn attend(self, pid: i32, control: &Control, exit: Receiver<Exit>) -> Attendant {
+    fn attend(self, pid: i32, control: &Control, exit: Receiver<Exit>) -> Attendant<Exit> {
         let _ = self.control.set(control.clone()); // Nobody has set it before.
         let feed = |mut feeder: Feeder<Arc<[u8]>>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move { feeder.feed().await })
@@ -191,7 +192,7 @@ impl Streams {
             stderr: self.stderr,
             side: self.stdin.map(feed),
             after: None,
-            judge,
+            judge: Box::new(judge),
         }
     }
 }
@@ -258,12 +259,12 @@ async fn watch_stops(
     }
 }
 
-fn judge(exit: Exit, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
+fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
     match exit {
-        Exit::Lost => (Outcome::Unknown("the process broker was lost".to_owned()), None),
-        Exit::Status(status, usage) if libc::WIFSIGNALED(status) => {
+        None | Some(Exit::Lost) => (Outcome::Unknown("the process broker was lost".to_owned()), None),
+        Some(Exit::Status(status, usage)) if libc::WIFSIGNALED(status) => {
             (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
         }
-        Exit::Status(status, usage) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
+        Some(Exit::Status(status, usage)) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
     }
 }

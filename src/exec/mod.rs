@@ -21,15 +21,13 @@ mod fd;
 mod find;
 pub mod inherited;
 pub mod local;
-mod markers;
 pub mod output;
-pub mod pipe;
 mod pump;
+pub mod remote;
 pub mod signals;
 pub mod terminal;
 mod tree;
 mod words;
-mod wrapper;
 
 /// A future that lives on the one thread of a run.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

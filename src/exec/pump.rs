@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::base::event::{JobId, Stream};
 use crate::exec::fd::{self, SMALL_READ};
-use crate::exec::markers::Markers;
 use crate::exec::output::{OutputTx, Room};
+use crate::exec::remote::markers::{Gate, Markers};
 
 /// What a pipe is made to hold, and read at once, when its writer is fast.
 const BIG_READ: usize = 256 * 1024;
@@ -70,6 +70,8 @@ pub(crate) struct Pump {
     destination: Destination,
     /// What a remote shell says in between.
     markers: Option<Markers>,
+    /// Until this opens, what comes is nobody's.
+    gate: Option<Gate>,
     exited: Option<oneshot::Sender<()>>,
     /// How much is read at once.
     chunk: usize,
@@ -84,6 +86,7 @@ impl Pump {
             tries: TRIES,
             destination,
             markers: None,
+            gate: None,
             exited: None,
             chunk: SMALL_READ,
             ended: false,
@@ -94,6 +97,12 @@ impl Pump {
     pub(crate) fn with_markers(mut self, markers: Markers, exited: oneshot::Sender<()>) -> Self {
         self.markers = Some(markers);
         self.exited = Some(exited);
+        self
+    }
+
+    /// Drops what comes before the wrapper has spoken.
+    pub(crate) fn behind_gate(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
         self
     }
 
@@ -109,6 +118,13 @@ impl Pump {
     /// What was read so far of a stream that is held.
     pub(crate) fn held(&self) -> &[u8] {
         if let Destination::Held(held) = &self.destination { held } else { &[] }
+    }
+
+    /// Drops what was held so far.
+    pub(crate) fn forget(&mut self) {
+        if let Destination::Held(held) = &mut self.destination {
+            held.clear();
+        }
     }
 
     /// Sends what was held, and from now on everything, there.
@@ -221,6 +237,11 @@ impl Pump {
             {
                 let _ = exited.send(()); // Nobody needs to listen.
             }
+        }
+        if let Some(gate) = &mut self.gate {
+            let Some(rest) = gate.open(&bytes) else { return };
+            bytes = rest;
+            self.gate = None;
         }
         if bytes.is_empty() {
             return;

@@ -9,7 +9,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
-use crate::exec::broker::proto::ALL;
+use crate::exec::broker::proto::{ALL, Spawn};
 use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
@@ -22,6 +22,8 @@ struct Job {
     /// Its leader, and the number of its group.
     pid: i32,
     grace: Duration,
+    /// It serves jobs: what is meant for all of them is not for it.
+    apart: bool,
     /// It was asked to end: then it has ended only with all of its group.
     ending: bool,
     killed: Option<Instant>,
@@ -116,11 +118,21 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, streams: Vec<OwnedFd>) {
-        let (strays, exit) = (Vec::new(), None);
-        let mut entry =
-            Job { pid, grace, ending: false, killed: None, stopped: false, parked: false, strays, exit, streams };
-        if self.stopped {
+    pub(super) fn add(&mut self, pid: i32, spawn: &Spawn<'_>, streams: Vec<OwnedFd>) {
+        let Spawn { job, grace, apart, .. } = *spawn;
+        let mut entry = Job {
+            pid,
+            grace,
+            apart,
+            ending: false,
+            killed: None,
+            stopped: false,
+            parked: false,
+            strays: Vec::new(),
+            exit: None,
+            streams,
+        };
+        if self.stopped && !apart {
             entry.signal(Signal::Stop);
         }
         self.jobs.insert(job, entry);
@@ -135,7 +147,7 @@ impl Jobs {
                 Signal::Continue => false,
                 Signal::End(_) | Signal::Kill => self.stopped,
             };
-            for job in self.jobs.values_mut() {
+            for job in self.jobs.values_mut().filter(|job| !job.apart) {
                 job.gather(table.get_or_insert_with(Table::read));
                 job.signal(signal);
             }

@@ -34,6 +34,7 @@ pub(super) struct Spawn<'a> {
     pub job: u64,
     pub grace: Duration,
     pub stdio: [Stdio; 3],
+    pub apart: bool,
     pub program: &'a CStr,
     /// Empty for where the broker itself is.
     pub cwd: &'a CStr,
@@ -141,6 +142,8 @@ pub(crate) struct SpawnParts<'a> {
     pub(crate) grace: Duration,
     /// stdin, stdout, stderr.
     pub(crate) stdio: [Stdio; 3],
+    /// It serves jobs and is none: signals to all jobs are not for it.
+    pub(crate) apart: bool,
     /// A path.
     pub(crate) program: &'a [u8],
     /// Empty for where xec was started.
@@ -161,6 +164,7 @@ impl SpawnParts<'_> {
         for stdio in self.stdio {
             frame.u8(stdio as u8);
         }
+        frame.u8(u8::from(self.apart));
         frame.i32(self.argv.len() as i32).i32(self.env.len() as i32);
         frame.string(&[self.program]).string(&[self.cwd]);
         for word in self.argv {
@@ -309,10 +313,11 @@ impl<'a> Reader<'a> {
     fn spawn(&mut self) -> Option<Spawn<'a>> {
         let (job, grace) = (self.u64()?, Duration::from_millis(self.u64()?));
         let [stdin, stdout, stderr] = self.array()?.map(Stdio::from_byte);
+        let apart = self.u8()? != 0;
         let (argc, changes) = (self.i32()?, self.i32()?);
         let (program, cwd) = (self.string()?, self.string()?);
         let (argv, env) = (self.strings(argc)?, self.strings(changes)?);
-        Some(Spawn { job, grace, stdio: [stdin?, stdout?, stderr?], program, cwd, argv, env })
+        Some(Spawn { job, grace, stdio: [stdin?, stdout?, stderr?], apart, program, cwd, argv, env })
     }
 }
 

@@ -25,6 +25,7 @@ fn a_spawn_comes_through_in_pieces() {
     let parts = SpawnParts {
         grace: Duration::from_secs(5),
         stdio: [Stdio::Null, Stdio::Passed, Stdio::SameAsStdout],
+        apart: true,
         program: b"/bin/prog",
         cwd: b"/tmp",
         argv: &argv,
