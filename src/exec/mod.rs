@@ -25,6 +25,7 @@ pub mod output;
 mod pump;
 pub mod remote;
 pub mod signals;
+pub mod ssh;
 pub mod terminal;
 mod tree;
 mod words;
