@@ -7,6 +7,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod cost;
+mod faults;
+mod limits;
+mod logins;
 mod smoke;
 mod sshd;
 #[path = "../broker/support.rs"]
@@ -30,6 +34,15 @@ const PATIENCE: u32 = 300;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let flag = |name: &str| args.iter().any(|arg| arg == name);
+    match &args[..] {
+        [role, host, port] if role == "slow" => return faults::slow_proxy(host, port),
+        [role, dir, mark] if role == "victim" => return faults::victim(dir.into(), mark),
+        _ => {}
+    }
+    if flag("--cost") {
+        let mut numbers = args.iter().filter_map(|arg| arg.parse().ok());
+        return cost::measure(numbers.next().unwrap_or(40), numbers.next().unwrap_or(25));
+    }
     let full = flag("--full") || std::env::var_os("XEC_FLEET").is_some_and(|value| value == "full");
     let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-') && *arg != "terse").collect();
     let wanted = |name: &str, when: When| {
@@ -42,7 +55,7 @@ fn main() {
         };
         due && (filters.is_empty() || filters.iter().any(fits))
     };
-    let groups = [smoke::CASES];
+    let groups = [smoke::CASES, faults::CASES, limits::CASES, logins::CASES];
     let cases: Vec<&Case> = groups.iter().copied().flatten().filter(|(name, when, _)| wanted(name, *when)).collect();
     if flag("--list") {
         let listed = if flag("--ignored") { &[][..] } else { &cases[..] };

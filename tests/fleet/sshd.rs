@@ -35,6 +35,10 @@ pub(crate) struct Traits {
     pub(crate) config: String,
     /// Who runs sshd, and so the only one who can log in; else the one who runs the tests.
     pub(crate) user: Option<&'static str>,
+    /// The homes are on a disk without room.
+    pub(crate) full_disk: bool,
+    /// They are in a network namespace, at the other end of a cable.
+    pub(crate) cable: bool,
 }
 
 /// Whether there can be users, namespaces and sudo.
@@ -48,6 +52,7 @@ pub(crate) struct Hosts {
     pub(crate) port: u16,
     sshds: Vec<Child>,
     count: usize,
+    cable: Option<Cable>,
 }
 
 impl Hosts {
@@ -60,9 +65,11 @@ impl Hosts {
         // A path without the length of some temporary directories: what is in there is a socket's name, too.
         let dir = tempfile::Builder::new().prefix("fleet-").tempdir_in("/tmp").unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut hosts = Self { dir, port, sshds: Vec::new(), count };
-        hosts.prepare();
-        let addresses: Vec<String> = (1..=count).map(|at| format!("127.0.0.{at}")).collect();
+        let cable = traits.cable.then(Cable::lay);
+        let network = if traits.cable { CABLE_NETWORK } else { "127.0.0" };
+        let addresses: Vec<String> = (1..=count).map(|at| format!("{network}.{at}")).collect();
+        let mut hosts = Self { dir, port, sshds: Vec::new(), count, cable };
+        hosts.prepare(&addresses);
         for (at, group) in addresses.chunks(ADDRESSES).enumerate() {
             let sshd = hosts.start(at, group, traits);
             hosts.sshds.push(sshd);
@@ -75,7 +82,7 @@ impl Hosts {
     }
 
     /// Keys, and the configuration of the client.
-    fn prepare(&self) {
+    fn prepare(&self, addresses: &[String]) {
         fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for name in ["id", "host_key"] {
             let made = Command::new("ssh-keygen")
@@ -89,8 +96,8 @@ impl Hosts {
         fs::write(self.at("known_hosts"), format!("* {}", fs::read_to_string(self.at("host_key.pub")).unwrap()))
             .unwrap();
         let mut config = String::new();
-        for at in 1..=self.count {
-            writeln!(config, "Host web{at}\n  HostName 127.0.0.{at}").unwrap();
+        for (at, address) in (1..).zip(addresses) {
+            writeln!(config, "Host web{at}\n  HostName {address}").unwrap();
         }
         write!(
             config,
@@ -109,7 +116,12 @@ impl Hosts {
 
     /// Users that only the sshds see.
     fn prepare_users(&self) {
-        let mut passwd = fs::read_to_string("/etc/passwd").unwrap();
+        let passwd = fs::read_to_string("/etc/passwd").unwrap();
+        // What root's own shell does when it begins is no part of this.
+        let others = passwd.lines().filter(|line| !line.starts_with("root:"));
+        let mut passwd = format!("root:*:0:0:root:{}:/bin/sh\n", self.at("root").display());
+        others.for_each(|line| writeln!(passwd, "{line}").unwrap());
+        fs::create_dir(self.at("root")).unwrap();
         for (name, shell, id) in USERS {
             let home = self.at(name);
             fs::create_dir(&home).unwrap();
@@ -161,14 +173,21 @@ impl Hosts {
     }
 
     fn in_namespace(&self, traits: &Traits) -> Command {
-        let mut command = Command::new("unshare");
+        let mut command = Command::new(if traits.cable { "ip" } else { "unshare" });
+        if traits.cable {
+            command.args(["netns", "exec", CABLE, "unshare"]);
+        }
         let become_user = traits.user.map_or(String::new(), |user| {
             let id = USERS.iter().find(|(name, ..)| *name == user).unwrap().2;
             format!("setpriv --reuid={id} --regid={id} --clear-groups ")
         });
         let dir = self.dir.path().display();
+        let disk = match traits.full_disk {
+            true => format!("mount -t tmpfs -o size=4k none {dir}/bashful && head -c 4096 /dev/zero >{dir}/bashful/x;"),
+            false => String::new(),
+        };
         let text = format!(
-            "mount --bind {dir}/passwd /etc/passwd; [ ! -e /etc/sudoers ] || mount --bind {dir}/sudoers /etc/sudoers; \
+            "{disk} mount --bind {dir}/passwd /etc/passwd; [ ! -e /etc/sudoers ] || mount --bind {dir}/sudoers /etc/sudoers; \
              exec {become_user}/usr/sbin/sshd \"$@\""
         );
         command.args(["-m", "--propagation", "private", "sh", "-c", &text, "sshd"]);
@@ -239,6 +258,22 @@ impl Hosts {
         }
     }
 
+    /// Ends the processes of all connections, and not the listeners.
+    pub(crate) fn kill_connections(&self) {
+        for pid in self.sshds.iter().flat_map(|sshd| below(sshd.id() as i32)) {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            if name.trim() == "sshd" {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // It may have ended.
+            }
+        }
+    }
+
+    /// From here on nothing that is sent arrives, and nobody is told.
+    pub(crate) fn pull_cable(&self) {
+        assert!(self.cable.is_some(), "there is none");
+        ip(&format!("link set {CABLE} down"));
+    }
+
     /// How many connections the sshds have.
     pub(crate) fn connections(&self) -> usize {
         let children = |pid| children(pid).len();
@@ -254,6 +289,42 @@ impl Drop for Hosts {
             let _ = sshd.wait();
         }
     }
+}
+
+/// The name of the namespace, and of our end of the cable to it.
+const CABLE: &str = "xecfleet";
+/// What is at the other end.
+const CABLE_NETWORK: &str = "10.213.97";
+
+/// A cable to another network, which is cut when it is dropped.
+struct Cable;
+
+impl Cable {
+    fn lay() -> Self {
+        let _ = Command::new("ip").args(["netns", "del", CABLE]).stderr(Stdio::null()).status(); // Of a test that was killed.
+        for line in [
+            format!("netns add {CABLE}"),
+            format!("link add {CABLE} type veth peer name far netns {CABLE}"),
+            format!("address add {CABLE_NETWORK}.254/24 dev {CABLE}"),
+            format!("link set {CABLE} up"),
+            format!("-n {CABLE} address add {CABLE_NETWORK}.1/24 dev far"),
+            format!("-n {CABLE} link set far up"),
+            format!("-n {CABLE} link set lo up"),
+        ] {
+            ip(&line);
+        }
+        Self
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        ip(&format!("netns del {CABLE}"));
+    }
+}
+
+fn ip(line: &str) {
+    assert!(Command::new("ip").args(line.split(' ')).status().unwrap().success(), "ip {line}");
 }
 
 fn children(pid: i32) -> Vec<i32> {
@@ -272,14 +343,20 @@ fn below(pid: i32) -> Vec<i32> {
     found
 }
 
-/// How many masters of ours there are, of whatever fleet of this process.
-pub(crate) fn masters(dir: &Path) -> usize {
+/// The masters that know these hosts.
+pub(crate) fn master_pids(dir: &Path) -> Vec<i32> {
     let config = dir.join("ssh_config");
     let pids = fs::read_dir("/proc").unwrap().flatten();
-    pids.filter(|pid| {
-        let line = fs::read(pid.path().join("cmdline")).unwrap_or_default();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
         words.contains(&b"-M".as_slice()) && words.contains(&config.as_os_str().as_encoded_bytes())
     })
-    .count()
+    .collect()
+}
+
+/// How many there are.
+pub(crate) fn masters(dir: &Path) -> usize {
+    master_pids(dir).len()
 }

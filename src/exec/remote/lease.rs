@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::exec::Signal;
 use crate::exec::fd;
@@ -20,8 +20,17 @@ use crate::exec::remote::wrapper::record;
 pub(crate) const LAST_WORD: Duration = Duration::from_secs(2);
 /// When a command is told for the first time that we are still here, and so to expect to hear it again.
 const FIRST_BEAT: Duration = Duration::from_secs(1);
-/// How often from then on; the other side waits for four of these.
-const BEAT: Duration = Duration::from_secs(15);
+/// How many of the further ones the other side waits for.
+const MISSED: u64 = 4;
+
+/// How long is waited for what.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// Until what was told to end is killed.
+    pub(crate) grace: Duration,
+    /// How often the other side hears of us.
+    pub(crate) beat: Duration,
+}
 
 /// The lease of one command.
 pub(crate) struct Lease {
@@ -57,6 +66,14 @@ impl Lease {
         self.said = 0;
     }
 
+    /// Says all that is unsaid, and ends when nobody is there to hear it.
+    async fn broken(&mut self) {
+        self.speak().await;
+        if self.pipe.is_some() {
+            std::future::pending().await
+        }
+    }
+
     /// Says all that is unsaid, and never ends.
     pub(crate) async fn keep(&mut self) {
         self.speak().await;
@@ -65,18 +82,21 @@ impl Lease {
 }
 
 /// Passes on what is ordered, and ends the channel itself where the other side does not obey in time, or does not
-/// let go of it after the end of the command.
+/// let go of it after the end of the command. Tells `deaf` where nobody there listens any more, and yet the command
+/// is not said to have ended.
 pub(crate) async fn hold(
     mut lease: Lease,
     mut orders: UnboundedReceiver<Signal>,
     exit: oneshot::Receiver<()>,
+    deaf: oneshot::Sender<()>,
     mut cut: Cut,
-    grace: Duration,
+    times: Times,
 ) {
+    let Times { grace, beat: every } = times;
     let mut exit = std::pin::pin!(exit);
-    let mut beat = interval_at(Instant::now() + FIRST_BEAT, BEAT);
+    let mut beat = interval_at(Instant::now() + FIRST_BEAT.min(every), every);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ordered = true;
+    let (mut ordered, mut deaf, mut silence) = (true, Some(deaf), None);
     let patience = loop {
         tokio::select! {
             biased;
@@ -93,12 +113,21 @@ pub(crate) async fn hold(
             },
             _ = &mut exit => break grace + LAST_WORD,
             // What is unsaid still will be heard in its place.
-            _ = beat.tick() => if lease.unsaid.is_empty() { lease.say(record("BEAT")) },
-            () = lease.keep() => {}
+            _ = beat.tick() => if lease.unsaid.is_empty() { lease.say(beat_of(every)) },
+            // Mostly it is just about to say goodbye.
+            () = lease.broken(), if silence.is_none() => silence = Some(Instant::now() + LAST_WORD),
+            () = async { sleep_until(silence.unwrap_or_else(Instant::now)).await }, if silence.is_some() && deaf.is_some() => {
+                let _: Option<Result<(), ()>> = deaf.take().map(|deaf| deaf.send(())); // Nobody needs to listen.
+            }
         }
     };
     tokio::time::sleep(patience).await;
     cut.now();
+}
+
+/// What keeps a command alive for a while; there is room for three digits.
+fn beat_of(every: Duration) -> Vec<u8> {
+    record(&format!("BEAT{}", every.as_secs().saturating_mul(MISSED).clamp(2, 999)))
 }
 
 /// A signal as the wrapper takes it: a name that `kill` knows on every system.

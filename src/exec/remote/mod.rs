@@ -28,7 +28,7 @@ use crate::exec::fd::Pipe;
 use crate::exec::find::no_room;
 use crate::exec::pump::{Capture, Destination, Pump};
 use crate::exec::remote::channel::{Channel, Channels, Cut, End, Program};
-use crate::exec::remote::lease::{Lease, hold};
+use crate::exec::remote::lease::{Lease, Times, hold};
 use crate::exec::remote::markers::Markers;
 use crate::exec::remote::wrapper::{NO_DIRECTORY, NO_SCRIPT};
 use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target};
@@ -43,6 +43,9 @@ const LOGIN: Duration = Duration::from_secs(60);
 /// How long what is left of a command is looked after once its channel is lost.
 const LAST_RITES: Duration = Duration::from_secs(10);
 
+/// How often a command hears that we are still here, where nobody says otherwise.
+const BEAT: Duration = Duration::from_secs(15);
+
 /// A place behind a channel. Copies are the same place.
 #[derive(Clone)]
 pub struct RemoteTarget {
@@ -50,6 +53,8 @@ pub struct RemoteTarget {
     nonce: Arc<str>,
     /// Whose commands they are, where they are not the login's own.
     user: Option<Arc<str>>,
+    /// How often a command hears that we are still here.
+    beat: Duration,
 }
 
 impl RemoteTarget {
@@ -59,11 +64,11 @@ impl RemoteTarget {
     /// # Errors
     /// There is no randomness to be had.
     pub fn through(link: Link, words: Vec<OsString>) -> io::Result<Self> {
-        Ok(Self::new(Rc::new(Program { link, words }), channel::nonce()?.into()))
+        Ok(Self::new(Rc::new(Program { link, words }), channel::nonce()?.into(), BEAT))
     }
 
-    pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>) -> Self {
-        Self { channels, nonce, user: None }
+    pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Duration) -> Self {
+        Self { channels, nonce, user: None, beat }
     }
 
     /// The same place, where commands run as another user by `sudo -n`, which must not ask for a password.
@@ -120,7 +125,19 @@ impl RemoteTarget {
         let (tell, exited) = oneshot::channel();
         let stderr = held.with_markers(Markers::new(&self.nonce), tell);
         let stdout = stdout_pump;
-        Ok(Connection { pid, end, cut, lease, orders, inbox, exited, stdout, stderr, ended: None, grace: spec.grace })
+        Ok(Connection {
+            pid,
+            end,
+            cut,
+            lease,
+            orders,
+            inbox,
+            exited,
+            stdout,
+            stderr,
+            ended: None,
+            times: Times { grace: spec.grace, beat: self.beat },
+        })
     }
 
     /// Ends the group of a command whose channel was lost, through another one.
@@ -155,7 +172,7 @@ struct Connection {
     inbox: UnboundedReceiver<Signal>,
     /// Told when the other side says that the command has ended.
     exited: oneshot::Receiver<()>,
-    grace: Duration,
+    times: Times,
     stdout: Pump,
     stderr: Pump,
     /// Set where the channel has ended already.
@@ -175,6 +192,10 @@ impl Connection {
     async fn open(&mut self, line: Vec<u8>, spec: &CommandSpec) -> Result<(), NotStarted> {
         let answered = tokio::time::timeout(LOGIN, self.listen(|heard| heard.ready)).await.is_ok();
         if !self.heard().ready {
+            if answered && self.ended.is_none() {
+                // Its streams have ended, and so will the rest of it.
+                self.ended = tokio::time::timeout(LAST_RITES, &mut self.end).await.ok().and_then(Result::ok);
+            }
             return Err(self.no_shell(answered));
         }
         // What a login shell says before is no command's.
@@ -229,6 +250,7 @@ impl Connection {
     }
 
     fn run(mut self, cx: JobCx, host: RemoteTarget) -> Running {
+        let group = self.heard().start;
         self.stderr.release(cx.output, cx.job, Stream::Stderr);
         let exit = match self.ended {
             None => self.end,
@@ -238,14 +260,15 @@ impl Connection {
                 exit
             }
         };
-        let (orders, grace) = (self.orders, self.grace);
+        let (orders, times) = (self.orders, self.times);
+        let (deaf, abandoned) = oneshot::channel();
         let (mourn, lost) = oneshot::channel();
         let attendant = Attendant {
             pid: self.pid,
             exit,
             stdout: Some(self.stdout),
             stderr: Some(self.stderr),
-            side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, self.cut, grace))),
+            side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, deaf, self.cut, times))),
             after: None,
             judge: Box::new(move |end, heard| {
                 let (outcome, left) = judge(end, heard);
@@ -256,16 +279,32 @@ impl Connection {
         let control = move |signal| {
             let _ = orders.send(signal); // It may have ended.
         };
-        let attended = attendant.begin();
+        let mut attended = attendant.begin();
         let done = async move {
-            let finished: Finished = attended.await;
+            let orphaned = orphaned(abandoned, group);
+            let finished: Finished = tokio::select! {
+                biased;
+                finished = &mut attended => finished,
+                group = orphaned => {
+                    host.bury(group, times.grace).await;
+                    attended.await
+                }
+            };
             if let Ok(Some(group)) = lost.await {
-                host.bury(group, grace).await;
+                host.bury(group, times.grace).await;
             }
             finished
         };
         let (_, stops) = unbounded_channel(); // What is stopped there, nobody tells.
         Running { pid: None, control: Box::new(control), done: Box::pin(done), stops }
+    }
+}
+
+/// Ends with the group of a command whose wrapper has gone without it, and never otherwise.
+async fn orphaned(abandoned: oneshot::Receiver<()>, group: Option<i32>) -> i32 {
+    match (abandoned.await, group) {
+        (Ok(()), Some(group)) => group,
+        _ => std::future::pending().await,
     }
 }
 

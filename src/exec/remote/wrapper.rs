@@ -4,8 +4,8 @@
 //! The wrapper says `ready`, reads one line (the script in base64), and runs it in a session of its own. All
 //! else that comes is a lease: a [`record`] names a signal for the process group, and the end of it means that xec
 //! or the link is gone, whereupon the group is ended: SIGTERM, the grace, SIGKILL. A link can also be gone without
-//! an end, and neither side would hear of it for hours: so after the first `BEAT` silence of a minute is an end,
-//! too, where the host has a `timeout`, until the command is told to stop. Three markers on stderr (`ready`, also
+//! an end, and neither side would hear of it for hours: so after the first `BEAT` a silence of as many seconds as it
+//! says is an end, too, where the host has a `timeout`, until the command is told to stop. Three markers on stderr (`ready`, also
 //! on stdout, `start` and `exit`), each with the nonce of the run, tell xec what is known; see
 //! [`crate::exec::remote::markers`]. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
 
@@ -46,9 +46,9 @@ const OUTER: &str = concat!(
     r#"{ printf %s "$xec_b" | setsid sh -c "$1" xec "$2" >&4 2>&6 4>&- 6>&-; echo "xec-$2 exit $?" >&6; } 3>&1 5<&- | "#,
     r#"{ read -r xec_p || exit; "#,
     r#"( trap "" HUP INT TERM; xec_t=; "#,
-    r#"while if [ -n "$xec_t" ]; then xec_x=$(timeout -s KILL 60 head -c 8 <&5); [ -n "$xec_x" ]; "#,
+    r#"while if [ -n "$xec_t" ]; then xec_x=$(timeout -s KILL $xec_t head -c 8 <&5); [ -n "$xec_x" ]; "#,
     r#"else read -r xec_x <&5; fi; do case "$xec_x" in "#,
-    r#"BEAT*) [ -n "$xec_t" ] || { timeout -s KILL 9 true && xec_t=1; } ;; "#,
+    r#"BEAT*) [ -n "$xec_t" ] || { timeout -s KILL 9 true && xec_t=${xec_x#BEAT}; } ;; "#,
     r#"*) kill -$xec_x -$xec_p; case "$xec_x" in STOP*) xec_t= ;; esac ;; "#,
     r#"esac; done; xec_end ) & xec_k=$! ; "#,
     r#"exec 5<&-; read -r xec_x; kill -KILL $xec_k; xec_end; }"#,

@@ -79,9 +79,9 @@ impl Host {
             "BatchMode=yes".to_owned(),     // There is nobody to ask.
             format!("ConnectTimeout={}", times.connect.as_secs().max(1)),
             format!("ServerAliveInterval={}", times.alive.as_secs().max(1)),
-            "ServerAliveCountMax=3".to_owned(),
+            format!("ServerAliveCountMax={}", times.count),
             "ClearAllForwardings=yes".to_owned(),
-            "LogLevel=ERROR".to_owned(), // What it says then is why it failed.
+            "LogLevel=INFO".to_owned(), // From there on it says why it ends.
         ];
         let own = [
             self.address.as_ref().map(|address| format!("HostName={address}")),
@@ -106,6 +106,7 @@ const USER: &str = "._-+@%#\\";
 pub(super) struct Times {
     pub(super) connect: Duration,
     pub(super) alive: Duration,
+    pub(super) count: u32,
 }
 
 #[cfg(test)]
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn only_what_is_said_is_passed_on() {
-        let times = Times { connect: Duration::from_secs(7), alive: Duration::from_secs(5) };
+        let times = Times { connect: Duration::from_secs(7), alive: Duration::from_secs(5), count: 3 };
         let plain = Host::new("web1").master(&["ssh".into()], Path::new("/c/1"), &times);
         let line = plain.join(OsString::from(" ").as_os_str()).into_string().unwrap();
         assert!(line.starts_with("ssh -M -N -T -a -x -S /c/1 -o ControlPersist=no "), "{line}");

@@ -19,8 +19,9 @@ use crate::exec::ssh::Shared;
 use crate::exec::ssh::host::Host;
 use crate::exec::ssh::master::{Failure, Gone, Kind, Master, connect};
 
-/// How many sessions a connection is asked for: sshd's `MaxSessions` is 10.
-const SEATS: u32 = 8;
+/// How many sessions a connection is asked for. An sshd takes ten (`MaxSessions`), and may hear of the next ones
+/// before it has put away those that have just ended: at worst as many again.
+const SEATS: u32 = 5;
 /// How long a connection may take to end.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -32,8 +33,8 @@ enum Order {
     Want(Reply),
     /// A seat is free.
     Left(u64),
-    /// The host refused a session on this connection, and so it has fewer seats.
-    Full(u64),
+    /// The host refused a session on this connection, and so it has fewer seats for now; asks whether others sit there.
+    Full(u64, oneshot::Sender<bool>),
     /// A connection has ended by itself.
     Gone(u64),
     /// Nobody will want a seat any more, as far as is known.
@@ -52,9 +53,11 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// The host took no further session here.
-    pub(super) fn refused(&self) {
-        let _ = self.keeper.send(Order::Full(self.line)); // Without a keeper there is no connection either.
+    /// The host took no further session here; whether there are others, so that one of them will end.
+    pub(super) async fn refused(self) -> bool {
+        let (reply, others) = oneshot::channel();
+        let _ = self.keeper.send(Order::Full(self.line, reply)); // Without a keeper there is no connection either.
+        others.await.unwrap_or(false)
     }
 }
 
@@ -174,13 +177,19 @@ impl Keeper {
             Order::Left(id) => {
                 if let Some(line) = self.lines.iter_mut().find(|line| line.id == id) {
                     line.sitting -= 1;
-                    line.idle = (line.sitting == 0).then(Instant::now);
+                    if line.sitting == 0 {
+                        line.idle = Some(Instant::now());
+                        line.seats = SEATS; // Whatever was in the way may be gone too.
+                    }
                 }
             }
-            Order::Full(id) => {
-                if let Some(line) = self.lines.iter_mut().find(|line| line.id == id) {
+            Order::Full(id, reply) => {
+                let line = self.lines.iter_mut().find(|line| line.id == id);
+                let others = line.is_some_and(|line| {
                     line.seats = line.seats.min(line.sitting - 1).max(1);
-                }
+                    line.sitting > 1
+                });
+                let _ = reply.send(others); // It may have gone.
             }
             Order::Gone(id) => self.lines.retain(|line| line.id != id),
             Order::Release => self.released = true,

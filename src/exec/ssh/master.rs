@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What is kept of a master's words.
 const WORDS: usize = 4096;
 /// No more of its lines are told.
-const LINES: usize = 3;
+const LINES: usize = 2;
 
 /// Set, with the words that it left, once a master has ended.
 pub(super) type Gone = watch::Receiver<Option<Arc<str>>>;
@@ -99,7 +99,8 @@ async fn start(shared: &Shared, host: &Host) -> Result<Master, Failure> {
     let stdio = [Stdio::Null, Stdio::Null, Stdio::Passed];
     let process = start_client(&shared.link, &words, stdio, vec![stderr.theirs], GRACE).await.map_err(other)?;
     let (tell, mut gone) = watch::channel(None);
-    tokio::spawn(attend(process.exit, stderr.ours, tell));
+    let (up, login) = oneshot::channel();
+    tokio::spawn(attend(process.exit, stderr.ours, login, tell));
     let master = Master { socket: socket.into(), gone: gone.clone(), control: process.control };
     tokio::select! {
         biased;
@@ -107,7 +108,10 @@ async fn start(shared: &Shared, host: &Host) -> Result<Master, Failure> {
             let words = words.ok().and_then(|words| words.clone());
             Err(failure(words.as_deref().unwrap_or_default()))
         }
-        () = arrived => Ok(master),
+        () = arrived => {
+            let _: Result<(), ()> = up.send(()); // It may have ended just now.
+            Ok(master)
+        }
         () = tokio::time::sleep(shared.settings.login) => {
             master.kill();
             let seconds = shared.settings.login.as_secs();
@@ -116,9 +120,14 @@ async fn start(shared: &Shared, host: &Host) -> Result<Master, Failure> {
     }
 }
 
-/// Listens to a master until it has ended.
-async fn attend(mut exit: oneshot::Receiver<Exit>, stderr: OwnedFd, tell: watch::Sender<Option<Arc<str>>>) {
-    let mut words = Vec::new();
+/// Listens to a master until it has ended. What it said before the login (a banner, say) is no reason to end later.
+async fn attend(
+    mut exit: oneshot::Receiver<Exit>,
+    stderr: OwnedFd,
+    mut login: oneshot::Receiver<()>,
+    tell: watch::Sender<Option<Arc<str>>>,
+) {
+    let (mut words, mut inside) = (Vec::new(), false);
     if let Ok(stderr) = fd::watch(stderr, Interest::READABLE) {
         loop {
             tokio::select! {
@@ -132,8 +141,17 @@ async fn attend(mut exit: oneshot::Receiver<Exit>, stderr: OwnedFd, tell: watch:
                         Err(_) => {}
                     }
                 }
-                // What it said before is in the pipe, and was read first.
+                up = &mut login, if !inside => {
+                    inside = true;
+                    if up.is_ok() {
+                        words.clear();
+                    }
+                }
                 _ = &mut exit => {
+                    // What it said last is in the pipe; others may hold that open for ever.
+                    while let Ok(bytes) = fd::read(stderr.as_fd(), SMALL_READ) && !bytes.is_empty() {
+                        keep(&mut words, &bytes);
+                    }
                     let _ = tell.send(Some(told(&words).into())); // Nobody needs to know.
                     return;
                 }
@@ -205,7 +223,7 @@ mod tests {
     #[test]
     fn the_last_words_are_told() {
         let words = b"@@@@@@\n@ WARNING: REMOTE HOST @\r\n@@@@@@\none\r\ntwo\n\nthree\nfour\n";
-        assert_eq!(told(words), "two; three; four");
+        assert_eq!(told(words), "three; four");
         let mut kept = Vec::new();
         for _ in 0..1000 {
             keep(&mut kept, b"a warning\n");

@@ -45,8 +45,10 @@ mod session;
 
 pub use host::Host;
 
+/// How often a silent host is asked whether it is there before it is given up.
+const ALIVE_COUNT: u32 = 3;
 /// How often a session is asked for that a host refuses, or whose connection ends just then.
-const TRIES: u32 = 8;
+const TRIES: u32 = 5;
 /// How long a connection has to say why it ended, once its sessions have.
 const WHY: Duration = Duration::from_millis(500);
 /// The longest path of a control directory: a socket's has 104 bytes on macOS, and ssh makes its name longer by 17
@@ -62,7 +64,8 @@ pub struct Settings {
     pub connect: Duration,
     /// How long all of it may take, with the proof of who we are.
     pub login: Duration,
-    /// How often a silent host is asked whether it is there; it is given up after three.
+    /// How often a silent host is asked whether it is there; it is given up after three times. A host that hears
+    /// nothing of us ends our commands after twelve times this.
     pub alive: Duration,
 }
 
@@ -79,7 +82,7 @@ impl Default for Settings {
 
 impl Settings {
     fn times(&self) -> Times {
-        Times { connect: self.connect, alive: self.alive }
+        Times { connect: self.connect, alive: self.alive, count: ALIVE_COUNT }
     }
 }
 
@@ -129,7 +132,11 @@ impl Fleet {
         host.check()?;
         let entry = self.hosts.entry(host.name.clone());
         let (_, handle) = entry.or_insert_with(|| (host.clone(), keeper::keep(host.clone(), Arc::clone(&self.shared))));
-        Ok(RemoteTarget::new(Rc::new(Ssh(handle.clone())), Arc::clone(&self.nonce)))
+        Ok(RemoteTarget::new(
+            Rc::new(Ssh(handle.clone())),
+            Arc::clone(&self.nonce),
+            self.shared.settings.alive * ALIVE_COUNT,
+        ))
     }
 
     /// There is no more work for this host, as far as is known: its connections end as soon as they are idle.
@@ -179,28 +186,26 @@ impl Ssh {
         let mut tries = 0;
         loop {
             let seat = self.0.seat().await?;
-            let mut gone = seat.gone.clone();
-            tries += 1;
             let why = match Session::open(&seat.socket, text, &streams).await {
                 Ok(session) => {
                     drop(streams); // The master has its own.
                     return Ok(attend(session, seat));
                 }
-                Err(NoSession::Refused(why)) => {
-                    seat.refused();
-                    why
-                }
-                Err(NoSession::Gone) => match tokio::time::timeout(WHY, words(&mut gone)).await {
+                Err(NoSession::Refused(why)) => match seat.refused().await {
+                    true => continue, // Behind those who wait for the others to end.
+                    false => why,
+                },
+                Err(NoSession::Gone) => match tokio::time::timeout(WHY, words(&mut seat.gone.clone())).await {
                     Ok(why) => why,
                     Err(_) => "the connection takes no sessions".to_owned(),
                 },
             };
+            tries += 1;
             if tries == TRIES {
                 return Err(NotStarted::Unreachable(why));
             }
-            drop(seat);
-            // Nothing of it ran, so it may run elsewhere, or when others have ended.
-            tokio::time::sleep(gates::pause(1)).await;
+            // Nothing of it ran, so it may do so later, or on another connection.
+            tokio::time::sleep(gates::pause(tries)).await;
         }
     }
 }
