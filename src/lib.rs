@@ -26,8 +26,8 @@
 //!   `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
 //!   `layout` (the arrays as they grow), `graph` (as they stay).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
-//!   `remote` is the other end of a channel, and `ssh` has the channels to hosts. `broker` is the process that starts all others; `pump`,
-//!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
+//!   `remote` is the other end of a channel, and `ssh` has the channels to hosts. `broker` is the process that starts
+//!   all others; `pump`, `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry` and `cancel` its moves, `blame` whose fault it was), `phase`
 //!   and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that

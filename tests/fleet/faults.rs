@@ -208,6 +208,7 @@ fn slow() {
         let mark = mark();
         let mut job = start(&targets[0], there(script(&format!("echo up; sleep {mark}")))).await.unwrap();
         assert_eq!(job.hear().await, "up\n");
+        until(|| sleepers(&mark) == 1).await;
         (job.running.control)(Signal::End(2));
         assert_eq!(job.end().await.code(), 130);
         assert_eq!(sleepers(&mark), 0);

@@ -8,7 +8,7 @@ use xec::exec::ssh::{Fleet, Host};
 
 use crate::smoke::there;
 use crate::sshd::{Hosts, Traits};
-use crate::support::{mark, run, script, script_with, sleepers, start, words, world};
+use crate::support::{mark, run, script, script_with, sleepers, start, until, words, world};
 use crate::{Case, When};
 
 pub(crate) const CASES: &[Case] = &[
@@ -57,6 +57,8 @@ fn login_shells() {
             let mut job =
                 start(&target, there(script(&format!("sleep {mark} & echo up; sleep {mark}")))).await.unwrap();
             assert_eq!(job.hear().await, "up\n", "{user}");
+            // A shell that has not begun to wait may take an interrupt for none of its own.
+            until(|| sleepers(&mark) == 2).await;
             (job.running.control)(Signal::End(2));
             assert_eq!(job.end().await.code(), 130, "{user}");
             assert_eq!(sleepers(&mark), 0, "{user}");
@@ -79,7 +81,7 @@ fn ordinary_user() {
         assert_eq!(job.hear().await, "up\n");
         fleet.close().await;
         job.end().await;
-        crate::support::until(|| sleepers(&mark) == 0).await;
+        until(|| sleepers(&mark) == 0).await;
     });
 }
 

@@ -83,11 +83,7 @@ impl RemoteTarget {
         Ok(Self { user: Some(user.into()), ..self.clone() })
     }
 
-    pub(crate) fn channels(&self) -> &Rc<dyn Channels> {
-        &self.channels
-    }
-
-    pub(crate) fn user(&self) -> Option<&str> {
+    fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
