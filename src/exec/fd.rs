@@ -50,6 +50,11 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// A pipe from one process to another, neither end ours: first the one to read.
+pub(crate) fn between() -> io::Result<(OwnedFd, OwnedFd)> {
+    pipe()
+}
+
 fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(())
@@ -130,6 +135,19 @@ unsafe fn read_raw(fd: BorrowedFd<'_>, to: *mut u8, limit: usize) -> io::Result<
             }
         }
     }
+}
+
+/// Writes all of it to a file, which takes it at once or says why not.
+pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// What goes into a process, piece by piece.

@@ -28,6 +28,8 @@ pub(crate) enum Destination {
     Report { output: OutputTx, job: JobId, stream: Stream },
     /// Into memory, up to a cap.
     Capture(Capture),
+    /// Into a file of this machine; who writes what it does not take is told by the function.
+    File(OwnedFd, Option<Box<dyn FnOnce() + Send + Sync>>),
     /// Kept until it is known whether it is a command's at all; see [`Pump::release`].
     Held(Vec<u8>),
 }
@@ -181,7 +183,7 @@ impl Pump {
     async fn room(&self) -> Room {
         match &self.destination {
             Destination::Report { output, .. } => output.room(self.chunk).await,
-            Destination::Capture(_) | Destination::Held(_) => Room::free(self.chunk),
+            Destination::Capture(_) | Destination::Held(_) | Destination::File(..) => Room::free(self.chunk),
         }
     }
 
@@ -249,6 +251,11 @@ impl Pump {
         match &mut self.destination {
             Destination::Report { output, job, stream } => output.send(*job, *stream, bytes, room),
             Destination::Capture(capture) => capture.add(&bytes),
+            Destination::File(file, failed) => {
+                if let (Err(_), Some(failed)) = (fd::write_all(file, &bytes), failed.take()) {
+                    failed();
+                }
+            }
             Destination::Held(held) => held.extend(bytes),
         }
     }

@@ -10,7 +10,7 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Limit, Link, Plan, Scope, ScopeKind, Vertex,
 };
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -27,10 +27,16 @@ pub struct Rules {
     pub timeout: Option<std::time::Duration>,
     /// How many of its children at once.
     pub jobs: Option<u32>,
+    /// What it holds while it runs.
+    pub uses: Vec<(LimitId, u32)>,
+    /// How many slots each command in it takes, if that is said.
+    pub weight: Option<u32>,
     /// How many of them must succeed.
     pub require: Share,
     /// How often it is tried again.
     pub retry: Option<Retry>,
+    /// When it has what it wants.
+    pub completion: Completion,
     /// Higher first.
     pub priority: i32,
     /// Whether it has to run at all.
@@ -49,8 +55,11 @@ impl Rules {
             optional: false,
             timeout: None,
             jobs: None,
+            uses: Vec::new(),
+            weight: None,
             require: Share::ALL,
             retry: None,
+            completion: Completion::All,
             priority: 0,
             guard: Guard::Always,
             shared: false,
@@ -78,8 +87,8 @@ pub struct Layout {
     pub instances: Vec<Instance>,
     /// What was asked for.
     pub requested: Vec<(Arc<str>, VertexId)>,
-    /// How many there are of each limit.
-    pub limits: Vec<Option<u32>>,
+    /// What there is only so much of.
+    pub limits: Vec<Limit>,
     /// Who names whom.
     pub links: Vec<Link>,
 }
@@ -120,7 +129,8 @@ impl Layout {
         let enter = self.vertex(Vertex::Enter(id), parent.unwrap_or(ScopeId::RUN), rules.priority, site)?;
         let around = parent.filter(|_| !rules.shared).map(|parent| &self.scopes[parent.index()]);
         let token = around.filter(|_| !rules.is_hook).and_then(|around| around.child_token);
-        let claim: Claim = token.map(|limit| (limit, 1)).into_iter().collect();
+        let claim: Claim = rules.uses.into_iter().chain(token.map(|limit| (limit, 1))).collect();
+        let weight = rules.weight.or(around.map(|around| around.weight)).unwrap_or(1);
         let above = |has: fn(&Scope) -> bool, next: fn(&Scope) -> Option<ScopeId>| {
             around.and_then(|scope| if has(scope) { parent } else { next(scope) })
         };
@@ -135,14 +145,14 @@ impl Layout {
         let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
         let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
         let child_token = rules.jobs.map(|count| {
-            self.limits.push(Some(count));
+            self.limits.push(Limit::held(Some(count)));
             LimitId(self.limits.len() as u32 - 1)
         });
         self.scopes.push(Scope {
             parent,
             kind,
             shared: rules.shared,
-            completion: Completion::All,
+            completion: rules.completion,
             vertices: enter.0..enter.0,
             gate: None,
             enter,
@@ -160,6 +170,7 @@ impl Layout {
             timeout: rules.timeout,
             timed_parent,
             claim,
+            weight,
             child_token,
             site,
         });
@@ -208,7 +219,7 @@ impl Layout {
         if !priority.is_empty() {
             priority.resize(self.vertices.len(), 0);
         }
-        Plan {
+        let plan = Plan {
             successors: Csr::new(self.vertices.len(), &forward),
             predecessors: Csr::new(self.vertices.len(), &backward),
             vertices: self.vertices,
@@ -223,7 +234,8 @@ impl Layout {
             links: self.links,
             defs,
             files,
-        }
+        };
+        plan.with_ways_in_order()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Failure, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
 use crate::run::testing::{Tape, plan, plan_of};
+use crate::xecfile::model::{Group, StepKind};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -44,7 +45,9 @@ fn ran(
             }
         });
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
-        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
+        run(Dispatch { plan, target, around, output, locks, suspend }, &mut rx).await
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {
@@ -124,7 +127,7 @@ fn a_signal_that_comes_before_the_process_reaches_it() {
 fn scarcity_halves_the_width_and_fails_nothing() {
     let plan = plan_of("t", |task| {
         let step = task.body[0].clone();
-        task.body[0].kind = crate::xecfile::model::StepKind::Parallel(vec![step; 12]);
+        task.body[0].kind = StepKind::Group(Group::Parallel, vec![step; 12]);
     });
     let room = Rc::new(std::cell::Cell::new(0));
     let asked = room.clone();
@@ -192,7 +195,7 @@ proptest! {
     fn every_run_ends_and_is_told_whole(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut tape = Tape::new(&bytes);
         let plan = plan(&mut tape);
-        let slots = plan.limits[0].unwrap_or(u32::MAX) as usize;
+        let slots = plan.limits[0].count.unwrap_or(u32::MAX) as usize;
         let mut acts: Vec<Act> = Vec::new();
         for _ in 0..16 {
             let run = MS * tape.pick(90) as u32;

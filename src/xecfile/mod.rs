@@ -6,10 +6,11 @@ pub mod model;
 pub mod reference;
 pub mod schema;
 
-mod check;
+pub(crate) mod check;
 mod circle;
 mod cursor;
 mod decode;
 mod dotenv;
 mod guard;
 mod include;
+mod plain;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
+use xec::base::event::JobId;
 use xec::exec::Signal;
+use xec::exec::output::OutputTx;
+use xec::exec::pipeline;
 use xec::exec::ssh::Host;
 
 use crate::sshd::{Hosts, masters};
@@ -64,6 +67,15 @@ fn streams_and_values() {
         let mut over = there(script("head -c 3000000 /dev/zero; sleep 100"));
         over.stdout = Sink::Capture(1_000_000);
         assert_eq!(run(target, over).await.unwrap().finished.capture_overflow, Some(1_000_000));
+        // Files of this machine.
+        let (from, to) = (hosts.dir.path().join("from"), hosts.dir.path().join("to"));
+        std::fs::write(&from, &data).unwrap();
+        let mut files = there(script("cat; exit 3"));
+        (files.stdin, files.stdout) = (Stdin::File(from), Sink::File(to.clone()));
+        let (output, _messages) = OutputTx::pair();
+        let running = pipeline::start(target, vec![files], JobId(1), output).await.unwrap();
+        assert_eq!(running.done.await.outcome, Outcome::Exited(3));
+        assert!(std::fs::read(&to).unwrap() == data);
         fleet.close().await;
     });
 }

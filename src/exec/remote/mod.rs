@@ -13,6 +13,8 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,29 +90,40 @@ impl RemoteTarget {
     }
 
     async fn launch(&self, spec: CommandSpec, cx: JobCx) -> Result<Running, NotStarted> {
-        if spec.stdin == Stdin::Terminal {
-            return Err(NotStarted::Failed("a command on a host cannot have the terminal".to_owned()));
+        let cannot = |what: &str| Err(NotStarted::Failed(format!("a command on a host cannot {what}")));
+        let mut cx = cx;
+        let spec = match (&spec.stdin, cx.passed.stdin.take()) {
+            (Stdin::Terminal, _) => return cannot("have the terminal"),
+            (Stdin::Passed, _) => return cannot("read what another one writes"),
+            (Stdin::File(path), Some(file)) => CommandSpec { stdin: Stdin::Bytes(contents(path, file)?), ..spec },
+            _ => spec,
+        };
+        match (&spec.stdout, &spec.stderr) {
+            (Sink::Passed, _) => return cannot("write what another one reads"),
+            (_, Sink::Passed | Sink::File(_)) => return cannot("have another stderr"),
+            _ => {}
         }
         let line = wrapper::first_line(&wrapper::script(&spec)?, spec.grace);
-        let mut connection = self.connect(&spec, &cx).await?;
+        let mut connection = self.connect(&spec, &mut cx).await?;
         connection.open(line, &spec).await?;
         Ok(connection.run(cx, self.clone()))
     }
 
-    async fn connect(&self, spec: &CommandSpec, cx: &JobCx) -> Result<Connection, NotStarted> {
+    async fn connect(&self, spec: &CommandSpec, cx: &mut JobCx) -> Result<Connection, NotStarted> {
         let room = |error: io::Error| no_room(&error);
         let (stdin, stdout, stderr) =
             (Pipe::to_write().map_err(room)?, Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
         let (orders, inbox) = unbounded_channel();
         let lease = Lease::new(stdin.ours).map_err(room)?;
-        let to = match spec.stdout {
-            Sink::Capture(cap) => {
-                let orders = orders.clone();
-                let kill = move || {
-                    let _ = orders.send(Signal::Kill); // It may have ended.
-                };
-                Destination::Capture(Capture::new(cap, Box::new(kill)))
-            }
+        let kill = {
+            let orders = orders.clone();
+            Box::new(move || {
+                let _ = orders.send(Signal::Kill); // It may have ended.
+            })
+        };
+        let to = match (&spec.stdout, cx.passed.stdout.take()) {
+            (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill)),
+            (_, Some(file)) => Destination::File(file, Some(kill)),
             _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
         };
         let stdout_pump = Pump::new(stdout.ours, to).behind_gate(markers::Gate::new(&self.nonce));
@@ -301,6 +314,21 @@ async fn orphaned(abandoned: oneshot::Receiver<()>, group: Option<i32>) -> i32 {
     match (abandoned.await, group) {
         (Ok(()), Some(group)) => group,
         _ => std::future::pending().await,
+    }
+}
+
+/// The most that a command on a host can be given to read: it travels with the script.
+const MOST_STDIN: u64 = 16 << 20;
+
+fn contents(path: &Path, file: OwnedFd) -> Result<Arc<[u8]>, NotStarted> {
+    use std::io::Read;
+    let failed = |why: &dyn std::fmt::Display| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
+    let mut bytes = Vec::new();
+    let read = std::fs::File::from(file).take(MOST_STDIN + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(_) if bytes.len() as u64 > MOST_STDIN => Err(failed(&"a command on a host can be given 16 MiB to read")),
+        Ok(_) => Ok(bytes.into()),
+        Err(error) => Err(failed(&error)),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum ScopeKind {
     Instance(InstanceId),
     /// A group, or a step with policies of its own.
     Group,
+    /// One of several ways (`any`): it holds the turn, and comes to what the one thing in it comes to.
+    Branch,
 }
 
 /// A scope: who owns what, and by which rules. Everything in it lies in `vertices`.
@@ -76,6 +78,8 @@ pub struct Scope {
     pub timed_parent: Option<ScopeId>,
     /// What it holds from its entry to its exit.
     pub claim: Claim,
+    /// How many slots each command in it takes.
+    pub weight: u32,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
     /// Where it is written.

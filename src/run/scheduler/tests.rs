@@ -1,15 +1,20 @@
 //! The scheduler driven by a scripted executor, and a judge of the trace that knows only the plan.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+mod choice;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, ScopeKind};
 use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
+
+/// What comes back by itself, and is judged where it is counted.
+const HELD_BY_TIME: LimitKind = LimitKind::Rate(Duration::from_millis(20));
 
 /// What is known of a run from the outside, and what must hold of it.
 struct Judge<'p> {
@@ -18,11 +23,17 @@ struct Judge<'p> {
     result: HashMap<LeafId, bool>,
     /// Scopes whose time was up while they ran: what is optional in them is no excuse.
     late: BTreeSet<ScopeId>,
+    /// Scopes that were ended from outside: that they are optional is no excuse.
+    ended: BTreeSet<ScopeId>,
     /// Scopes that had not to run.
     passed: BTreeSet<ScopeId>,
+    /// Which child decided a scope, by the vertex where it ended.
+    decided: HashMap<ScopeId, VertexId>,
     begun: BTreeSet<ScopeId>,
     cancelled: bool,
     open: BTreeSet<InstanceId>,
+    /// Who holds what of the machine.
+    locked: BTreeMap<VertexId, Vec<(LimitId, u32)>>,
     started: usize,
     told: usize,
 }
@@ -42,6 +53,7 @@ impl Judge<'_> {
             self.waits(self.plan.scope(id).enter)?;
             scope = self.plan.scope(id).parent;
         }
+        self.no_lost_way(leaf)?;
         self.limits()
     }
 
@@ -69,7 +81,8 @@ impl Judge<'_> {
 
     /// A scope has succeeded, may fail, or had not to run.
     fn fine(&self, scope: ScopeId) -> bool {
-        self.plan.scope(scope).optional || self.passed.contains(&scope) || self.succeeded(scope)
+        let excused = self.plan.scope(scope).optional && !self.ended.contains(&scope);
+        excused || self.passed.contains(&scope) || self.succeeded(scope)
     }
 
     /// What it needed has succeeded, and enough of what is in it.
@@ -80,6 +93,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if this.completion != Completion::All {
+            return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
+        }
         let mut good = 0;
         for child in self.plan.children(scope) {
             good += u32::from(match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
@@ -128,8 +144,16 @@ impl Judge<'_> {
     }
 
     fn limits(&self) -> Result<(), TestCaseError> {
-        let slots = self.plan.limits[0].expect("random plans have slots");
-        prop_assert!(self.running.len() <= slots as usize, "more at once than there are slots");
+        let slots = self.plan.limits[0].count.expect("random plans have slots");
+        let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
+        let taken: u32 = self.running.values().map(weight).sum();
+        prop_assert!(taken <= slots, "more at once than there are slots");
+        for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
+            let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
+            let claims = busy.flat_map(|scope| self.plan.scope(scope).claim.iter());
+            let used: u32 = claims.filter(|(id, _)| id.index() == at).map(|(_, count)| count).sum();
+            prop_assert!(limit.count.is_none_or(|count| used <= count), "more is held than there is");
+        }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             let Some(limit) = scope.child_token else { continue };
             let busy: BTreeSet<VertexId> = self
@@ -140,7 +164,7 @@ impl Judge<'_> {
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].expect("a token has a limit") as usize);
+            prop_assert!(busy.len() <= self.plan.limits[limit.index()].count.expect("a token has a limit") as usize);
         }
         Ok(())
     }
@@ -154,8 +178,10 @@ impl Judge<'_> {
             }
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
-            if scheduler.end[scope.exit.index()] == Some(End::Passed) {
-                self.passed.insert(ScopeId(at as u32));
+            match scheduler.end[scope.exit.index()] {
+                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
+                _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
         }
     }
@@ -176,10 +202,13 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         running: HashMap::new(),
         result: HashMap::new(),
         late: BTreeSet::new(),
+        ended: BTreeSet::new(),
         passed: BTreeSet::new(),
+        decided: HashMap::new(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
+        locked: BTreeMap::new(),
         started: 0,
         told: 0,
     };
@@ -232,7 +261,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
             }
         };
-        let mut actions = Vec::new();
+        let (mut actions, mut decisions) = (Vec::new(), Vec::new());
+        let mut before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
         scheduler.step(now, input, &mut actions);
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
@@ -257,6 +287,24 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::TryLock(who, parts) => {
+                    // Another run holds it, now and then.
+                    let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };
+                    if answer == LockAnswer::Held {
+                        prop_assert!(judge.locked.insert(who, parts).is_none(), "it is had once");
+                    }
+                    inputs.push_back(Input::Locked(who, answer));
+                }
+                Action::Unlock(who) => prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had"),
+                Action::Decided(scope, child) => {
+                    judge.decide(scope, child, &before, &scheduler.end)?;
+                    decisions.push((scope, child));
+                }
+                Action::Undecided(scope) => {
+                    judge.decided.remove(&scope);
+                    // It begins anew: how things stood is void too.
+                    plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
+                }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
                 Action::Emit(Event::TaskFinished { verdict, .. }) => {
                     if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {
@@ -268,6 +316,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Done => prop_assert!(finished.is_some()),
             }
         }
+        for (scope, child) in decisions {
+            judge.losers_are_ended(scope, child, &stopping)?;
+        }
         if scheduler.is_done() {
             break;
         }
@@ -275,10 +326,13 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
+    judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {
-        prop_assert_eq!(scheduler.limits.used(LimitId(limit as u32)), 0, "what was held is given back");
+        let back = plan.limits[limit].kind == HELD_BY_TIME || scheduler.limits.used(LimitId(limit as u32)) == 0;
+        prop_assert!(back, "what was held is given back");
     }
     prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
     let over = |(phase, vertex): (&Phase, &Vertex)| matches!(vertex, Vertex::Exit(_)) || *phase == Phase::Ended;

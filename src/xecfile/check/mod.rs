@@ -2,9 +2,11 @@
 //! not in scope, bindings that no task takes. Cycles are the plan's to find. Knows no KDL and no IO.
 
 mod edges;
+mod limits;
 mod names;
 mod scope;
 mod script;
+mod twice;
 mod values;
 
 use std::collections::{HashMap, HashSet};
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::{SourceId, SourceMap, Span};
 use crate::xecfile::cursor::overlaps;
-use crate::xecfile::model::{FileScope, Hooks, Reference, Step, StepKind, Task};
+use crate::xecfile::model::{FileScope, Hooks, Limit, Reference, Step, StepKind, Task};
 
 /// Where checking reads from and reports to.
 pub(crate) struct Texts<'a> {
@@ -74,20 +76,36 @@ pub(crate) struct Links {
 
 /// Checks everything, gives each reference the whole name of its task, and drops the second of two tasks with
 /// one name.
-pub(crate) fn check(texts: &mut Texts<'_>, files: &[FileScope], links: &[Links], tasks: &mut Vec<Task>) {
+pub(crate) fn check(
+    texts: &mut Texts<'_>,
+    files: &[FileScope],
+    links: &[Links],
+    limits: &mut Vec<Limit>,
+    tasks: &mut Vec<Task>,
+) {
     names::unique(texts, tasks);
     let index = names::index(tasks);
     names::resolve(texts, links, &index, tasks);
+    limits::unique(texts, limits);
+    limits::check(texts, files, tasks, &index, limits);
     let unsure = texts.unsure();
     values::check(texts, files, tasks, &unsure);
     edges::check(texts, tasks, &index, &unsure);
+}
+
+/// Whether the limits of a file are there, large enough, and taken in order.
+#[cfg(test)]
+pub(crate) fn limits_hold(file: &crate::xecfile::model::Xecfile) -> bool {
+    let mut texts = Texts::new(&file.sources, &[], Problems::default());
+    limits::check(&mut texts, &file.files, &file.tasks, &names::index(&file.tasks), &file.limits);
+    texts.problems.as_slice().is_empty()
 }
 
 /// The steps of a list and all that is within them, hooks of groups too; no deeper than blocks are nested.
 fn each_step<'t>(steps: &'t [Step], visit: &mut impl FnMut(&'t Step)) {
     for step in steps {
         visit(step);
-        if let StepKind::Sequence(steps) | StepKind::Parallel(steps) = &step.kind {
+        if let StepKind::Group(_, steps) = &step.kind {
             each_step(steps, visit);
         }
         each_hook(&step.hooks, visit);
@@ -114,7 +132,7 @@ fn each_reference_mut(task: &mut Task, visit: &mut impl FnMut(&mut Reference)) {
         for step in list {
             match &mut step.kind {
                 StepKind::Call(reference) => visit(reference),
-                StepKind::Sequence(inner) | StepKind::Parallel(inner) => steps(inner, visit),
+                StepKind::Group(_, inner) => steps(inner, visit),
                 _ => {}
             }
             hooks(&mut step.hooks, visit);
