@@ -31,6 +31,8 @@ pub(crate) struct Attendant<E> {
     pub(crate) side: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What is done as soon as it has ended.
     pub(crate) after: Option<Box<dyn FnOnce() + Send>>,
+    /// Who holds its pipes after its end is meant to.
+    pub(crate) leave: bool,
     /// How it ended.
     pub(crate) judge: Judge<E>,
 }
@@ -110,7 +112,7 @@ impl<E: Send + 'static> Attendant<E> {
             }
             open.extend(pump.open_inode());
         }
-        if open.is_empty() { Vec::new() } else { pipe_holders(&open, self.pid) }
+        if open.is_empty() || self.leave { Vec::new() } else { pipe_holders(&open, self.pid) }
     }
 }
 

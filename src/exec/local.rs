@@ -55,6 +55,7 @@ impl LocalTarget {
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
         let parts = SpawnParts {
             grace: spec.grace,
+            leave: spec.leave,
             stdio: streams.stdio,
             apart: false,
             program: whole(&program)?,

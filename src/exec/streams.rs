@@ -29,6 +29,8 @@ pub(crate) struct Streams {
     stderr: Option<Pump>,
     /// Set once there is something to end when a capture grows too large.
     kill: Arc<OnceLock<Kill>>,
+    /// Who holds them after its end is meant to.
+    leave: bool,
 }
 
 impl Streams {
@@ -40,6 +42,7 @@ impl Streams {
             stdout: None,
             stderr: None,
             kill: Arc::default(),
+            leave: spec.leave,
         };
         match &spec.stdin {
             Stdin::Null => {}
@@ -111,6 +114,7 @@ impl Streams {
             stderr: self.stderr,
             side: self.stdin.map(feed),
             after: None,
+            leave: self.leave,
             judge,
         }
     }

@@ -91,7 +91,16 @@ pub(crate) async fn start_client(
     let program = find(first, std::env::var_os("PATH").as_deref(), &here)?;
     let argv: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     // It stands apart: Ctrl-Z stops what runs there by a message, which a stopped client would not pass on.
-    let parts = SpawnParts { grace, stdio, apart: true, program: program.as_bytes(), cwd: b"", argv: &argv, env: &[] };
+    let parts = SpawnParts {
+        grace,
+        leave: false,
+        stdio,
+        apart: true,
+        program: program.as_bytes(),
+        cwd: b"",
+        argv: &argv,
+        env: &[],
+    };
     match link.spawn(&parts, fds).await {
         Ok(process) => Ok(process),
         Err(SpawnError::Errno(errno)) => Err(refusal(errno, first, program.as_ref(), &here)),

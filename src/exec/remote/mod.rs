@@ -99,6 +99,7 @@ impl RemoteTarget {
             _ => spec,
         };
         match (&spec.stdout, &spec.stderr) {
+            _ if spec.leave => return cannot("leave anything behind"),
             (Sink::Passed, _) => return cannot("write what another one reads"),
             (_, Sink::Passed | Sink::File(_)) => return cannot("have another stderr"),
             _ => {}
@@ -279,6 +280,7 @@ impl Connection {
             stderr: Some(self.stderr),
             side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, deaf, self.cut, times))),
             after: None,
+            leave: false,
             judge: Box::new(move |end, heard| {
                 let (outcome, left) = judge(end, heard);
                 let _ = mourn.send(left); // Nobody needs to listen.
