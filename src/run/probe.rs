@@ -37,7 +37,7 @@ pub type Said = Result<(i32, Vec<u8>), String>;
 /// Runs a script to its end; hands out the way to end it as soon as there is one.
 pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: &UnboundedSender<News>) -> Said {
     let (output, mut messages) = OutputTx::pair();
-    let started = target.start(question.spec, JobCx { job, output }).await;
+    let started = target.start(question.spec, JobCx::new(job, output)).await;
     let running = started.map_err(|why| why.to_string())?;
     // Without a dispatcher there is nobody who could want to end it.
     let _ = news.send(News::Asked(job, running.control));
@@ -297,9 +297,10 @@ fn exists(dir: &Path, pattern: &str) -> bool {
 
 /// The script of a line of a scope's conditions.
 pub fn question(plan: &Plan, scope: ScopeId, script: &Arc<str>, around: &Surroundings, store: &Store) -> Question {
-    let instance = plan.instance_around(plan.scope(scope).enter);
+    let enter = plan.scope(scope).enter;
+    let instance = plan.instance_around(enter);
     let file = instance.map_or(FileId(0), |id| plan.defs.tasks[plan.instance(id).def.index()].file);
-    Question { spec: command::script(plan, file, instance, script, around, store), by_code: true }
+    Question { spec: command::script(plan, file, instance.map(|id| (id, enter)), script, around, store), by_code: true }
 }
 
 /// The script of a `let`.

@@ -24,6 +24,8 @@ fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = std::fs::read_dir(root.join("docs")).expect("docs/");
     let mut found: Vec<PathBuf> = docs.map(|entry| entry.expect("an entry").path()).collect();
+    let recipes = std::fs::read_dir(root.join("docs/recipes")).expect("docs/recipes/");
+    found.extend(recipes.map(|entry| entry.expect("an entry").path()));
     found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     found.push(root.join("README.md"));
     found.sort();

@@ -1,11 +1,13 @@
 //! A judge of the traces of random runs: knows the plan, and what ran and how it ended; of the scheduler only the phases.
 
+mod choice;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
 use crate::base::event::JobId;
-use crate::plan::graph::{EdgeKind, Plan, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, Plan, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::{End, Scheduler};
@@ -18,8 +20,12 @@ pub(super) struct Judge<'p> {
     /// Scopes that ran when their time, or that of one around them, was up, and whose time it was: what is optional
     /// in them is no excuse.
     pub(super) late: BTreeMap<ScopeId, ScopeId>,
+    /// Scopes that were ended from outside: that they are optional is no excuse.
+    pub(super) ended: BTreeSet<ScopeId>,
     /// Scopes that had not to run.
     pub(super) passed: BTreeSet<ScopeId>,
+    /// Which child decided a scope, by the vertex where it ended.
+    pub(super) decided: HashMap<ScopeId, VertexId>,
     pub(super) begun: BTreeSet<ScopeId>,
     pub(super) cancelled: bool,
     pub(super) open: BTreeSet<InstanceId>,
@@ -42,6 +48,7 @@ impl Judge<'_> {
             self.waits(self.plan.scope(id).enter)?;
             scope = self.plan.scope(id).parent;
         }
+        self.no_lost_way(leaf)?;
         self.limits()
     }
 
@@ -69,7 +76,9 @@ impl Judge<'_> {
 
     /// A scope has succeeded, may fail (which is no excuse for being ended from around it), or had not to run.
     fn fine(&self, scope: ScopeId) -> bool {
-        let excused = self.plan.scope(scope).optional && self.late.get(&scope).is_none_or(|timed| *timed == scope);
+        let excused = self.plan.scope(scope).optional
+            && !self.ended.contains(&scope)
+            && self.late.get(&scope).is_none_or(|timed| *timed == scope);
         excused || self.passed.contains(&scope) || self.succeeded(scope)
     }
 
@@ -81,6 +90,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if this.completion != Completion::All {
+            return !self.late.contains_key(&scope) && needs && self.choice_succeeded(scope);
+        }
         let mut good = 0;
         for child in self.plan.children(scope) {
             good += u32::from(match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
@@ -131,18 +143,23 @@ impl Judge<'_> {
     /// Whether so much in a scope has failed already that it can only fail.
     fn doomed(&self, scope: ScopeId) -> bool {
         let this = self.plan.scope(scope);
-        let bad = self.plan.children(scope).filter(|child| {
-            match (self.plan.scope_of(*child), self.plan.vertices[child.index()]) {
-                (Some(inner), _) => {
-                    let other = self.plan.scope(inner);
-                    !(other.is_hook || other.shared || other.optional || self.passed.contains(&inner))
-                        && self.doomed(inner)
-                }
-                (None, Vertex::Leaf(leaf)) => self.result.get(&leaf) == Some(&false),
-                _ => false,
+        let bad = |child: &VertexId| match (self.plan.scope_of(*child), self.plan.vertices[child.index()]) {
+            (Some(inner), _) => {
+                let other = self.plan.scope(inner);
+                !(other.is_hook || other.shared || other.optional || self.passed.contains(&inner)) && self.doomed(inner)
             }
-        });
-        self.late.contains_key(&scope) || this.children - (bad.count() as u32) < this.require.of(this.children)
+            (None, Vertex::Leaf(leaf)) => self.result.get(&leaf) == Some(&false),
+            _ => false,
+        };
+        self.late.contains_key(&scope)
+            || match this.completion {
+                Completion::All => {
+                    let bad = self.plan.children(scope).filter(bad).count() as u32;
+                    this.children - bad < this.require.of(this.children)
+                }
+                Completion::FirstOk => this.children > 0 && self.branches(scope).all(|child| bad(&child)),
+                Completion::First => self.decided.get(&scope).is_some_and(|winner| !self.child_is_fine(*winner)),
+            }
     }
 
     /// A scope and those in it that are cut short when its time is up: they could still succeed, and something is left
@@ -206,8 +223,10 @@ impl Judge<'_> {
             }
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
-            if scheduler.end[scope.exit.index()] == Some(End::Passed) {
-                self.passed.insert(ScopeId(at as u32));
+            match scheduler.end[scope.exit.index()] {
+                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
+                _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
         }
     }

@@ -16,7 +16,9 @@ impl Scheduler {
         let Some(retry) = self.plan.scope(scope).retry else { return false };
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
-            Phase::Cancelling(reason, _) => matches!(reason, Reason::Failed | Reason::Timeout) && !state.from_above,
+            Phase::Cancelling(reason, _) => {
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+            }
             _ => !state.from_above,
         };
         if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {
@@ -111,6 +113,7 @@ impl Scheduler {
             opened: true,
             ..ScopeState::default()
         };
+        self.undecide(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }

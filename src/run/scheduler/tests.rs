@@ -21,7 +21,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         running: HashMap::new(),
         result: HashMap::new(),
         late: BTreeMap::new(),
+        ended: BTreeSet::new(),
         passed: BTreeSet::new(),
+        decided: HashMap::new(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
@@ -77,7 +79,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
             }
         };
-        let mut actions = Vec::new();
+        let (mut actions, mut decisions) = (Vec::new(), Vec::new());
+        let mut before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
         let ran: Vec<ScopeId> = timed.map(|scope| judge.within(scope, &scheduler)).unwrap_or_default();
         scheduler.step(now, input, &mut actions);
@@ -105,6 +108,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Decided(scope, child) => {
+                    judge.decide(scope, child, &before, &scheduler.end)?;
+                    decisions.push((scope, child));
+                }
+                Action::Undecided(scope) => {
+                    judge.decided.remove(&scope);
+                    // It begins anew: how things stood is void too.
+                    plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
+                }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
                 Action::Emit(Event::TaskFinished { verdict, .. }) => {
                     if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {
@@ -116,6 +128,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Done => prop_assert!(finished.is_some()),
             }
         }
+        for (scope, child) in decisions {
+            judge.losers_are_ended(scope, child, &stopping)?;
+        }
         if scheduler.is_done() {
             break;
         }
@@ -123,6 +138,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
+    judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

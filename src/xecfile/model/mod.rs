@@ -172,9 +172,28 @@ pub struct Data {
     /// Keeps its exit code under this name.
     pub status: Option<Spanned<Arc<str>>>,
     /// What it reads.
-    pub stdin: Option<Spanned<Template>>,
+    pub stdin: Option<Input>,
+    /// The file that its stdout goes to.
+    pub stdout: Option<Spanned<Template>>,
     /// What a script sees as `"$@"`; a value that is a list becomes as many words.
     pub args: Option<Spanned<Template>>,
+}
+
+/// What a step reads.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This text.
+    Text(Spanned<Template>),
+    /// The file of this name.
+    File(Spanned<Template>),
+}
+
+impl Input {
+    /// The text, or the name.
+    pub fn text(&self) -> &Spanned<Template> {
+        let (Input::Text(text) | Input::File(text)) = self;
+        text
+    }
 }
 
 /// What a step keeps of its stdout.
@@ -209,8 +228,47 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Steps, and how they go together.
+    Group(Group, Vec<Step>),
+}
+
+/// How the steps of a group go together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Group {
     /// One after the other.
-    Sequence(Vec<Step>),
+    Sequence,
     /// Side by side.
-    Parallel(Vec<Step>),
+    Parallel,
+    /// Side by side, until one succeeds.
+    Any,
+    /// Side by side, until one has ended.
+    Race,
+    /// At once, each reading what the one before it writes: one step, of several commands.
+    Pipe,
+}
+
+impl Group {
+    /// Every group, by its word in the file.
+    pub const ALL: [(&'static str, Group); 5] = [
+        ("sequence", Group::Sequence),
+        ("parallel", Group::Parallel),
+        ("any", Group::Any),
+        ("race", Group::Race),
+        ("pipe", Group::Pipe),
+    ];
+
+    /// The group of a word.
+    pub fn named(word: &str) -> Option<Group> {
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, group)| *group)
+    }
+
+    /// The word of a group.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, group)| *group == self).map_or("group", |(name, _)| name)
+    }
+
+    /// Whether its steps are ways to one thing: only what the one that wins makes is there afterwards.
+    pub fn is_choice(self) -> bool {
+        matches!(self, Group::Any | Group::Race)
+    }
 }
