@@ -86,7 +86,7 @@ impl Scheduler {
     }
 
     /// Marks a live vertex; says whether that changed anything.
-    fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
+    pub(super) fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
         let before = self.phase_of(vertex);
         if !before.is_live() {
             return false;

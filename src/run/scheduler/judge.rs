@@ -3,14 +3,18 @@
 mod choice;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use crate::base::event::JobId;
-use crate::plan::graph::{Completion, EdgeKind, Plan, Vertex};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, Plan, Vertex};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::{End, Scheduler};
+
+/// What comes back by itself, and is judged where it is counted.
+pub(super) const HELD_BY_TIME: LimitKind = LimitKind::Rate(Duration::from_millis(20));
 
 /// What is known of a run from the outside, and what must hold of it.
 pub(super) struct Judge<'p> {
@@ -29,6 +33,8 @@ pub(super) struct Judge<'p> {
     pub(super) begun: BTreeSet<ScopeId>,
     pub(super) cancelled: bool,
     pub(super) open: BTreeSet<InstanceId>,
+    /// Who holds what of the machine.
+    pub(super) locked: BTreeMap<VertexId, Vec<(LimitId, u32)>>,
     pub(super) started: usize,
     pub(super) told: usize,
 }
@@ -197,8 +203,16 @@ impl Judge<'_> {
     }
 
     fn limits(&self) -> Result<(), TestCaseError> {
-        let slots = self.plan.limits[0].expect("random plans have slots");
-        prop_assert!(self.running.len() <= slots as usize, "more at once than there are slots");
+        let slots = self.plan.limits[0].count.expect("random plans have slots");
+        let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
+        let taken: u32 = self.running.values().map(weight).sum();
+        prop_assert!(taken <= slots, "more at once than there are slots");
+        for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
+            let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
+            let claims = busy.flat_map(|scope| self.plan.scope(scope).claim.iter());
+            let used: u32 = claims.filter(|(id, _)| id.index() == at).map(|(_, count)| count).sum();
+            prop_assert!(limit.count.is_none_or(|count| used <= count), "more is held than there is");
+        }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             let Some(limit) = scope.child_token else { continue };
             let busy: BTreeSet<VertexId> = self
@@ -209,7 +223,7 @@ impl Judge<'_> {
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].expect("a token has a limit") as usize);
+            prop_assert!(busy.len() <= self.plan.limits[limit.index()].count.expect("a token has a limit") as usize);
         }
         Ok(())
     }

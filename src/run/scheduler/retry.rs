@@ -29,7 +29,7 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, false, out);
-        self.release(enter);
+        self.release(enter, out);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
             out.push(Action::Emit(Event::Retrying { task, attempt: next, of: retry.times + 1, pause }));
@@ -75,15 +75,20 @@ impl Scheduler {
     /// A scope that waits for its next attempt is ended instead.
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
-        if self.queue.remove(&enter).is_some() {
+        // What it held was given back when the pause began: its hooks have to wait for it like anything else.
+        let waits = self.queue.contains_key(&enter);
+        if self.has_hook_due(scope) {
+            if !waits {
+                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+                self.ask(enter);
+            }
+            return;
+        }
+        if waits {
+            self.queue.remove(&enter);
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
-        }
-        // What it held was given back when the pause began: its hooks have to wait for it like anything else.
-        if self.has_hook_due(scope) {
-            self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-            return self.ask(enter);
         }
         let claim = self.plan.scope(scope).claim.clone();
         self.limits.regain(&claim);

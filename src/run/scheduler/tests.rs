@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
-use super::judge::Judge;
+use super::judge::{HELD_BY_TIME, Judge};
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
@@ -27,6 +27,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
+        locked: BTreeMap::new(),
         started: 0,
         told: 0,
     };
@@ -108,6 +109,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::TryLock(who, parts) => {
+                    // Another run holds it, now and then.
+                    let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };
+                    if answer == LockAnswer::Held {
+                        prop_assert!(judge.locked.insert(who, parts).is_none(), "it is had once");
+                    }
+                    inputs.push_back(Input::Locked(who, answer));
+                }
+                Action::Unlock(who) => prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had"),
                 Action::Decided(scope, child) => {
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
@@ -140,9 +150,11 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {
-        prop_assert_eq!(scheduler.limits.used(LimitId(limit as u32)), 0, "what was held is given back");
+        let back = plan.limits[limit].kind == HELD_BY_TIME || scheduler.limits.used(LimitId(limit as u32)) == 0;
+        prop_assert!(back, "what was held is given back");
     }
     prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
     let over = |(phase, vertex): (&Phase, &Vertex)| matches!(vertex, Vertex::Exit(_)) || *phase == Phase::Ended;
