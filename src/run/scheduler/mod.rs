@@ -162,6 +162,10 @@ impl Scheduler {
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
         if self.done {
+            // Asked for by someone who was dropped since.
+            if let Input::Locked(vertex, answer) = input {
+                self.lock_answered(vertex, answer, out);
+            }
             return;
         }
         self.rates_advance();
