@@ -146,6 +146,11 @@ impl Judge<'_> {
         !self.running.values().any(|leaf| range.contains(&self.plan.leaf(*leaf).vertex.0))
     }
 
+    /// Whether it is plain already what a scope will come to.
+    fn settled(&self, scope: ScopeId) -> bool {
+        self.decided.contains_key(&scope) || self.doomed(scope)
+    }
+
     /// Whether so much in a scope has failed already that it can only fail.
     fn doomed(&self, scope: ScopeId) -> bool {
         let this = self.plan.scope(scope);
@@ -177,7 +182,7 @@ impl Judge<'_> {
             let mut vertices = self.plan.scope(at).vertices.clone();
             while let Some(vertex) = vertices.next().map(VertexId) {
                 match self.plan.scope_of(vertex) {
-                    Some(inner) if inner != at && (self.plan.scope(inner).is_hook || self.doomed(inner)) => {
+                    Some(inner) if inner != at && (self.plan.scope(inner).is_hook || self.settled(inner)) => {
                         vertices.start = self.plan.scope(inner).vertices.end;
                     }
                     _ if matches!(self.plan.vertices[vertex.index()], Vertex::Exit(_)) => {}
@@ -195,7 +200,7 @@ impl Judge<'_> {
                 inside && at != scope && (this.is_hook || this.parent.is_some_and(|parent| hooks.contains(&parent)));
             if hook {
                 hooks.insert(at);
-            } else if inside && at != scope && scheduler.scope_phase(at).is_live() && left(at) && !self.doomed(at) {
+            } else if inside && at != scope && scheduler.scope_phase(at).is_live() && left(at) && !self.settled(at) {
                 found.push(at);
             }
         }
