@@ -243,7 +243,7 @@ impl Judge<'_> {
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             match scheduler.end[scope.exit.index()] {
-                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Passed | End::Fresh(_)) => drop(self.passed.insert(ScopeId(at as u32))),
                 Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
                 _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }

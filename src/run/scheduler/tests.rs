@@ -8,7 +8,7 @@ use super::judge::{HELD_BY_TIME, Judge};
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::ScopeKind;
+use crate::plan::graph::{Memory, ScopeKind};
 use crate::run::testing::{Tape, plan};
 
 /// One random run to its end.
@@ -106,7 +106,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
+                Action::Probe(scope) => {
+                    let answer = match (scope.0 % 3, plan.scope(scope).memory) {
+                        (0, Memory::Whole) => Answer::Fresh { restored: scope.0 % 2 == 0 },
+                        (0, _) => Answer::Pass,
+                        _ => Answer::Run,
+                    };
+                    inputs.push_back(Input::Probed(scope, Ok(answer)));
+                }
+                Action::Settle(scope) => inputs.push_back(Input::Settled(scope)),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
                 Action::TryLock(who, parts) => {
