@@ -1,5 +1,7 @@
 //! Commands on this machine. Knows nothing of hosts, and starts nothing itself: the broker does.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::command::{CommandSpec, NotStarted, Outcome, Stdin, Usage};
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Stdin, Usage};
 use crate::exec::broker::Link;
 use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
 use crate::exec::broker::proto::SpawnParts;
@@ -26,6 +28,8 @@ pub struct LocalTarget {
     path: Option<OsString>,
     /// Whether the environment holds functions that a shell would find before any program.
     functions: bool,
+    /// The `sh` of scripts, by the PATH on which it was found.
+    shells: RefCell<HashMap<OsString, OsString>>,
 }
 
 impl LocalTarget {
@@ -37,6 +41,7 @@ impl LocalTarget {
             home: std::env::current_dir().unwrap_or_default(),
             path: std::env::var_os("PATH"),
             functions: std::env::vars_os().any(|(name, _)| is_function(&name)),
+            shells: RefCell::default(),
         }
     }
 
@@ -46,11 +51,15 @@ impl LocalTarget {
         // Without a PATH every shell has an idea of its own of where to look.
         let shell = self.functions || path.is_none() || spec.env.iter().any(|(name, _)| is_function(name));
         let plain = if shell { None } else { plain_words(&spec.program) };
+        let script = plain.is_none() && matches!(spec.program, Program::Script { .. });
         let argv = plain.unwrap_or_else(|| words(&spec.program));
         let Some(first) = argv.first() else {
             return Err(NotStarted::Missing("there is no program to execute".to_owned()));
         };
-        let program = find(first, path, &spec.cwd)?;
+        let program = match path {
+            Some(path) if script && *first == "sh" => self.shell(path, &spec.cwd)?,
+            _ => find(first, path, &spec.cwd)?,
+        };
         let env = environment(&spec, &self.home)?;
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
         let parts = SpawnParts {
@@ -69,6 +78,19 @@ impl LocalTarget {
             Err(SpawnError::Lost) => return Err(NotStarted::Failed("the process broker is gone".to_owned())),
         };
         Ok(if spec.stdin == Stdin::Terminal { on_terminal(process, streams) } else { beside(process, streams) })
+    }
+
+    /// The `sh` of scripts is looked for once on each PATH, since that costs a system call for each directory, and
+    /// nobody puts another one there while a run goes on. Of other programs that is not true.
+    fn shell(&self, path: &OsStr, cwd: &Path) -> Result<OsString, NotStarted> {
+        if let Some(found) = self.shells.borrow().get(path) {
+            return Ok(found.clone());
+        }
+        let found = find(OsStr::new("sh"), Some(path), cwd)?;
+        if path.as_bytes().split(|byte| *byte == b':').all(|dir| dir.first() == Some(&b'/')) {
+            self.shells.borrow_mut().insert(path.to_owned(), found.clone());
+        }
+        Ok(found)
     }
 }
 
