@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::base::event::{Level, Reason};
 use crate::plan::graph::{LimitKind, Rank, Vertex};
 use crate::plan::ids::{LimitId, VertexId};
 use crate::run::limits::Answer;
@@ -16,7 +17,23 @@ use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
 /// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
 const LOCKED_PAUSE: Duration = Duration::from_millis(100);
 
+/// What was asked of the machine for a vertex, until that has answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Locking {
+    /// It was dropped since.
+    stale: bool,
+    /// It wants the same once more.
+    again: bool,
+}
+
 impl Scheduler {
+    /// A vertex waits no more: what is asked of the machine for it is in vain.
+    pub(super) fn stop_asking(&mut self, vertex: VertexId) {
+        if let Some(locking) = self.locking.get_mut(&vertex) {
+            *locking = Locking { stale: true, again: false };
+        }
+    }
+
     /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and its slots, a scope its claim.
     pub(super) fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
         match self.plan.vertices[vertex.index()] {
@@ -91,9 +108,25 @@ impl Scheduler {
         }
         let locks = self.machine_part(&self.claim_of(vertex));
         if locks.is_empty() {
-            self.admit(vertex, waited_for, out);
-        } else {
-            out.push(Action::TryLock(vertex, locks));
+            return self.admit(vertex, waited_for, out);
+        }
+        // What it held for the last item, or the last attempt, goes before what it wants for the next.
+        if self.locked.contains(&vertex)
+            && let Some(at) = self.giving.iter().position(|one| *one == vertex)
+        {
+            self.giving.remove(at);
+            self.give_back(vertex, out);
+        }
+        match self.locking.get_mut(&vertex) {
+            None => {
+                self.locking.insert(vertex, Locking::default());
+                out.push(Action::TryLock(vertex, locks));
+            }
+            // The answer to what it wanted before it was dropped comes first.
+            Some(locking) => {
+                locking.again = true;
+                self.decline(&self.claim_of(vertex));
+            }
         }
     }
 
@@ -107,6 +140,17 @@ impl Scheduler {
     pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
         let claim = self.claim_of(vertex);
         let locks = self.machine_part(&claim);
+        let locking = self.locking.remove(&vertex).unwrap_or_default();
+        if locking.stale {
+            if answer == LockAnswer::Held {
+                out.push(Action::Unlock(vertex));
+            }
+            self.decline(&claim);
+            if locking.again && self.queue.contains_key(&vertex) {
+                self.ask(vertex);
+            }
+            return;
+        }
         if answer == LockAnswer::Held {
             self.locked.insert(vertex);
         }
@@ -140,8 +184,11 @@ impl Scheduler {
     fn impossible(&mut self, enter: VertexId, why: String, out: &mut Vec<Action>) {
         let Vertex::Enter(scope) = self.plan.vertices[enter.index()] else { return };
         self.complaints.insert(self.plan.scope(scope).exit, why);
-        if self.phase_of(enter) == Phase::Backoff {
+        if self.is_paused(scope) {
+            // No more attempts, and its hooks would need the same.
             self.scopes[scope.index()].from_above = true;
+            self.scopes[scope.index()].stage = self.plan.scope(scope).hooks.len();
+            self.cancelling(enter, Reason::Failed, Level::Soft);
             self.break_off(scope, out);
         } else {
             self.skip(enter, End::Failed(1), out);
@@ -159,6 +206,8 @@ impl Scheduler {
         }
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
+            // Its hooks waited for this.
+            Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             _ => {}

@@ -191,8 +191,12 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
+        let set = self.retrying_set(vertex).filter(|_| !ok);
         for edge in plan.successors.of(vertex) {
             match edge.kind {
+                _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
                 EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
                     self.failed_edge(vertex, edge.other, out);
                 }

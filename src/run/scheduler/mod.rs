@@ -26,6 +26,10 @@ mod talk;
 mod verdict;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -38,6 +42,7 @@ use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
+use crate::run::scheduler::claims::Locking;
 use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::state::{End, Failed, Job, Queue, ScopeState};
 pub use feeds::WAITING_CAP;
@@ -68,10 +73,14 @@ pub struct Scheduler {
     complaints: HashMap<VertexId, String>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
+    /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
+    unsaid: HashSet<VertexId>,
     /// Makes pauses differ.
     seed: u64,
     /// Demands that were given up.
     released: HashSet<(VertexId, VertexId)>,
+    /// For whom the machine was asked.
+    locking: HashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
     /// Lanes that work on an item are called after it.
     labels: HashMap<InstanceId, Arc<TaskLabel>>,
@@ -122,6 +131,7 @@ impl Scheduler {
             limits: Limits::new(&plan.limits),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
             labels: HashMap::new(),
+            locking: HashMap::new(),
             plan,
             now: Duration::ZERO,
             pending,
@@ -138,6 +148,7 @@ impl Scheduler {
             blamed: HashMap::new(),
             complaints: HashMap::new(),
             held: HashMap::new(),
+            unsaid: HashSet::new(),
             seed: 0,
             released: HashSet::new(),
             demanded: VecDeque::new(),
@@ -242,11 +253,7 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0
-            && !state.settling
-            && hook
-            && self.scope_phase(scope).is_live()
-            && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
