@@ -176,6 +176,7 @@ impl Judge<'_> {
         };
         self.late.contains_key(&scope)
             || match this.completion {
+                Completion::All if this.feed.is_some() => this.feed.is_some_and(|feed| self.fed_badly(feed)),
                 Completion::All => {
                     let bad = self.plan.children(scope).filter(bad).count() as u32;
                     this.children - bad < this.require.of(this.children)

@@ -19,6 +19,15 @@ impl Judge<'_> {
         good as u32 >= self.plan.scope(this.scope).require.of(*total as u32)
     }
 
+    /// There is no list, or too many of its items have failed already.
+    pub(super) fn fed_badly(&self, feed: FeedId) -> bool {
+        let Some(total) = self.totals.get(&feed).map(|total| *total as u32) else { return true };
+        let this = self.plan.feed(feed);
+        let excused = self.plan.scope(this.lanes[0]).optional;
+        let bad = self.items.iter().filter(|((of, _), end)| *of == feed && **end == Some(false) && !excused).count();
+        total.saturating_sub(bad as u32) < self.plan.scope(this.scope).require.of(total)
+    }
+
     /// First of all what instances and lanes are done with, and begin with.
     pub(in crate::run::scheduler) fn items_over(&mut self, actions: &[Action]) -> Result<(), TestCaseError> {
         self.renewed.clear();
