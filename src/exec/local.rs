@@ -14,7 +14,7 @@ use crate::exec::broker::Link;
 use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
 use crate::exec::broker::proto::SpawnParts;
 use crate::exec::find::{find, no_room, refusal};
-use crate::exec::markers::Markers;
+use crate::exec::remote::markers::Markers;
 use crate::exec::streams::Streams;
 use crate::exec::terminal::Terminal;
 use crate::exec::words::{plain_words, words};
@@ -66,6 +66,7 @@ impl LocalTarget {
             grace: spec.grace,
             leave: spec.leave,
             stdio: streams.stdio,
+            apart: false,
             program: whole(&program)?,
             cwd: whole(spec.cwd.as_os_str())?,
             argv: &argv.iter().map(|word| whole(word)).collect::<Result<Vec<_>, _>>()?,
@@ -133,7 +134,7 @@ fn environment<'a>(spec: &'a CommandSpec, home: &Path) -> Result<Vec<Change<'a>>
 /// A command like most: away from the terminal.
 fn beside(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
-    let attendant = streams.attend(pid, kill(&control), exit, judge);
+    let attendant = streams.attend(pid, kill(&control), exit, Box::new(judge));
     Running {
         pid: Some(pid as u32),
         control: Box::new(move |signal| control.send(signal)),
@@ -148,7 +149,7 @@ fn on_terminal(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
     // It may ask for the terminal before it has it, and is stopped for that: see `watch_stops`.
     terminal.give(pid);
-    let mut attendant = streams.attend(pid, kill(&control), exit, judge);
+    let mut attendant = streams.attend(pid, kill(&control), exit, Box::new(judge));
     let (told, listener) = unbounded_channel();
     // Its stdin is the terminal, so there is nothing to feed.
     attendant.side = Some(Box::pin(watch_stops(Arc::clone(&terminal), pid, control.clone(), stops, told)));
@@ -197,12 +198,12 @@ async fn watch_stops(
     }
 }
 
-fn judge(exit: Exit, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
+fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
     match exit {
-        Exit::Lost => (Outcome::Unknown("the process broker was lost".to_owned()), None),
-        Exit::Status(status, usage) if libc::WIFSIGNALED(status) => {
+        None | Some(Exit::Lost) => (Outcome::Unknown("the process broker was lost".to_owned()), None),
+        Some(Exit::Status(status, usage)) if libc::WIFSIGNALED(status) => {
             (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
         }
-        Exit::Status(status, usage) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
+        Some(Exit::Status(status, usage)) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
     }
 }

@@ -196,7 +196,7 @@ impl Server {
         };
         match started {
             Ok((pid, fds)) => {
-                self.jobs.add(job, pid, spawn.grace, spawn.leave, fds);
+                self.jobs.add(pid, spawn, fds);
                 self.report(&Report::Spawned { job, pid });
             }
             Err(errno) => self.report(&Report::Failed { job, errno }),
