@@ -20,6 +20,7 @@ mod feeds;
 mod flow;
 mod hooks;
 mod jobs;
+mod questions;
 mod retry;
 mod state;
 mod talk;
@@ -32,7 +33,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::claims::Locking;
 use crate::run::scheduler::feeds::FeedState;
-use crate::run::scheduler::state::{End, Failed, Job, Queue, ScopeState};
+use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
 pub use feeds::WAITING_CAP;
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
@@ -65,6 +66,9 @@ pub struct Scheduler {
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
+    /// What is asked of scopes, by their entries.
+    asked: BTreeMap<VertexId, Asked>,
+    questions: u32,
     /// `after` edges that are waited for, since the one they come from is in play.
     counted: HashSet<(VertexId, VertexId)>,
     /// Who will be skipped when nothing is pending any more, and for whose sake.
@@ -144,6 +148,8 @@ impl Scheduler {
             locked: HashSet::new(),
             due: HashMap::new(),
             next_job: 1,
+            asked: BTreeMap::new(),
+            questions: 0,
             counted: HashSet::new(),
             blamed: HashMap::new(),
             complaints: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::event::{Culprit, Reason, Waits};
+use crate::base::event::{Culprit, Level, Reason, Waits};
 use crate::plan::ids::{FeedId, LeafId, ScopeId, VertexId};
 
 /// How a vertex ended.
@@ -78,6 +78,15 @@ pub(super) enum Failed {
     Here(VertexId),
     /// Something in a lane of this feed, which has gone on to its next item since.
     Gone(FeedId, Box<Culprit>),
+}
+
+/// A question about a scope that is not answered yet: whether it has to run, or what is to be remembered of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// None is numbered like another one.
+    pub(super) number: u32,
+    /// Nobody wants to know any more, and this has been done about it.
+    pub(super) given_up: Option<Level>,
 }
 
 /// A job that is not over.
