@@ -112,6 +112,16 @@ pub(super) enum What<'a> {
     Swept {
         processes: &'a [String],
     },
+    Changed {
+        paths: &'a [String],
+        more: usize,
+    },
+    Broken {
+        text: &'a str,
+    },
+    Waiting {
+        files: usize,
+    },
     RunFinished {
         culprits: Vec<Failed<'a>>,
         counts: Counts,
@@ -238,6 +248,7 @@ impl From<Reason> for Why {
             Reason::Signal(number) => ("signal", Some(words::signal(number))),
             Reason::OutputClosed => ("output-closed", None),
             Reason::Lost => ("lost", None),
+            Reason::Changed => ("changed", None),
         };
         Self { reason, signal }
     }
@@ -338,6 +349,9 @@ fn code(verdict: &Verdict) -> Option<i32> {
 impl<'a> What<'a> {
     pub(super) fn of(event: &'a Event) -> Self {
         match event {
+            Event::Changed { paths, more } => What::Changed { paths, more: *more },
+            Event::Broken { text } => What::Broken { text },
+            Event::Waiting { files, .. } => What::Waiting { files: *files },
             Event::RunStarted { run, requested, jobs, tasks, steps } => What::RunStarted {
                 run,
                 requested: requested.iter().map(|task| &**task).collect(),
