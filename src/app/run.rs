@@ -273,7 +273,8 @@ pub(super) fn listen(orders: &UnboundedSender<Order>, link: &Link) -> Result<(),
         if signals::is_ignored(number) {
             continue;
         }
-        let (mut stream, orders, escalation) = (signal(kind).map_err(cannot("listen to signals"))?, orders.clone(), escalation.clone());
+        let (mut stream, orders, escalation) =
+            (signal(kind).map_err(cannot("listen to signals"))?, orders.clone(), escalation.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 if let Some(level) = escalation.borrow_mut().on(number, Instant::now()) {

@@ -194,7 +194,8 @@ impl Session<'_> {
             let files = self.files.iter().cloned().collect();
             self.watch(Wish { files, ..source.wanted().wish.clone() })?;
         }
-        let setup = self.setup(|options| Setup::standard(options.show.wishes(false)?, &|name| std::env::var_os(name)))?;
+        let setup =
+            self.setup(|options| Setup::standard(options.show.wishes(false)?, &|name| std::env::var_os(name)))?;
         let (tx, rx) = unbounded_channel();
         let shown = report::spawn(setup, rx, Box::new(|_| ())).map_err(cannot("start the report"))?;
         let output = OutputTx::new(tx);
