@@ -150,13 +150,13 @@ impl Session<'_> {
             let why = format!("files are looked at every second, since the system cannot tell of changes: {why}");
             tell(&output, Event::Trouble { why });
         }
+        let mut during = During { debounce: Debounce::new(rules.quiet), on_busy: rules.on_busy, changed: Vec::new() };
+        let source = self.source.as_mut().ok_or("nothing is watched")?;
         let tasks = LocalSet::new();
         let mut over = false;
-        let mut during = During { debounce: Debounce::new(rules.quiet), on_busy: rules.on_busy, changed: Vec::new() };
         let ending = {
             let once = once(plan, around, &self.link, self.options.force, output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
-            let source = self.source.as_mut().ok_or("nothing is watched")?;
             loop {
                 tokio::select! {
                     ending = &mut run => break ending,
@@ -172,7 +172,7 @@ impl Session<'_> {
             }
         };
         drop(tasks);
-        let passed_over = during.finish(self.source.as_mut().ok_or("nothing is watched")?, &self.files);
+        let passed_over = during.finish(source, &self.files);
         if passed_over > 0 && self.options.show.verbose {
             let why = format!("{passed_over} files changed while it ran, which begins no run");
             tell(&output, Event::Trouble { why });

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::open::Opened;
 use crate::app::options::{EventsTo, Options};
 use crate::app::run::place;
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::Spanned;
 use crate::cache::inputs::{Patterns, escape};
+use crate::cache::task::Task;
 use crate::plan::graph::{LinkKind, Plan};
 use crate::plan::ids::InstanceId;
 use crate::run::command::Surroundings;
@@ -54,34 +57,15 @@ pub(super) fn rules(
     let store = Store::default();
     let task = |id| Facts { plan, store: &store, around, id }.task(false).ok();
     let asked = watches(opened, plan);
-    let (mut inputs, mut made) = (BTreeSet::new(), BTreeSet::new());
-    for id in plan.order() {
-        // What is only known while it runs cannot be watched before.
-        let Some(task) = task(id) else { continue };
-        let set = |texts: Vec<String>, gitignore| Set { cwd: task.cwd.clone(), texts, gitignore };
-        // What is no pattern is told by the run.
-        let sound = |texts: &[String]| texts.iter().filter(|text| is_pattern(text)).cloned().collect::<Vec<_>>();
-        if !task.inputs.is_empty() {
-            inputs.insert(set(sound(&task.inputs), task.gitignore));
-        }
-        if !task.outputs.is_empty() {
-            made.insert(set(sound(&task.outputs), false));
-        }
-    }
+    // What is only known while it runs cannot be watched before.
+    let (inputs, mut made) = declared(plan.order().into_iter().filter_map(task));
     let mut sets = BTreeSet::new();
-    let mut problems = Vec::new();
-    for (id, watch) in &asked {
-        let bad = watch.patterns.iter().filter(|text| !is_pattern(&text.value));
-        problems.extend(bad.map(|text| {
-            let message = format!("`{}` is no pattern", text.value);
-            Problem::error(Code::BadValue, message).at(text.span, "").help(r#"like this: watch "src/**" "*.toml""#)
-        }));
+    for (id, watch) in asked.iter().filter(|(_, watch)| !watch.patterns.is_empty()) {
         let cwd = task(*id).map_or_else(|| around.root.clone(), |task| task.cwd);
-        let texts = watch.patterns.iter().map(|text| text.value.to_string()).collect::<Vec<_>>();
-        if !texts.is_empty() {
-            sets.insert(Set { cwd, texts, gitignore: true });
-        }
+        let texts = watch.patterns.iter().map(|text| text.value.to_string()).collect();
+        sets.insert(Set { cwd, texts, gitignore: true });
     }
+    let problems: Vec<Problem> = asked.iter().flat_map(|(_, watch)| &watch.patterns).filter_map(misfit).collect();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -96,6 +80,28 @@ pub(super) fn rules(
     let wish = Wish { sets, made, files: files.iter().cloned().collect(), never: never(options), written: written() };
     let quiet = asked.iter().find_map(|(_, watch)| watch.debounce).unwrap_or(QUIET);
     Ok(Rules { wish, quiet, on_busy })
+}
+
+/// The inputs and the outputs of these tasks. What is no pattern is told by the run.
+fn declared(tasks: impl Iterator<Item = Task>) -> (BTreeSet<Set>, BTreeSet<Set>) {
+    let (mut inputs, mut made) = (BTreeSet::new(), BTreeSet::new());
+    for task in tasks {
+        let set = |texts: &[String], gitignore| {
+            let texts: Vec<String> = texts.iter().filter(|text| is_pattern(text)).cloned().collect();
+            (!texts.is_empty()).then(|| Set { cwd: task.cwd.clone(), texts, gitignore })
+        };
+        inputs.extend(set(&task.inputs, task.gitignore));
+        made.extend(set(&task.outputs, false));
+    }
+    (inputs, made)
+}
+
+fn misfit(text: &Spanned<Arc<str>>) -> Option<Problem> {
+    let problem = || {
+        let message = format!("`{}` is no pattern", text.value);
+        Problem::error(Code::BadValue, message).at(text.span, "").help(r#"like this: watch "src/**" "*.toml""#)
+    };
+    (!is_pattern(&text.value)).then(problem)
 }
 
 fn is_pattern(text: &str) -> bool {
