@@ -105,7 +105,9 @@ impl Builder<'_, '_> {
 
     fn lanes(&self, rules: &Rules) -> u32 {
         let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(|slots| slots.count);
-        rules.jobs.or(slots).unwrap_or(LANES.0).clamp(1, LANES.1)
+        // A lane that waits for a slot while another one goes on to the next item would turn their order round.
+        let most = slots.unwrap_or(LANES.0);
+        rules.jobs.unwrap_or(most).min(most).clamp(1, LANES.1)
     }
 
     /// The feed of a scope that was just opened.
