@@ -17,6 +17,7 @@ mod place;
 mod run;
 mod show;
 mod signals;
+mod watch;
 mod world;
 
 /// What a verb says, and how xec ends.
