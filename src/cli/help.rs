@@ -23,6 +23,8 @@ Look, without running
       --check             all problems of the file
       --explain CODE      what a problem means, by the word in brackets
       --json              any look at a file or a plan, for machines
+Keep
+      --cache-gc[=SIZE]   remove what is kept and not wanted, down to a size [10GiB]
 Run
   -f, --file FILE         this file; - is standard input
   -C, --directory DIR     go there first

@@ -4,8 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+<<<<<<< HEAD
 use crate::plan::graph::{Guard, Instance, Link, LinkKind, Plan};
 use crate::plan::ids::{InstanceId, LeafId};
+=======
+use crate::plan::graph::{Guard, Link, LinkKind, Memory, Plan};
+use crate::plan::ids::InstanceId;
+>>>>>>> cache
 use crate::report::sanitize::{first_line, visible};
 use crate::report::style::{Ink, Style};
 
@@ -138,7 +143,11 @@ impl Reasons {
 
     fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
         let who = self.who(plan, id);
-        match plan.scope(plan.instance(id).scope).guard {
+        let scope = plan.scope(plan.instance(id).scope);
+        match scope.guard {
+            Guard::Always if scope.memory == Memory::Whole => {
+                format!("{who}; whether it is up to date is decided at run time")
+            }
             Guard::Always => who,
             Guard::Never => format!("{who}; skipped, by its condition"),
             Guard::Ask(_) => format!("{who}; whether it runs is decided at run time"),
