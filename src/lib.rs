@@ -23,12 +23,14 @@
 //! - [`plan`], from a file and a request to frozen arrays: `select` (names to tasks), `cycle`, `defs` (policies that
 //!   flow down, settled once for each task), `inputs` and `values` (what an instance is given; what is only known
 //!   late), `matrix` (axes to combinations), `conditions`, `units` (what is shared: a task with one set of inputs),
-//!   `compile` (instances, scopes and edges), `layout` (the arrays as they grow), `graph` (as they stay).
+//!   `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
+//!   `layout` (the arrays as they grow), `graph` (as they stay).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipe` and `wrapper` are for the other end of one. `broker` is the process that starts all others; `pump`,
 //!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
-//! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next, `phase` and
-//!   `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
+//! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
+//!   all that it hears and says, `flow`, `verdict`, `retry` and `cancel` its moves, `blame` whose fault it was), `phase`
+//!   and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
 //!   `values` keeps, `probe` asks what is decided late (`when run`, `let run`), `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.

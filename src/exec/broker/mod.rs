@@ -42,6 +42,7 @@ mod serve;
 mod spawn;
 mod sweep;
 mod sys;
+mod wire;
 
 pub use link::Link;
 
@@ -110,7 +111,7 @@ impl Broker {
 
     /// Xec's end of the broker; inside a tokio runtime, and once.
     pub fn link(&self) -> io::Result<Link> {
-        link::connect(link::Peer {
+        wire::connect(wire::Peer {
             pid: self.pid,
             socket: Arc::clone(&self.socket),
             closing: Arc::clone(&self.closing),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::command::{NotStarted, Outcome, Usage};
-use crate::base::event::{Culprit, Event, Failure, Level, Reason, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::base::event::{self, Culprit, Event, Failure, Level, Reason, SkipReason, StepLabel, TaskLabel, Verdict};
 use crate::report::words;
 
 /// To the microsecond.
@@ -144,6 +144,12 @@ pub(super) struct Waits {
     limit: f64,
 }
 
+impl From<&event::Waits> for Waits {
+    fn from(waits: &event::Waits) -> Self {
+        Self { dependency: seconds(waits.dependency), slot: seconds(waits.slot), limit: seconds(waits.limit) }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct Used {
     user: f64,
@@ -163,6 +169,12 @@ pub(super) struct Counts {
     failed: u32,
     cancelled: u32,
     skipped: u32,
+}
+
+impl From<&event::Counts> for Counts {
+    fn from(counts: &event::Counts) -> Self {
+        Self { ok: counts.ok, failed: counts.failed, cancelled: counts.cancelled, skipped: counts.skipped }
+    }
 }
 
 #[derive(Serialize)]
@@ -321,11 +333,7 @@ impl<'a> What<'a> {
                 job: job.0,
                 step: Step::from(&**step),
                 attempt: *attempt,
-                waits: Waits {
-                    dependency: seconds(waits.dependency),
-                    slot: seconds(waits.slot),
-                    limit: seconds(waits.limit),
-                },
+                waits: Waits::from(waits),
                 pid: *pid,
             },
             Event::StepLeaked { job, holders } => What::StepLeaked { job: job.0, holders },
@@ -361,12 +369,7 @@ impl<'a> What<'a> {
             Event::Swept { processes } => What::Swept { processes },
             Event::RunFinished { culprits, counts, signal, code, duration } => What::RunFinished {
                 culprits: culprits.iter().map(Failed::from).collect(),
-                counts: Counts {
-                    ok: counts.ok,
-                    failed: counts.failed,
-                    cancelled: counts.cancelled,
-                    skipped: counts.skipped,
-                },
+                counts: Counts::from(counts),
                 signal: signal.map(words::signal),
                 code: *code,
                 duration: seconds(*duration),

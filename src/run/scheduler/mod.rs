@@ -11,10 +11,14 @@
 //! nothing is open. For each shared instance: the `interest` of those who may still want it; at zero it is
 //! dropped, or cancelled if it has begun.
 
+mod blame;
 mod cancel;
 mod flow;
+mod hooks;
 mod jobs;
 mod retry;
+mod state;
+mod talk;
 mod verdict;
 
 #[cfg(test)]
@@ -24,186 +28,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::command::{Captures, Outcome, Usage};
-use crate::base::event::{Counts, Event, JobId, Level, Reason, Waits};
+use crate::base::event::{Counts, JobId};
 use crate::plan::graph::{EdgeKind, Plan, Vertex};
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-/// What happened.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Input {
-    /// The run begins. Once, first.
-    Begin,
-    /// A process runs.
-    Started(JobId),
-    /// A job is over, and all its output has been handed on.
-    Ended(JobId, JobEnd),
-    /// A timer that was set has come; one that no longer matters is ignored.
-    Timer(TimerKey),
-    /// Whether a scope has to run, or why that cannot be said.
-    Probed(ScopeId, Result<bool, String>),
-    /// Something shall end.
-    Cancel(ScopeId, Reason, Level),
-}
-
-/// How a job ended.
-#[derive(Clone, PartialEq, Debug)]
-pub struct JobEnd {
-    /// How.
-    pub outcome: Outcome,
-    /// What it used.
-    pub usage: Option<Usage>,
-    /// What it left for others.
-    pub captures: Captures,
-    /// A capture grew over this cap.
-    pub capture_overflow: Option<usize>,
-    /// Who held its output open after its end.
-    pub leaked: Vec<String>,
-    /// What it kept is not what it should be.
-    pub bad_value: Option<String>,
-}
-
-impl JobEnd {
-    /// Just how, with nothing to tell beside.
-    pub fn plain(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            usage: None,
-            captures: Captures::default(),
-            capture_overflow: None,
-            leaked: Vec::new(),
-            bad_value: None,
-        }
-    }
-}
-
-/// What shall be done.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Action {
-    /// Start an attempt of a leaf.
-    Start {
-        /// Its name from now on.
-        job: JobId,
-        /// What.
-        leaf: LeafId,
-        /// Counted from 1.
-        attempt: u32,
-        /// What it waited for.
-        waits: Waits,
-    },
-    /// End a job: with this signal, or by SIGKILL.
-    Stop {
-        /// Which.
-        job: JobId,
-        /// Why.
-        reason: Reason,
-        /// How hard.
-        level: Level,
-    },
-    /// Ask whether a scope has to run.
-    Probe(ScopeId),
-    /// An attempt of an instance begins: make what lives as long as it.
-    Open(InstanceId),
-    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
-    Close(InstanceId, bool),
-    /// Come back at this time.
-    SetTimer(TimerKey, Duration),
-    /// Tell.
-    Emit(Event),
-    /// The run is over.
-    Done,
-}
-
-/// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum TimerKey {
-    /// The time of an attempt of a scope is up.
-    Timeout(ScopeId, u32),
-    /// The grace of a job is up.
-    Grace(JobId),
-    /// There may be room again for a leaf.
-    Room(LeafId),
-    /// A leaf that only waits has waited.
-    Wait(JobId),
-    /// The pause before the next attempt of a scope is over.
-    Retry(ScopeId, u32),
-}
-
-/// How a vertex ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    Ok,
-    /// It had not to run, by its conditions.
-    Passed,
-    /// A command with this code, or a scope with so many failures in it.
-    Failed(i32),
-    TimedOut,
-    Cancelled(Reason),
-    /// Not begun, for what this vertex came to.
-    Skipped(VertexId),
-    /// Not begun, since the run took another way.
-    Dropped(Reason),
-}
-
-/// What changes about a scope.
-#[derive(Clone, Debug, Default)]
-struct ScopeState {
-    /// Never counts back; timers of an earlier one are ignored.
-    attempt: u32,
-    /// Attempts since the scope around it began its own.
-    tries: u32,
-    /// Someone around it wants it to end.
-    from_above: bool,
-    /// What its body came to, once that is over.
-    body: Option<End>,
-    /// The next of its hooks to look at, and the one that was woken last.
-    stage: usize,
-    hook: Option<ScopeId>,
-    /// One of them failed.
-    hook_failed: bool,
-    /// It was opened for its values.
-    opened: bool,
-    /// Direct children that are live.
-    open: u32,
-    /// Direct children that failed and count.
-    failed: u32,
-    /// Direct children that were cancelled, skipped or dropped.
-    dropped: u32,
-    /// Those who may still want it, if it is shared.
-    interest: u32,
-    /// Something in it has been started.
-    touched: bool,
-    /// It was given up by a policy that lets run what runs.
-    gently: bool,
-    /// Its failure policy has acted.
-    tripped: bool,
-    /// Its own time was up.
-    timed_out: bool,
-    /// Its timeout runs.
-    armed: bool,
-    /// When its place was reached, and when it was entered.
-    wanted: Duration,
-    entered: Duration,
-}
-
-/// A job that is not over.
-#[derive(Clone, Debug)]
-struct Job {
-    leaf: LeafId,
-    started: Option<Duration>,
-    queue: Queue,
-}
-
-/// A leaf between the moment nothing held it back any more and its start.
-#[derive(Clone, Copy, Debug, Default)]
-struct Queue {
-    since: Duration,
-    attempt: u32,
-    starved: u32,
-    waits: Waits,
-}
+use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
+pub use talk::{Action, Input, JobEnd, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {

@@ -5,8 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::command::NotStarted;
+use crate::base::command::{NotStarted, Outcome};
+use crate::base::event::{Event, Level, Reason};
 use crate::plan::graph::{EdgeKind, ScopeKind};
+use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
 
 /// What is known of a run from the outside, and what must hold of it.

@@ -1,0 +1,44 @@
+//! What is wrong with the tasks of a file, whichever of them is asked for. Lays nothing out itself.
+
+use crate::base::diagnostic::Problem;
+use crate::plan::compile::compile;
+use crate::plan::cycle;
+use crate::plan::request::{Asked, Request};
+use crate::plan::select::{Names, TaskIndex};
+use crate::plan::world::World;
+use crate::xecfile::model::Xecfile;
+
+/// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all
+/// tasks that can be asked for without any word.
+pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
+    let names = Names::new(file);
+    let every: Vec<TaskIndex> = (0..file.tasks.len()).collect();
+    let cycles = cycle::check(file, &names.reach(&every).1);
+    if !cycles.is_empty() {
+        return cycles;
+    }
+    let asked: Vec<Asked> = file
+        .tasks
+        .iter()
+        .filter(|task| !task.private && !task.params.iter().any(crate::xecfile::model::Param::is_required))
+        .map(|task| Asked::plain(&*task.name.value))
+        .collect();
+    let all = |tasks: &[Asked]| Request { tasks: tasks.to_vec(), parallel: true, ..request.clone() };
+    // All at once is linear; one by one finds what the first problem of all hides.
+    let first = compile(file, &all(&asked), world).err().unwrap_or_default();
+    if first.is_empty() {
+        return first;
+    }
+    let mut problems: Vec<Problem> = Vec::new();
+    for one in asked.iter().take(MOST_CHECKED) {
+        for problem in compile(file, &all(std::slice::from_ref(one)), world).err().unwrap_or_default() {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    if problems.is_empty() { first } else { problems }
+}
+
+/// So many tasks are looked at one by one where something is wrong.
+const MOST_CHECKED: usize = 200;

@@ -1,0 +1,189 @@
+//! Scopes that are being laid out: a stack of frames, and a loop that takes their children one by one. What a child
+//! is made of is not known here.
+
+use crate::plan::compile::Builder;
+use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
+use crate::plan::graph::{EdgeKind, ScopeKind, TakeFrom};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
+use crate::plan::layout::{Laid, Rules};
+use crate::plan::matrix::Row;
+use crate::plan::values::Inputs;
+use crate::xecfile::model::{OnError, Reference};
+
+/// How the children of an open scope hang together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    InTurn,
+    SideBySide,
+}
+
+/// What is laid out inside of an open scope.
+pub(super) enum Todo<'d> {
+    Steps(std::slice::Iter<'d, Node>),
+    Rows(TaskDefId, Inputs, std::vec::IntoIter<Row>),
+}
+
+/// A scope whose children are being laid out.
+pub(super) struct Frame<'d> {
+    pub(super) scope: ScopeId,
+    pub(super) instance: Option<InstanceId>,
+    pub(super) todo: Todo<'d>,
+    pub(super) order: Order,
+    /// What the next child waits for.
+    pub(super) tail: VertexId,
+    /// Children side by side that have ended, for the exit to wait for.
+    pub(super) loose: Vec<VertexId>,
+    /// What follows, when the body is laid out.
+    pub(super) hooks: Option<&'d HookDefs>,
+    /// It is the hook of the frame below, of this stage.
+    pub(super) stage: Option<usize>,
+    /// Who named it, and what is taken from it.
+    pub(super) called: Option<(InstanceId, &'d Reference)>,
+    /// The instances directly in it, where it is a set.
+    pub(super) members: Vec<InstanceId>,
+}
+
+impl Builder<'_, '_> {
+    /// Lays out all that is in an open frame; says which instances are directly in it.
+    pub(super) fn lay_out<'d>(&mut self, defs: &'d Defs, first: Frame<'d>) -> Laid<Vec<InstanceId>> {
+        let mut frames = vec![first];
+        let mut last = Vec::new();
+        while let Some(mut frame) = frames.pop() {
+            match self.next(defs, &mut frame)? {
+                Some(inner) => {
+                    frames.push(frame);
+                    frames.extend(inner);
+                }
+                None => {
+                    if let Some(hook) = self.next_hook(&mut frame)? {
+                        frames.push(frame);
+                        frames.push(hook);
+                        continue;
+                    }
+                    last = self.close(frame, frames.last_mut())?;
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    /// The next child of a frame: laid out at once, or as frames of its own; `None` when there is none left.
+    pub(super) fn next<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>) -> Laid<Option<Vec<Frame<'d>>>> {
+        let node = match &mut frame.todo {
+            Todo::Rows(task, inputs, rows) => {
+                let Some(row) = rows.next() else { return Ok(None) };
+                let (task, inputs) = (*task, inputs.clone());
+                let inner = self.open_instance(defs, frame.scope, task, inputs, Some(&row), false)?;
+                self.arrive(frame, self.layout.head(inner.scope));
+                frame.members.extend(inner.instance);
+                return Ok(Some(vec![inner]));
+            }
+            Todo::Steps(steps) => match steps.next() {
+                Some(node) => node,
+                None => return Ok(None),
+            },
+        };
+        let owner = frame.instance;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        Ok(Some(match &node.kind {
+            NodeKind::Leaf(command) => {
+                self.leaf(frame, *command, node, wrapped.then_some(rules))?;
+                Vec::new()
+            }
+            NodeKind::Call(callee, reference) => {
+                let mut around = None;
+                if wrapped {
+                    let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                    let enter = self.layout.scopes[scope.index()].enter;
+                    self.arrive(frame, enter);
+                    around = Some(Frame::new(scope, owner, Todo::Steps([].iter()), Order::InTurn, enter));
+                }
+                let place = around.as_mut().unwrap_or(frame);
+                let inner = self.open_call(defs, place, *callee, reference)?;
+                around.into_iter().chain([inner]).collect()
+            }
+            NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => {
+                let side = matches!(node.kind, NodeKind::Parallel(_));
+                let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                let enter = self.layout.scopes[scope.index()].enter;
+                self.arrive(frame, enter);
+                self.layout.scopes[scope.index()].side_by_side = side;
+                let order = if side { Order::SideBySide } else { Order::InTurn };
+                let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
+                vec![Frame { hooks: Some(&node.hooks), ..inner }]
+            }
+        }))
+    }
+
+    /// A child of this frame begins here.
+    pub(super) fn arrive(&mut self, frame: &Frame<'_>, head: VertexId) {
+        self.layout.edge(frame.tail, head, EdgeKind::Ok);
+        self.layout.scopes[frame.scope.index()].children += 1;
+    }
+
+    /// The hook that follows a frame, if there is another one.
+    pub(super) fn next_hook<'d>(&mut self, frame: &mut Frame<'d>) -> Laid<Option<Frame<'d>>> {
+        let Some(hooks) = frame.hooks else { return Ok(None) };
+        let laid = &self.layout.scopes[frame.scope.index()].hooks;
+        let stage = (0..3).find(|stage| laid[*stage].is_none() && !hooks.stages[*stage].is_empty());
+        let Some(stage) = stage else { return Ok(None) };
+        let site = self.layout.scopes[frame.scope.index()].site;
+        let rules = Rules { timeout: Some(HOOK_TIMEOUT), is_hook: true, ..Rules::plain(OnError::FailFast) };
+        let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, site)?;
+        self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
+        let enter = self.layout.scopes[scope.index()].enter;
+        let hook = Frame::new(scope, frame.instance, Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
+        Ok(Some(Frame { stage: Some(stage), ..hook }))
+    }
+
+    /// A frame is laid out: its exit stands, and the frame below goes on from there.
+    pub(super) fn close(&mut self, frame: Frame<'_>, outer: Option<&mut Frame<'_>>) -> Laid<Vec<InstanceId>> {
+        let mut ends = frame.loose;
+        if ends.is_empty() {
+            ends.push(frame.tail);
+        }
+        let exit = self.layout.close(frame.scope, &ends)?;
+        if let Some((caller, reference)) = frame.called {
+            let from = match frame.instance {
+                Some(instance) if frame.members.is_empty() => vec![instance],
+                _ => frame.members.clone(),
+            };
+            let list = frame.instance.is_none();
+            for take in &reference.takes {
+                let take =
+                    TakeFrom { here: take.here.value.clone(), name: take.name.value.clone(), from: from.clone(), list };
+                self.layout.instances[caller.index()].takes.push(take);
+            }
+        }
+        if let (Some(outer), None) = (outer, frame.stage) {
+            match outer.order {
+                Order::InTurn => outer.tail = exit,
+                Order::SideBySide => outer.loose.push(exit),
+            }
+        }
+        Ok(frame.members)
+    }
+}
+
+impl<'d> Frame<'d> {
+    pub(super) fn new(
+        scope: ScopeId,
+        instance: Option<InstanceId>,
+        todo: Todo<'d>,
+        order: Order,
+        tail: VertexId,
+    ) -> Self {
+        Self {
+            scope,
+            instance,
+            todo,
+            order,
+            tail,
+            loose: Vec::new(),
+            hooks: None,
+            stage: None,
+            called: None,
+            members: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Instances and the sets of a matrix: their scopes, gates and labels. What is in them is left to their frames.
+
+use std::sync::Arc;
+
+use crate::base::event::TaskLabel;
+use crate::plan::compile::frames::{Frame, Order, Todo};
+use crate::plan::compile::{Builder, Demand};
+use crate::plan::defs::Defs;
+use crate::plan::graph::{EdgeKind, Guard, Instance, ScopeKind, Vertex};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
+use crate::plan::inputs::brackets;
+use crate::plan::layout::{Laid, Rules};
+use crate::plan::matrix::Row;
+use crate::plan::units::given;
+use crate::plan::values::Inputs;
+
+impl Builder<'_, '_> {
+    pub(super) fn open_set<'d>(
+        &mut self,
+        defs: &'d Defs,
+        parent: ScopeId,
+        task: TaskDefId,
+        inputs: Inputs,
+        rows: Vec<Row>,
+        shared: bool,
+    ) -> Laid<Frame<'d>> {
+        let def = &defs.tasks[task.index()];
+        let rules = self.settle(&def.set_policy, self.cx.scope(task, &inputs))?;
+        let scope = self.layout.open(Some(parent), ScopeKind::Group, Rules { shared, ..rules }, def.span)?;
+        self.layout.scopes[scope.index()].side_by_side = true;
+        self.sets.insert(scope, (task, inputs.clone()));
+        let enter = self.layout.scopes[scope.index()].enter;
+        let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
+        Ok(Frame { hooks: Some(&def.set_hooks), ..frame })
+    }
+
+    pub(super) fn open_instance<'d>(
+        &mut self,
+        defs: &'d Defs,
+        parent: ScopeId,
+        task: TaskDefId,
+        inputs: Inputs,
+        row: Option<&Row>,
+        shared: bool,
+    ) -> Laid<Frame<'d>> {
+        let def = &defs.tasks[task.index()];
+        let written = self.cx.task(task);
+        let inputs = given(&inputs, row);
+        let id = InstanceId(self.layout.instances.len() as u32);
+        let values = self.cx.scope(task, &inputs);
+        let guard = self.guard(&written.conditions, values)?;
+        let rules = Rules { guard, shared, ..self.settle(&def.policy, values)? };
+        let runs = !matches!(rules.guard, Guard::Never);
+        let label = self.label(task, &inputs);
+        let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
+        // The scope is the next one to be opened.
+        let next = ScopeId(self.layout.scopes.len() as u32);
+        let gate = match waits {
+            true => Some(self.layout.vertex(Vertex::Gate(next), parent, rules.priority, def.span)?),
+            false => None,
+        };
+        let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
+        let enter = self.layout.scopes[scope.index()].enter;
+        if let Some(gate) = gate {
+            self.layout.scopes[scope.index()].gate = Some(gate);
+            self.layout.scopes[scope.index()].vertices.start = gate.0;
+            self.layout.edge(gate, enter, EdgeKind::Ok);
+            for need in &written.needs {
+                let Some(meant) = self.units.need(self.cx, need, (task, &inputs))? else { continue };
+                let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
+                self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
+            }
+        }
+        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        let steps = if runs { def.body.iter() } else { [].iter() };
+        let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
+        Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    pub(super) fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
+        let def = self.cx.def(task);
+        let shown = brackets(self.cx.task(task), inputs, self.cx.scope(task, &[]));
+        if shown.is_empty() {
+            return def.label.clone();
+        }
+        Arc::new(TaskLabel { instance: format!("{}{shown}", def.label.task).into(), ..(*def.label).clone() })
+    }
+
+    /// The hooks of a set belong to no instance: one stands in for the set, so that what they run has a name.
+    pub(super) fn stand_in(&mut self, scope: ScopeId) -> InstanceId {
+        let (task, inputs) = self.set_inputs(scope);
+        let id = InstanceId(self.layout.instances.len() as u32);
+        let label = self.cx.def(task).label.clone();
+        self.layout.instances.push(Instance { scope, def: task, label, inputs, caller: None, takes: Vec::new() });
+        id
+    }
+
+    /// The instance that a scope lies in.
+    pub(super) fn instance_around(&self, scope: ScopeId) -> Option<InstanceId> {
+        let mut at = Some(scope);
+        while let Some(id) = at {
+            match self.layout.scopes[id.index()].kind {
+                ScopeKind::Instance(instance) => return Some(instance),
+                _ => at = self.layout.scopes[id.index()].parent,
+            }
+        }
+        None
+    }
+
+    /// The task and inputs of the set that a scope lies in.
+    pub(super) fn set_inputs(&self, scope: ScopeId) -> (TaskDefId, Inputs) {
+        let mut at = Some(scope);
+        while let Some(id) = at {
+            if let Some(found) = self.sets.get(&id) {
+                return found.clone();
+            }
+            at = self.layout.scopes[id.index()].parent;
+        }
+        (TaskDefId(0), Arc::from([]))
+    }
+}

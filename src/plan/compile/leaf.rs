@@ -1,0 +1,61 @@
+//! A command in its place, with a scope around it where it has rules of its own.
+
+use crate::plan::compile::Builder;
+use crate::plan::compile::frames::{Frame, Order};
+use crate::plan::defs::{DEFAULT_GRACE, Node, Work};
+use crate::plan::graph::{EdgeKind, Leaf, ScopeKind, Vertex};
+use crate::plan::ids::{CommandId, LeafId};
+use crate::plan::layout::{Laid, Rules};
+
+impl Builder<'_, '_> {
+    pub(super) fn leaf(
+        &mut self,
+        frame: &mut Frame<'_>,
+        command: CommandId,
+        node: &Node,
+        own: Option<Rules>,
+    ) -> Laid<()> {
+        let instance = match frame.instance.or_else(|| self.instance_around(frame.scope)) {
+            Some(instance) => instance,
+            None => self.stand_in(frame.scope),
+        };
+        let around = match own {
+            Some(rules) => {
+                let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
+                self.layout.scopes[scope.index()].children = 1;
+                Some(scope)
+            }
+            None => None,
+        };
+        let scope = around.unwrap_or(frame.scope);
+        let this = &self.cx.defs.commands[command.index()];
+        let inputs = self.layout.instances[instance.index()].inputs.clone();
+        let values = self.cx.scope(self.layout.instances[instance.index()].def, &inputs);
+        let time = |text: &str| crate::base::duration::parse(text).ok();
+        let grace = match &this.grace {
+            Some(late) => values.setting(late, "`grace`", time)?,
+            None => DEFAULT_GRACE,
+        };
+        let wait = match &this.work {
+            Work::Wait(late) => Some(values.setting(late, "`wait`", time)?),
+            _ => None,
+        };
+        let id = LeafId(self.layout.leaves.len() as u32);
+        let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
+        self.layout.leaves.push(Leaf { scope, instance, vertex, command, grace, wait });
+        let (head, tail) = match around {
+            None => (vertex, vertex),
+            Some(own) => {
+                let enter = self.layout.scopes[own.index()].enter;
+                self.layout.edge(enter, vertex, EdgeKind::Ok);
+                (enter, self.layout.close(own, &[vertex])?)
+            }
+        };
+        self.arrive(frame, head);
+        match frame.order {
+            Order::InTurn => frame.tail = tail,
+            Order::SideBySide => frame.loose.push(tail),
+        }
+        Ok(())
+    }
+}

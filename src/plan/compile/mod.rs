@@ -1,0 +1,190 @@
+//! From lowered tasks to instances, scopes and edges.
+//!
+//! What a task's instance becomes, with `needs x` and two steps:
+//!
+//! ```text
+//!            Demand ╌╌╌► (gate or entry of x)        x: shared, dormant until someone demands it
+//!   gate ────┤                    x.exit ──Ok──┐
+//!            └────Ok──────────────────────► enter ─Ok─► step 1 ─Ok─► step 2 ─Settled─► exit
+//! ```
+//!
+//! A group is the same without a gate; in `parallel`, and in the set of a matrix, every child hangs between entry
+//! and exit. Hooks lie inside of their scope and hang on nothing: the scope wakes them when its body is over. The
+//! run is a scope too: each requested task is a pair of vertices, one to demand it and one to wait for it, in a
+//! row or (with `-p`) side by side. Instances are laid out by a loop over open frames: calls nest as deep as the
+//! file says, and nothing here recurses.
+
+mod call;
+mod check;
+mod edges;
+mod frames;
+mod instance;
+mod leaf;
+mod roots;
+mod rules;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::diagnostic::Problem;
+use crate::base::source::Span;
+use crate::plan::cycle;
+use crate::plan::defs::Defs;
+use crate::plan::graph::{Plan, ScopeKind};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
+use crate::plan::inputs::from_words;
+use crate::plan::layout::{Laid, Layout, Rules};
+use crate::plan::matrix::{self, Row};
+use crate::plan::request::{Asked, Request};
+use crate::plan::select::{Names, TaskIndex};
+use crate::plan::units::{Context, Meant, UnitId, Units};
+use crate::plan::values::{FileValues, Inputs};
+use crate::plan::world::World;
+use crate::xecfile::model::{OnError, Xecfile};
+
+pub use check::check;
+
+/// The most vertices that a plan may have.
+pub const MAX_VERTICES: usize = 1_000_000;
+
+/// Makes the plan of a request.
+///
+/// # Errors
+/// All problems that can be known before anything runs: unknown tasks, cycles, inputs that do not fit, a plan that
+/// is too large.
+pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
+    let names = Names::new(file);
+    let (mut asked, mut problems) = (Vec::new(), Vec::new());
+    for one in &request.tasks {
+        match names.select(&one.selector) {
+            Ok((tasks, filter)) => asked.push((one, tasks, filter)),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
+    let (reached, mentions) = names.reach(&roots);
+    problems.extend(cycle::check(file, &mentions));
+    let mut values = Vec::new();
+    for scope in &file.files {
+        match FileValues::of(scope, world) {
+            Ok(found) => values.push(found),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let defs = Arc::new(Defs::lower(file, &names, &reached, request.on_error));
+    let cx = Context { file, defs, world, values };
+    let places: HashMap<TaskIndex, TaskDefId> =
+        reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
+    let mut units = Units::default();
+    let mut wanted: Vec<(&Asked, Vec<Meant>)> = Vec::new();
+    for (one, tasks, filter) in asked {
+        let mut meant = Vec::new();
+        for task in tasks {
+            let id = places[&task];
+            let found = from_words(&file.tasks[task], one, cx.scope(id, &[])).and_then(|inputs| {
+                let rows = cx.rows(id, &inputs)?;
+                matching(&cx, id, rows.as_deref(), &filter, &one.selector)?;
+                Ok(units.want(id, inputs, rows, &filter))
+            });
+            match found {
+                Ok(found) => meant.push(found),
+                Err(problem) => problems.push(*problem),
+            }
+        }
+        wanted.push((one, meant));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let on_error =
+        file.files.first().and_then(|scope| scope.defaults.on_error).map_or(request.on_error, |mode| mode.value);
+    units.follow(&cx).map_err(|problem| vec![*problem])?;
+    let mut builder = Builder::new(&cx, &mut units, request);
+    builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
+    let layout = builder.layout;
+    Ok(layout.freeze(cx.defs, cx.values))
+}
+
+/// Whether a selector on the command line means any combination at all.
+fn matching(
+    cx: &Context<'_>,
+    id: TaskDefId,
+    rows: Option<&[Row]>,
+    filter: &matrix::Filter,
+    selector: &str,
+) -> Result<(), Box<Problem>> {
+    use crate::base::diagnostic::Code;
+    if filter.is_empty() || rows.is_some_and(|rows| rows.iter().any(|row| matrix::matches(row, filter))) {
+        return Ok(());
+    }
+    let name = &cx.task(id).name.value;
+    let problem = Problem::error(Code::UnknownInput, format!("`{selector}` means no instance of `{name}`"));
+    let known: Vec<String> =
+        rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
+    Err(Box::new(match known.is_empty() {
+        true => problem.help(format!("`{name}` has no matrix")),
+        false => problem.help(format!("there are {}", known.join(", "))),
+    }))
+}
+
+/// What stands for a unit.
+struct Standing {
+    scope: ScopeId,
+    /// By the place of its combination; one alone where there is no matrix.
+    members: HashMap<Option<usize>, InstanceId>,
+}
+
+struct Builder<'b, 'c> {
+    cx: &'b Context<'c>,
+    units: &'b mut Units,
+    cpus: u32,
+    layout: Layout,
+    standing: HashMap<UnitId, Standing>,
+    /// The sets of matrices, with what they were given: their hooks see it.
+    sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    /// Edges to draw when all shared units stand.
+    demands: Vec<Demand>,
+}
+
+struct Demand {
+    gate: VertexId,
+    then: VertexId,
+    from: Option<InstanceId>,
+    meant: Meant,
+    takes: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl<'b, 'c> Builder<'b, 'c> {
+    fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
+        let layout = Layout { limits: vec![request.slots], ..Layout::default() };
+        Self {
+            cx,
+            units,
+            cpus: request.cpus,
+            layout,
+            standing: HashMap::new(),
+            sets: HashMap::new(),
+            demands: Vec::new(),
+        }
+    }
+
+    fn build(&mut self, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
+        let run = self.layout.open(None, ScopeKind::Run, Rules::plain(on_error), Span::default())?;
+        self.requests(run, wanted, on_error, parallel)?;
+        let defs = self.cx.defs.clone();
+        for id in (0..self.units.units.len() as u32).map(UnitId) {
+            self.unit(&defs, run, id)?;
+        }
+        self.draw_demands();
+        self.draw_after();
+        // The run has ended when all that was asked for has, and every shared unit, wanted or not.
+        let waits = self.layout.requested.iter().map(|(_, wait)| *wait);
+        let shared = self.layout.scopes.iter().filter(|scope| scope.shared).map(|scope| scope.exit);
+        let ends: Vec<VertexId> = waits.chain(shared).collect();
+        self.layout.close(run, &ends)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Policies of the file settled for one instance: what holds its values becomes a number. Draws nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::source::Spanned;
+use crate::plan::compile::Builder;
+use crate::plan::conditions::{Decision, decide};
+use crate::plan::defs::Policy;
+use crate::plan::graph::Guard;
+use crate::plan::ids::{InstanceId, TaskDefId};
+use crate::plan::layout::{Laid, Rules};
+use crate::plan::values::{Inputs, Values};
+use crate::xecfile::model::{Condition, Late, Share, Width};
+
+impl Builder<'_, '_> {
+    pub(super) fn guard(&self, conditions: &[Condition], values: Values<'_>) -> Laid<Guard> {
+        Ok(match decide(conditions, values)? {
+            Decision::Yes => Guard::Always,
+            Decision::No => Guard::Never,
+            Decision::Ask => Guard::Ask(conditions.into()),
+        })
+    }
+
+    /// The rules of a step, and whether it needs a scope for them.
+    pub(super) fn rules(
+        &self,
+        policy: &Policy,
+        conditions: &[Condition],
+        owner: Option<InstanceId>,
+        needs_scope: bool,
+    ) -> Laid<(Rules, bool)> {
+        if !needs_scope && policy.jobs.is_none() && policy.require.is_none() {
+            return Ok((Rules { priority: policy.priority, ..Rules::plain(policy.on_error) }, false));
+        }
+        let none: Inputs = Arc::from([]);
+        let (task, inputs) = match owner {
+            Some(owner) => {
+                let instance = &self.layout.instances[owner.index()];
+                (instance.def, instance.inputs.clone())
+            }
+            None => (TaskDefId(0), none),
+        };
+        let values = self.cx.scope(task, &inputs);
+        let rules = self.settle(policy, values)?;
+        Ok((Rules { guard: self.guard(conditions, values)?, ..rules }, needs_scope))
+    }
+
+    pub(super) fn settle(&self, policy: &Policy, values: Values<'_>) -> Laid<Rules> {
+        fn set<T: Copy>(
+            values: Values<'_>,
+            late: &Option<Spanned<Late<T>>>,
+            what: &str,
+            read: impl Fn(&str) -> Option<T>,
+        ) -> Laid<Option<T>> {
+            late.as_ref().map(|late| values.setting(late, what, read)).transpose()
+        }
+        let width: Option<Width> = set(values, &policy.jobs, "`jobs`", |text| text.parse().ok())?;
+        let flag = |text: &str| match text {
+            "true" => Some(true),
+            "" | "false" => Some(false),
+            _ => None,
+        };
+        let time = |text: &str| crate::base::duration::parse(text).ok();
+        let timeout: Option<Duration> = set(values, &policy.timeout, "`timeout`", time)?;
+        let require: Option<Share> = set(values, &policy.require, "`require`", |text| text.parse().ok())?;
+        Ok(Rules {
+            optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
+            timeout,
+            jobs: width.and_then(|width| width.resolve(self.cpus)),
+            require: require.unwrap_or(Share::ALL),
+            retry: policy.retry.filter(|retry| retry.times > 0),
+            priority: policy.priority,
+            ..Rules::plain(policy.on_error)
+        })
+    }
+}

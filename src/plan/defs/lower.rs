@@ -1,0 +1,243 @@
+//! From the steps of the file to nodes and commands: what flows down is settled on the way. Knows no instances.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::event::TaskLabel;
+use crate::base::source::Spanned;
+use crate::base::value::{Part, Template};
+use crate::plan::defs::names::names_in;
+use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef, Work};
+use crate::plan::ids::{CommandId, TaskDefId};
+use crate::plan::select::{Names, TaskIndex};
+use crate::xecfile::model::{
+    EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Settings, Step, StepKind, Xecfile,
+};
+
+/// What flows down.
+#[derive(Clone)]
+struct Ambient {
+    file: FileId,
+    cwd: Option<Spanned<Template>>,
+    env: Arc<[EnvEntry]>,
+    shell: Arc<[Template]>,
+    on_error: OnError,
+    grace: Option<Spanned<Late<Duration>>>,
+    priority: i32,
+    interactive: bool,
+}
+
+impl Ambient {
+    fn with(&self, settings: &Settings) -> Self {
+        let env = if settings.env.is_empty() {
+            self.env.clone()
+        } else {
+            self.env.iter().chain(&settings.env).cloned().collect()
+        };
+        Self {
+            file: self.file,
+            cwd: settings.cwd.clone().or_else(|| self.cwd.clone()),
+            env,
+            shell: settings.shell.as_ref().map_or_else(|| self.shell.clone(), |shell| shell.value.as_slice().into()),
+            on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
+            grace: settings.grace.clone().or_else(|| self.grace.clone()),
+            priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
+            interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
+        }
+    }
+
+    /// The policy of what is written with these settings; `fallback` has what they do not say.
+    fn policy(&self, settings: &Settings, fallback: Option<&Settings>) -> Policy {
+        fn or<T: Clone>(own: &Option<T>, fallback: Option<&Option<T>>) -> Option<T> {
+            own.clone().or_else(|| fallback.cloned().flatten())
+        }
+        Policy {
+            on_error: self.on_error,
+            optional: or(&settings.optional, fallback.map(|other| &other.optional)),
+            timeout: or(&settings.timeout, fallback.map(|other| &other.timeout)),
+            jobs: or(&settings.jobs, fallback.map(|other| &other.jobs)),
+            require: or(&settings.require, fallback.map(|other| &other.require)),
+            retry: or(&settings.retry, fallback.map(|other| &other.retry)).map(|retry| retry.value),
+            priority: self.priority,
+        }
+    }
+}
+
+impl Defs {
+    /// Lowers the tasks of `reached`; `on_error` is what holds where the file says nothing.
+    pub fn lower(file: &Xecfile, names: &Names<'_>, reached: &[TaskIndex], on_error: OnError) -> Self {
+        let files = file.sources.iter().map(|source| Arc::from(source.path.to_string_lossy())).collect();
+        let mut lower = Lower {
+            file,
+            names,
+            ids: reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect(),
+            defs: Defs {
+                sources: Arc::new(file.sources.clone()),
+                root: file.root.clone(),
+                dirs: file.files.iter().map(|scope| scope.dir.clone()).collect(),
+                tasks: Vec::with_capacity(reached.len()),
+                commands: Vec::new(),
+                lets: file.files.iter().map(|scope| scripts(&scope.lets)).collect(),
+                files,
+                by_name: HashMap::new(),
+            },
+        };
+        let shell: Arc<[Template]> = ["sh", "-eu", "-c"].map(Template::plain).into();
+        for task in reached {
+            let id = file.tasks[*task].file;
+            let scope = &file.files[usize::from(id.0)];
+            let base = Ambient {
+                file: id,
+                cwd: None,
+                env: scope.env.as_slice().into(),
+                shell: shell.clone(),
+                on_error,
+                grace: None,
+                priority: 0,
+                interactive: false,
+            };
+            let def = lower.task(*task, &base.with(&scope.defaults));
+            let id = TaskDefId(lower.defs.tasks.len() as u32);
+            let written = &file.tasks[*task];
+            let names = written.aliases.iter().chain([&written.name]).map(|name| name.value.clone());
+            lower.defs.by_name.extend(names.map(|name| (name, id)));
+            lower.defs.tasks.push(def);
+        }
+        lower.defs
+    }
+}
+
+struct Lower<'f> {
+    file: &'f Xecfile,
+    names: &'f Names<'f>,
+    ids: HashMap<TaskIndex, TaskDefId>,
+    defs: Defs,
+}
+
+impl Lower<'_> {
+    fn task(&mut self, at: TaskIndex, base: &Ambient) -> TaskDef {
+        let task = &self.file.tasks[at];
+        let ambient = base.with(&task.settings);
+        let defaults = &self.file.scope(task).defaults;
+        let no_hooks = Hooks::default();
+        let (set_policy, set_hooks) = match &task.matrix {
+            // What the task says of its instances is not said of the set.
+            Some(matrix) => (ambient.with(&matrix.settings).policy(&matrix.settings, None), &matrix.hooks),
+            None => (Policy::default(), &no_hooks),
+        };
+        TaskDef {
+            index: at,
+            file: task.file,
+            label: Arc::new(TaskLabel {
+                task: task.name.value.clone(),
+                instance: task.name.value.clone(),
+                site: self.defs.site(task.name.span),
+            }),
+            after: task.after.iter().filter_map(|other| self.id(other)).collect(),
+            body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
+            temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            hooks: self.hooks(&task.hooks, &ambient),
+            set_hooks: self.hooks(set_hooks, &ambient),
+            policy: ambient.policy(&task.settings, Some(defaults)),
+            set_policy,
+            cwd: ambient.cwd.clone(),
+            span: task.name.span,
+        }
+    }
+
+    /// Of what is reached; a task that `after` names may not be.
+    fn id(&self, reference: &Reference) -> Option<TaskDefId> {
+        self.ids.get(&self.names.get(&reference.task.value)?).copied()
+    }
+
+    fn hooks(&mut self, hooks: &Hooks, ambient: &Ambient) -> HookDefs {
+        let mut stage = |steps: &[Step]| steps.iter().map(|step| self.node(step, ambient)).collect();
+        HookDefs { stages: [stage(&hooks.success), stage(&hooks.failure), stage(&hooks.finally)] }
+    }
+
+    /// Groups nest at most as deep as the loader lets braces nest, which is what bounds this recursion.
+    fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
+        let ambient = outer.with(&step.settings);
+        let kind = match &step.kind {
+            StepKind::Sequence(steps) => {
+                NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            }
+            StepKind::Parallel(steps) => {
+                NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            }
+            StepKind::Call(callee) => match self.id(callee) {
+                Some(id) => NodeKind::Call(id, callee.clone()),
+                None => NodeKind::Sequence(Vec::new()),
+            },
+            StepKind::Wait(time) => {
+                let text = match time {
+                    Late::Now(time) => format!("wait {}", crate::base::duration::show(*time)),
+                    Late::Text(text) => format!("wait {}", shown(text)),
+                };
+                NodeKind::Leaf(self.command(
+                    step,
+                    &ambient,
+                    Work::Wait(Spanned::new(time.clone(), step.span)),
+                    text.into(),
+                ))
+            }
+            StepKind::Run(text) => {
+                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into()))
+            }
+            StepKind::Exec(words) => {
+                let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
+                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), line.join(" ").into()))
+            }
+        };
+        Node {
+            kind,
+            policy: ambient.policy(&step.settings, None),
+            conditions: step.conditions.as_slice().into(),
+            hooks: self.hooks(&step.hooks, &ambient),
+            span: step.span,
+        }
+    }
+
+    fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
+        let id = CommandId(self.defs.commands.len() as u32);
+        let shell = if matches!(work, Work::Run(_)) { ambient.shell.clone() } else { Arc::from([]) };
+        let names = if let Work::Run(script) = &work { names_in(script, &shell) } else { Vec::new() };
+        self.defs.commands.push(Command {
+            work,
+            text,
+            site: self.defs.site(step.span),
+            span: step.span,
+            file: ambient.file,
+            cwd: ambient.cwd.clone(),
+            env: ambient.env.clone(),
+            shell,
+            names: names.into(),
+            grace: ambient.grace.clone(),
+            priority: ambient.priority,
+            interactive: ambient.interactive,
+            capture: step.data.capture.clone(),
+            status: step.data.status.clone(),
+            stdin: step.data.stdin.clone(),
+            args: step.data.args.clone(),
+        });
+        id
+    }
+}
+
+fn scripts(lets: &[Let]) -> Vec<(Arc<str>, Arc<str>)> {
+    let script = |item: &Let| match &item.value {
+        LetValue::Run(script) => Some((item.name.value.clone(), script.value.clone())),
+        LetValue::Text(_) => None,
+    };
+    lets.iter().filter_map(script).collect()
+}
+
+/// A word as a user reads it, holes and all.
+fn shown(word: &Template) -> String {
+    let piece = |part: &Part| match part {
+        Part::Text(text) => text.to_string(),
+        Part::Hole { name, .. } => format!("${{{name}}}"),
+    };
+    word.parts.iter().map(piece).collect()
+}

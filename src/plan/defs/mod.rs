@@ -1,0 +1,215 @@
+//! Tasks and commands lowered once, however many instances there will be: the policies that flow down
+//! (`cwd env shell on-error priority`, and the nearest `grace`) are settled here, so that no one looks them up
+//! later. What depends on an instance's values stays a text.
+
+mod lower;
+mod names;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::event::{Site, TaskLabel};
+use crate::base::source::{SourceId, SourceMap, Span, Spanned};
+use crate::base::value::Template;
+use crate::plan::ids::{CommandId, TaskDefId};
+use crate::plan::select::TaskIndex;
+use crate::xecfile::model::{Capture, Condition, EnvEntry, FileId, Late, OnError, Reference, Retry, Share, Width};
+
+pub use names::names_in_sh;
+
+/// From the first signal to SIGKILL, where nothing else is said.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+/// The longest that hooks may take, where they do not say: a run must not hang on its cleaning up.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// All that a run needs of the file.
+#[derive(Clone, Debug)]
+pub struct Defs {
+    /// Every file that was read.
+    pub sources: Arc<SourceMap>,
+    /// The directory of the first.
+    pub root: PathBuf,
+    /// What holds in each file, with its directory.
+    pub dirs: Vec<PathBuf>,
+    /// The tasks that are reached.
+    pub tasks: Vec<TaskDef>,
+    /// Their commands.
+    pub commands: Vec<Command>,
+    /// The scripts of each file that give a `let` its value, in order.
+    pub lets: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    files: Vec<Arc<str>>,
+    by_name: HashMap<Arc<str>, TaskDefId>,
+}
+
+/// A task, lowered.
+#[derive(Clone, Debug)]
+pub struct TaskDef {
+    /// Where it stands in the file.
+    pub index: TaskIndex,
+    /// Which file that is.
+    pub file: FileId,
+    /// How it is shown where it has one instance.
+    pub label: Arc<TaskLabel>,
+    /// What must have ended before, of what is in the run.
+    pub after: Vec<TaskDefId>,
+    /// Its steps: a sequence.
+    pub body: Vec<Node>,
+    /// Names of the directories that live as long as an attempt of an instance.
+    pub temps: Arc<[Arc<str>]>,
+    /// What follows an instance.
+    pub hooks: HookDefs,
+    /// What follows its matrix.
+    pub set_hooks: HookDefs,
+    /// What its scope goes by.
+    pub policy: Policy,
+    /// What its matrix goes by.
+    pub set_policy: Policy,
+    /// The nearest `cwd`, for globs.
+    pub cwd: Option<Spanned<Template>>,
+    /// The node in the file.
+    pub span: Span,
+}
+
+/// A step, lowered.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// What its scope goes by.
+    pub policy: Policy,
+    /// It runs only if all of these hold.
+    pub conditions: Arc<[Condition]>,
+    /// What follows it.
+    pub hooks: HookDefs,
+    /// The node in the file.
+    pub span: Span,
+}
+
+impl Node {
+    /// Whether a step that is no group needs a scope of its own.
+    pub fn needs_scope(&self) -> bool {
+        let policy = &self.policy;
+        policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some() || !self.conditions.is_empty()
+    }
+}
+
+/// What a step is.
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    /// A command.
+    Leaf(CommandId),
+    /// A fresh instance of a task, in place.
+    Call(TaskDefId, Reference),
+    /// Steps one after the other.
+    Sequence(Vec<Node>),
+    /// Steps side by side.
+    Parallel(Vec<Node>),
+}
+
+/// Hooks, lowered; empty where there are none.
+#[derive(Clone, Debug, Default)]
+pub struct HookDefs {
+    /// After a success, after a failure, after all.
+    pub stages: [Vec<Node>; 3],
+}
+
+/// What a scope goes by. What may hold values of an instance is settled when that is laid out.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// What a failure does to its siblings.
+    pub on_error: OnError,
+    /// Whether its own failure counts.
+    pub optional: Option<Spanned<Late<bool>>>,
+    /// The longest an attempt may take.
+    pub timeout: Option<Spanned<Late<Duration>>>,
+    /// How many of its children at once.
+    pub jobs: Option<Spanned<Late<Width>>>,
+    /// How many of its children must succeed.
+    pub require: Option<Spanned<Late<Share>>>,
+    /// How often it is tried again.
+    pub retry: Option<Retry>,
+    /// Higher first.
+    pub priority: i32,
+}
+
+/// A command, with every policy that flowed down to it. Not expanded yet: values may come late.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What it does.
+    pub work: Work,
+    /// What it does, as a user reads it.
+    pub text: Arc<str>,
+    /// Where it stands.
+    pub site: Site,
+    /// The same, for problems.
+    pub span: Span,
+    /// The file it stands in.
+    pub file: FileId,
+    /// The directory, against that of the file.
+    pub cwd: Option<Spanned<Template>>,
+    /// Outermost first; the last one of a name counts.
+    pub env: Arc<[EnvEntry]>,
+    /// The interpreter; empty for `exec`.
+    pub shell: Arc<[Template]>,
+    /// The values that the script names, as it spells them: these alone are exported to it.
+    pub names: Arc<[Arc<str>]>,
+    /// From the first signal to SIGKILL.
+    pub grace: Option<Spanned<Late<Duration>>>,
+    /// Higher first.
+    pub priority: i32,
+    /// Whether it owns the terminal.
+    pub interactive: bool,
+    /// Keeps its stdout.
+    pub capture: Option<Capture>,
+    /// Keeps its exit code under this name.
+    pub status: Option<Spanned<Arc<str>>>,
+    /// What it reads.
+    pub stdin: Option<Spanned<Template>>,
+    /// What its script sees as `"$@"`.
+    pub args: Option<Spanned<Template>>,
+}
+
+impl Command {
+    /// The values that it names anywhere.
+    pub fn value_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.names.to_vec();
+        let mut add = |text: &Template| names.extend(text.names().cloned());
+        if let Work::Exec(words) = &self.work {
+            words.iter().for_each(|word| add(&word.value));
+        }
+        self.env.iter().for_each(|entry| add(&entry.value.value));
+        self.shell.iter().for_each(&mut add);
+        [&self.cwd, &self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
+        names
+    }
+}
+
+/// What a command does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A script.
+    Run(Arc<str>),
+    /// A program and its words.
+    Exec(Arc<[Spanned<Template>]>),
+    /// Nothing, for so long.
+    Wait(Spanned<Late<Duration>>),
+}
+
+impl Defs {
+    /// The task of a whole name, if it is reached.
+    pub fn find(&self, name: &str) -> Option<TaskDefId> {
+        self.by_name.get(name.strip_prefix(':').unwrap_or(name)).copied()
+    }
+
+    /// A place for people.
+    pub fn site(&self, span: Span) -> Site {
+        let SourceId(source) = span.source;
+        Site {
+            file: self.files.get(usize::from(source)).cloned().unwrap_or_default(),
+            line: self.sources.get(span.source).line(span.start),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The frozen plan: what the scheduler reads and never changes.
+
+mod csr;
+mod instance;
+mod scope;
+mod walk;
+
+use std::sync::Arc;
+
+use crate::base::event::{Site, StepLabel};
+use crate::plan::defs::{Command, Defs};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId, TemplateId, VertexId};
+use crate::plan::values::FileValues;
+
+pub use csr::Csr;
+pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
+pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
+
+/// What a vertex stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Vertex {
+    /// A scope begins: its limits are taken here.
+    Enter(ScopeId),
+    /// A scope has ended, hooks and all: dependants hang on this one.
+    Exit(ScopeId),
+    /// Something is done.
+    Leaf(LeafId),
+    /// The place of a scope in the run is reached: what it needs is demanded now. The run's own scope has one
+    /// for each requested task.
+    Gate(ScopeId),
+    /// A requested task has ended.
+    Await,
+    /// All of a batch have arrived.
+    Barrier,
+    /// Grows its template between its scope's entry and exit.
+    Expand(TemplateId),
+}
+
+/// Why one vertex waits for another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum EdgeKind {
+    /// Met when it succeeded; else the one that waits is skipped.
+    Ok,
+    /// Met when it ended, however.
+    Settled,
+    /// Met when it ended, however, or is not in play.
+    Order,
+    /// As `Ok`, and a value travels along.
+    Data,
+    /// Met when it started.
+    Stream,
+    /// Met when it is ready (a service).
+    Ready,
+    /// Not waited for: it wakes what is dormant, and is the interest that keeps it alive.
+    Demand,
+}
+
+/// One edge, seen from one of its ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Edge {
+    /// The vertex at the other end.
+    pub other: VertexId,
+    /// Why.
+    pub kind: EdgeKind,
+}
+
+/// The order in which what is ready gets its turn: by priority, then the longest way to the end, then as written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Rank {
+    /// Higher first.
+    pub priority: std::cmp::Reverse<i32>,
+    /// Longer first, in leaves.
+    pub path: std::cmp::Reverse<u32>,
+    /// Lower first.
+    pub order: u32,
+}
+
+/// A run, wholly known before it begins, but for what `Expand` grows.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What each vertex is.
+    pub vertices: Vec<Vertex>,
+    /// The scope each vertex is a direct child of. Entries and exits belong to the scope *around* theirs.
+    pub owner: Vec<ScopeId>,
+    /// The longest way from each vertex to the end, in leaves.
+    pub path: Vec<u32>,
+    /// Who waits for each vertex.
+    pub successors: Csr,
+    /// For whom each vertex waits.
+    pub predecessors: Csr,
+    /// The scope tree; a parent comes before its children.
+    pub scopes: Vec<Scope>,
+    /// The leaves.
+    pub leaves: Vec<Leaf>,
+    /// The instances, in the order they were found.
+    pub instances: Vec<Instance>,
+    /// What was asked for, each with the vertex that ends as it did.
+    pub requested: Vec<(Arc<str>, VertexId)>,
+    /// The priority of each vertex; empty where none is set.
+    pub priority: Vec<i32>,
+    /// How many there are of each limit; `None` is without end. The first one is the `-j` slots.
+    pub limits: Vec<Option<u32>>,
+    /// How instances are tied.
+    pub links: Vec<Link>,
+    /// Tasks and commands, lowered once.
+    pub defs: Arc<Defs>,
+    /// What each file says, as far as it is known.
+    pub files: Vec<FileValues>,
+}
+
+impl Plan {
+    /// A scope.
+    pub fn scope(&self, id: ScopeId) -> &Scope {
+        &self.scopes[id.index()]
+    }
+
+    /// A leaf.
+    pub fn leaf(&self, id: LeafId) -> &Leaf {
+        &self.leaves[id.index()]
+    }
+
+    /// What a leaf does.
+    pub fn command(&self, id: LeafId) -> &Command {
+        &self.defs.commands[self.leaf(id).command.index()]
+    }
+
+    /// An instance.
+    pub fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.index()]
+    }
+
+    /// When a vertex gets its turn among those that are ready.
+    pub fn rank(&self, vertex: VertexId) -> Rank {
+        Rank {
+            priority: std::cmp::Reverse(self.priority.get(vertex.index()).copied().unwrap_or(0)),
+            path: std::cmp::Reverse(self.path[vertex.index()]),
+            order: vertex.0,
+        }
+    }
+
+    /// The scope a vertex opens or closes, gates of requests aside.
+    pub fn scope_of(&self, vertex: VertexId) -> Option<ScopeId> {
+        match self.vertices[vertex.index()] {
+            Vertex::Gate(scope) if scope == ScopeId::RUN => None,
+            Vertex::Gate(scope) | Vertex::Enter(scope) | Vertex::Exit(scope) => Some(scope),
+            _ => None,
+        }
+    }
+
+    /// How a leaf is shown.
+    pub fn step_label(&self, id: LeafId) -> StepLabel {
+        let leaf = self.leaf(id);
+        let command = self.command(id);
+        StepLabel {
+            owner: self.instance(leaf.instance).label.clone(),
+            text: command.text.clone(),
+            site: command.site.clone(),
+            optional: self.around(leaf.scope).any(|scope| scope.optional),
+        }
+    }
+
+    /// Where a scope is written, for people.
+    pub fn site(&self, id: ScopeId) -> Site {
+        self.defs.site(self.scope(id).site)
+    }
+}

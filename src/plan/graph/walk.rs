@@ -1,0 +1,80 @@
+//! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
+
+use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, Vertex};
+use crate::plan::ids::{InstanceId, ScopeId, VertexId};
+
+impl Plan {
+    /// The direct children of a scope, each by the vertex where it is reached.
+    pub fn children(&self, scope: ScopeId) -> impl Iterator<Item = VertexId> + '_ {
+        let (mut at, end) = (self.scope(scope).enter.0 + 1, self.scope(scope).exit.0);
+        std::iter::from_fn(move || {
+            let vertex = VertexId(at);
+            if at >= end {
+                return None;
+            }
+            at = match self.scope_of(vertex) {
+                Some(inner) if inner != scope => self.scope(inner).exit.0 + 1,
+                _ => at + 1,
+            };
+            Some(vertex)
+        })
+    }
+
+    /// The same by the vertex where each ends.
+    pub fn children_ends(&self, scope: ScopeId) -> impl Iterator<Item = VertexId> + '_ {
+        self.children(scope).map(|head| self.scope_of(head).map_or(head, |inner| self.scope(inner).exit))
+    }
+
+    /// An instance that lies directly in a scope, if there is one.
+    pub fn instance_in(&self, scope: ScopeId) -> Option<InstanceId> {
+        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| match self.scope(inner).kind {
+            ScopeKind::Instance(instance) => Some(instance),
+            _ => None,
+        })
+    }
+
+    /// The instance that a vertex belongs to, if it is not the run's own.
+    pub fn instance_around(&self, vertex: VertexId) -> Option<InstanceId> {
+        let mut scope = self.scope_of(vertex).or(Some(self.owner[vertex.index()]));
+        while let Some(id) = scope {
+            match self.scope(id).kind {
+                ScopeKind::Instance(instance) => return Some(instance),
+                _ => scope = self.scope(id).parent,
+            }
+        }
+        None
+    }
+
+    /// A scope and all around it, from the inside out.
+    pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
+        let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));
+        std::iter::successors(Some(self.scope(scope)), parent)
+    }
+
+    /// The instances in the order in which they would begin if one thing were done at a time: by what waits for
+    /// what, then as found (Kahn's algorithm, with a heap for the ties).
+    pub fn order(&self) -> Vec<InstanceId> {
+        let waits = |edge: &&Edge| edge.kind != EdgeKind::Demand;
+        let mut pending: Vec<usize> = (0..self.vertices.len() as u32)
+            .map(|at| self.predecessors.of(VertexId(at)).iter().filter(waits).count())
+            .collect();
+        let free = |at: &u32| pending[*at as usize] == 0;
+        let mut open: std::collections::BinaryHeap<_> =
+            (0..self.vertices.len() as u32).filter(free).map(std::cmp::Reverse).collect();
+        let mut order = Vec::with_capacity(self.instances.len());
+        while let Some(std::cmp::Reverse(at)) = open.pop() {
+            if let Vertex::Enter(scope) = self.vertices[at as usize]
+                && let ScopeKind::Instance(instance) = self.scope(scope).kind
+            {
+                order.push(instance);
+            }
+            for edge in self.successors.of(VertexId(at)).iter().filter(waits) {
+                pending[edge.other.index()] -= 1;
+                if pending[edge.other.index()] == 0 {
+                    open.push(std::cmp::Reverse(edge.other.0));
+                }
+            }
+        }
+        order
+    }
+}

@@ -1,0 +1,67 @@
+//! What follows a scope: which of its hooks is due, and what they may know of it.
+
+use std::sync::Arc;
+
+use crate::base::event::{JobId, Level};
+use crate::plan::graph::Vertex;
+use crate::plan::ids::{LeafId, ScopeId};
+use crate::plan::values::Value;
+use crate::run::phase::Phase;
+use crate::run::scheduler::{End, Scheduler};
+
+impl Scheduler {
+    /// The next hook that is due: after a success, after a failure, after all; none any more once it is killed.
+    pub(super) fn next_hook(&mut self, scope: ScopeId, body: End) -> Option<ScopeId> {
+        // A body that had to be killed for its time still gets its hooks; what was killed from above does not.
+        let above = self.scopes[scope.index()].from_above || self.scopes[scope.index()].stage > 0;
+        let killed = above && matches!(self.scope_phase(scope), Phase::Cancelling(_, Level::Kill));
+        while let Some(hook) = self.plan.scope(scope).hooks.get(self.scopes[scope.index()].stage).copied() {
+            let stage = self.scopes[scope.index()].stage;
+            self.scopes[scope.index()].stage += 1;
+            let due = match stage {
+                0 => body == End::Ok,
+                1 => matches!(body, End::Failed(_) | End::TimedOut),
+                _ => true,
+            };
+            if let (Some(hook), true, false) = (hook, due, killed) {
+                return Some(hook);
+            }
+        }
+        None
+    }
+
+    /// What a leaf in a hook may know of what it follows; nothing for any other leaf.
+    pub fn hook_values(&self, leaf: LeafId, last_errors: &dyn Fn(JobId) -> String) -> Vec<(Arc<str>, Value)> {
+        let mut at = Some(self.plan.leaf(leaf).scope);
+        while let Some(id) = at.filter(|id| !self.plan.scope(*id).is_hook) {
+            at = self.plan.scope(id).parent;
+        }
+        let Some(scope) = at.and_then(|hook| self.plan.scope(hook).parent) else { return Vec::new() };
+        let status = match self.scopes[scope.index()].body {
+            Some(End::Ok) => "success",
+            Some(End::Cancelled(_)) => "cancelled",
+            _ => "failed",
+        };
+        let (mut names, mut error): (Vec<Arc<str>>, String) = (Vec::new(), String::new());
+        let range = self.plan.scope(scope).vertices.clone();
+        for vertex in self.failures.iter().filter(|vertex| range.contains(&vertex.0)) {
+            let Vertex::Leaf(failed) = self.plan.vertices[vertex.index()] else { continue };
+            let name = self.plan.instance(self.plan.leaf(failed).instance).label.instance.clone();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            if let Some((job, _)) = self.ends.get(vertex) {
+                error = last_errors(*job);
+            }
+        }
+        let duration = self.now.saturating_sub(self.scopes[scope.index()].entered);
+        [
+            ("xec_status", Value::text(status)),
+            ("xec_failed", Value::List(names.into())),
+            ("xec_error", Value::text(error)),
+            ("xec_duration", Value::text(crate::base::duration::show(duration))),
+        ]
+        .map(|(name, value)| (Arc::from(name), value))
+        .to_vec()
+    }
+}

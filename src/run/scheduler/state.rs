@@ -1,0 +1,80 @@
+//! What the scheduler keeps for each vertex, scope and job. Decides nothing.
+
+use std::time::Duration;
+
+use crate::base::event::{Reason, Waits};
+use crate::plan::ids::{LeafId, ScopeId, VertexId};
+
+/// How a vertex ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    Ok,
+    /// It had not to run, by its conditions.
+    Passed,
+    /// A command with this code, or a scope with so many failures in it.
+    Failed(i32),
+    TimedOut,
+    Cancelled(Reason),
+    /// Not begun, for what this vertex came to.
+    Skipped(VertexId),
+    /// Not begun, since the run took another way.
+    Dropped(Reason),
+}
+
+/// What changes about a scope.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ScopeState {
+    /// Never counts back; timers of an earlier one are ignored.
+    pub(super) attempt: u32,
+    /// Attempts since the scope around it began its own.
+    pub(super) tries: u32,
+    /// Someone around it wants it to end.
+    pub(super) from_above: bool,
+    /// What its body came to, once that is over.
+    pub(super) body: Option<End>,
+    /// The next of its hooks to look at, and the one that was woken last.
+    pub(super) stage: usize,
+    pub(super) hook: Option<ScopeId>,
+    /// One of them failed.
+    pub(super) hook_failed: bool,
+    /// It was opened for its values.
+    pub(super) opened: bool,
+    /// Direct children that are live.
+    pub(super) open: u32,
+    /// Direct children that failed and count.
+    pub(super) failed: u32,
+    /// Direct children that were cancelled, skipped or dropped.
+    pub(super) dropped: u32,
+    /// Those who may still want it, if it is shared.
+    pub(super) interest: u32,
+    /// Something in it has been started.
+    pub(super) touched: bool,
+    /// It was given up by a policy that lets run what runs.
+    pub(super) gently: bool,
+    /// Its failure policy has acted.
+    pub(super) tripped: bool,
+    /// Its own time was up.
+    pub(super) timed_out: bool,
+    /// Its timeout runs.
+    pub(super) armed: bool,
+    /// When its place was reached, and when it was entered.
+    pub(super) wanted: Duration,
+    pub(super) entered: Duration,
+}
+
+/// A job that is not over.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) leaf: LeafId,
+    pub(super) started: Option<Duration>,
+    pub(super) queue: Queue,
+}
+
+/// A leaf between the moment nothing held it back any more and its start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Queue {
+    pub(super) since: Duration,
+    pub(super) attempt: u32,
+    pub(super) starved: u32,
+    pub(super) waits: Waits,
+}

@@ -1,0 +1,107 @@
+//! What the scheduler is told, and what it says: all that passes between it and who runs it.
+
+use std::time::Duration;
+
+use crate::base::command::{Captures, Outcome, Usage};
+use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// The run begins. Once, first.
+    Begin,
+    /// A process runs.
+    Started(JobId),
+    /// A job is over, and all its output has been handed on.
+    Ended(JobId, JobEnd),
+    /// A timer that was set has come; one that no longer matters is ignored.
+    Timer(TimerKey),
+    /// Whether a scope has to run, or why that cannot be said.
+    Probed(ScopeId, Result<bool, String>),
+    /// Something shall end.
+    Cancel(ScopeId, Reason, Level),
+}
+
+/// How a job ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct JobEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it left for others.
+    pub captures: Captures,
+    /// A capture grew over this cap.
+    pub capture_overflow: Option<usize>,
+    /// Who held its output open after its end.
+    pub leaked: Vec<String>,
+    /// What it kept is not what it should be.
+    pub bad_value: Option<String>,
+}
+
+impl JobEnd {
+    /// Just how, with nothing to tell beside.
+    pub fn plain(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: None,
+            captures: Captures::default(),
+            capture_overflow: None,
+            leaked: Vec::new(),
+            bad_value: None,
+        }
+    }
+}
+
+/// What shall be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Start an attempt of a leaf.
+    Start {
+        /// Its name from now on.
+        job: JobId,
+        /// What.
+        leaf: LeafId,
+        /// Counted from 1.
+        attempt: u32,
+        /// What it waited for.
+        waits: Waits,
+    },
+    /// End a job: with this signal, or by SIGKILL.
+    Stop {
+        /// Which.
+        job: JobId,
+        /// Why.
+        reason: Reason,
+        /// How hard.
+        level: Level,
+    },
+    /// Ask whether a scope has to run.
+    Probe(ScopeId),
+    /// An attempt of an instance begins: make what lives as long as it.
+    Open(InstanceId),
+    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
+    Close(InstanceId, bool),
+    /// Come back at this time.
+    SetTimer(TimerKey, Duration),
+    /// Tell.
+    Emit(Event),
+    /// The run is over.
+    Done,
+}
+
+/// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum TimerKey {
+    /// The time of an attempt of a scope is up.
+    Timeout(ScopeId, u32),
+    /// The grace of a job is up.
+    Grace(JobId),
+    /// There may be room again for a leaf.
+    Room(LeafId),
+    /// A leaf that only waits has waited.
+    Wait(JobId),
+    /// The pause before the next attempt of a scope is over.
+    Retry(ScopeId, u32),
+}
