@@ -66,10 +66,11 @@ fn unreadable(message: String) -> Box<Problem> {
     Box::new(Problem::error(Code::FileUnreadable, message))
 }
 
-/// Reads a text as if it were a file in the current directory: no IO at all, so what it includes is not read.
-pub fn read(text: &str) -> Loaded {
+/// Reads a text, or what should be one, as if it were a file in the current directory: no IO at all, so what it
+/// includes is not read.
+pub fn read(text: impl AsRef<[u8]>) -> Loaded {
     let name = PathBuf::from(FILE_NAME);
-    Loading::start(name.clone(), name, PathBuf::new(), text.as_bytes().to_vec(), false)
+    Loading::start(name.clone(), name, PathBuf::new(), text.as_ref().to_vec(), false)
 }
 
 /// What has the name, nearest to `here`: as a user would write it from there, and whole. Whatever it is and whether
