@@ -152,6 +152,7 @@ fn what_was_found_stays_mended() {
     judge::template("${x|}");
     judge::template("${x||stem}");
     judged("task a {\n    run \"\"\"\néa\n    \"\"\"\n}\n".as_bytes());
-    let shown = Case::new().xecfile("task a {\r\n    run x\r\n    rnu y\r\n}\r\n").args(["--check"]).run().code(2).err();
+    let shown =
+        Case::new().xecfile("task a {\r\n    run x\r\n    rnu y\r\n}\r\n").args(["--check"]).run().code(2).err();
     assert!(shown.contains("\n 3 │     rnu y\n") && !shown.contains('\r'), "{shown:?}");
 }
