@@ -79,6 +79,20 @@ pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs,
     settle(task, given, own, None)
 }
 
+/// How a word would be written that is the name of no task, if it was meant as a value of the task before it: one
+/// of its choices, or else for what it has to be given.
+pub fn as_value(task: &Task, asked: &Asked, word: &str) -> Option<String> {
+    let given = |param: &Param| {
+        asked.words.iter().any(|word| find(task, word).is_ok_and(|at| task.params[at].name == param.name))
+    };
+    let open = || task.params.iter().filter(|param| param.role == ParamRole::Value && !given(param));
+    let chosen = open().find(|param| param.choices.iter().any(|choice| *choice.value == *word));
+    let param = chosen.or_else(|| {
+        open().find(|param| param.is_required() && param.choices.is_empty() && param.ty.check(word).is_ok())
+    })?;
+    Some(format!("as a value: {} {}={word}", task.name.value, param.name.value))
+}
+
 fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
     let (shown, place) = match word {
         Word::Value(name, _) | Word::Flag(name) => {

@@ -26,13 +26,13 @@ mod rules;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::diagnostic::Problem;
+use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{Plan, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::inputs::from_words;
+use crate::plan::inputs::{as_value, from_words};
 use crate::plan::layout::{Laid, Layout, Rules};
 use crate::plan::matrix::{self, Row};
 use crate::plan::request::{Asked, Request};
@@ -58,7 +58,14 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     for one in &request.tasks {
         match names.select(&one.selector) {
             Ok((tasks, filter)) => asked.push((one, tasks, filter)),
-            Err(problem) => problems.push(*problem),
+            Err(mut problem) => {
+                let before = asked.last().filter(|(_, tasks, _): &&(_, Vec<TaskIndex>, _)| tasks.len() == 1);
+                let meant = before.and_then(|(asked, tasks, _)| as_value(&file.tasks[tasks[0]], asked, &one.selector));
+                if let Some(meant) = meant.filter(|_| problem.code == Code::UnknownTask) {
+                    problem.help = Some(format!("{meant}\n{}", problem.help.unwrap_or_default()));
+                }
+                problems.push(*problem);
+            }
         }
     }
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();

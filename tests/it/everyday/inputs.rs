@@ -124,3 +124,10 @@ fn needs_bind_inputs_and_share_what_comes_to_the_same() {
     lines.sort();
     assert!(lines.contains(&"lib 7".to_owned()) && lines.contains(&"lib 1".to_owned()), "{lines:?}");
 }
+
+#[test]
+fn a_value_without_its_name_is_told_it() {
+    refused(DEPLOY, ["deploy", "prod"], "unknown-task", &["help: as a value: deploy env=prod\n"]);
+    refused(DEPLOY, ["deploy", "1.2"], "unknown-task", &["help: as a value: deploy version=1.2\n"]);
+    refused(DEPLOY, ["deploy", "version=1", "prdo"], "unknown-task", &["help: `xec -l` lists the tasks"]);
+}
