@@ -18,8 +18,8 @@
 //! - [`base`], words that every floor speaks: `diagnostic` (problems, and a page for each kind), `value` (text with
 //!   `${…}`), `event`, `command` (what a place is asked to do), `source` (where it was written), `name`, `options`.
 //! - [`xecfile`], from bytes to a typed file or all problems: `load` and `include` read files, `guard` takes bytes
-//!   that the parser should not see, `cursor` and `decode` read nodes by the one table in `schema`, `model` is what
-//!   they come to, `check` says what is wrong with the whole. `reference` prints the table.
+//!   that the parser should not see, `plain` reads what is plain a hundred times faster than it, `cursor` and `decode`
+//!   read nodes by the one table in `schema`, `model` is what they come to, `check` says what is wrong with the whole. `reference` prints the table.
 //! - [`plan`], from a file and a request to frozen arrays: `select` (names to tasks), `cycle`, `defs` (policies that
 //!   flow down, settled once for each task), `inputs` and `values` (what an instance is given; what is only known
 //!   late), `matrix` (axes to combinations), `conditions`, `units` (what is shared: a task with one set of inputs),

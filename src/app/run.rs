@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -47,7 +47,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(&runtime, plan, around, setup, &broker)),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -57,8 +57,10 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     Answer { out: String::new(), err: complaint, exit }
 }
 
-fn runtime() -> Result<Runtime, String> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(cannot("start"))
+/// One thread, and all tasks in one queue of it: what wakes one of them costs no system call.
+fn runtime() -> Result<LocalRuntime, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_io().enable_time().build_local(LocalOptions::default()).map_err(cannot("start"))
 }
 
 fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
@@ -107,7 +109,7 @@ fn surroundings(opened: &Opened) -> Surroundings {
 }
 
 fn go(
-    runtime: &Runtime,
+    runtime: LocalRuntime,
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     setup: Setup,
@@ -129,17 +131,22 @@ fn go(
     let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
     let output = if hooks { output.keep_errors() } else { output };
     begin(&plan, &around, &output);
-    let local = tokio::task::LocalSet::new();
-    let ending = local.block_on(runtime, async {
-        let link = broker.link().map_err(cannot("reach the process layer"))?;
+    let link = {
+        let _here = runtime.enter();
+        broker.link().map_err(cannot("reach the process layer"))?
+    };
+    let told = output.clone();
+    // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
+    let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, output.clone(), &mut orders).await;
-        sweep(&link, &output, ending.at, &mut orders).await;
+        let ending = drive(plan, around, &link, told.clone(), &mut orders).await;
+        sweep(&link, &told, ending.at, &mut orders).await;
         Ok::<Ending, String>(ending)
-    })?;
+    });
+    let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
     let _ = output.tx.send(Message::Event(ending.at, ending.finished));
     // The report ends when nobody can tell it anything any more.
-    drop(local);
+    drop(runtime);
     drop(output);
     Ok(close(report, ending.code, ending.signal))
 }

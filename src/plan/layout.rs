@@ -31,6 +31,8 @@ pub struct Rules {
     pub require: Share,
     /// How often it is tried again.
     pub retry: Option<Retry>,
+    /// When it has what it wants.
+    pub completion: Completion,
     /// Higher first.
     pub priority: i32,
     /// Whether it has to run at all.
@@ -51,6 +53,7 @@ impl Rules {
             jobs: None,
             require: Share::ALL,
             retry: None,
+            completion: Completion::All,
             priority: 0,
             guard: Guard::Always,
             shared: false,
@@ -142,7 +145,7 @@ impl Layout {
             parent,
             kind,
             shared: rules.shared,
-            completion: Completion::All,
+            completion: rules.completion,
             vertices: enter.0..enter.0,
             gate: None,
             enter,
@@ -208,7 +211,7 @@ impl Layout {
         if !priority.is_empty() {
             priority.resize(self.vertices.len(), 0);
         }
-        Plan {
+        let plan = Plan {
             successors: Csr::new(self.vertices.len(), &forward),
             predecessors: Csr::new(self.vertices.len(), &backward),
             vertices: self.vertices,
@@ -223,7 +226,8 @@ impl Layout {
             links: self.links,
             defs,
             files,
-        }
+        };
+        plan.with_ways_in_order()
     }
 }
 

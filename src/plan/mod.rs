@@ -11,6 +11,7 @@
 //!                                 ─► compile (instances, scopes, edges) ─► graph (frozen arrays)
 //! ```
 
+pub mod choices;
 pub mod compile;
 pub mod conditions;
 pub mod cycle;

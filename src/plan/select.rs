@@ -126,7 +126,7 @@ impl<'f> Names<'f> {
             of_hooks(&step.hooks, &mut open);
             match &step.kind {
                 StepKind::Call(callee) => add(callee, Tie::Call),
-                StepKind::Sequence(steps) | StepKind::Parallel(steps) => open.extend(steps.iter().rev()),
+                StepKind::Group(_, steps) => open.extend(steps.iter().rev()),
                 StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) => {}
             }
         }

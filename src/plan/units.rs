@@ -224,7 +224,7 @@ impl Units {
         while let Some(node) = nodes.pop() {
             nodes.extend(hooks_of(&node.hooks));
             match &node.kind {
-                NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => nodes.extend(steps),
+                NodeKind::Group(_, steps) => nodes.extend(steps),
                 NodeKind::Call(callee, reference) => {
                     let (inputs, rows, filter) = cx.bind(reference, *callee, (task, inputs))?;
                     match rows {

@@ -188,8 +188,7 @@ fn step(step: &Step) -> Row {
         StepKind::Exec(words) => (Row::new("exec", spell::words(words)), Vec::new()),
         StepKind::Call(callee) => (Row::new("call", spell::reference(callee)), Vec::new()),
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
-        StepKind::Sequence(inner) => (Row::new("sequence", ""), steps(inner)),
-        StepKind::Parallel(inner) => (Row::new("parallel", ""), steps(inner)),
+        StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),
     };
     let data = spell::data(&step.data).into_iter().map(|(name, value)| Row::new(name, value));
     let said = conditions(&step.conditions).chain(policies(&step.settings)).chain(data);

@@ -212,7 +212,7 @@ fn counts(counts: Counts, culprits: usize) -> String {
     let culprits = u32::try_from(culprits).unwrap_or(u32::MAX);
     let parts = [
         (culprits, "failed"),
-        (counts.failed.saturating_sub(culprits), "failed and optional"),
+        (counts.failed.saturating_sub(culprits), "failed and not counted"),
         (counts.ok, "ok"),
         (counts.skipped, "skipped"),
         (counts.cancelled, "cancelled"),

@@ -39,7 +39,7 @@ fn a_run_that_went_well() {
     assert_eq!(text(&after_steps(6), &all_well, LOOK), "✓ 5 tasks in 250ms");
     assert_eq!(text(&after_steps(6), &all_well, Look { quiet: true, ..LOOK }), "");
     let mixed = end(vec![], counts(1, 1, 0, 2), 0);
-    assert_eq!(text(&after_steps(2), &mixed, LOOK), "✓ 1 task in 250ms, 1 failed and optional, 2 skipped");
+    assert_eq!(text(&after_steps(2), &mixed, LOOK), "✓ 1 task in 250ms, 1 failed and not counted, 2 skipped");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_failed_and_what_was_not_run_for_it() {
 fn what_is_optional_is_told_apart() {
     let one = end(vec![culprit(1, "build", 2)], counts(1, 3, 0, 0), 2);
     let said = text(&after_steps(4), &one, LOOK);
-    assert!(said.ends_with("✗ 1 failed, 2 failed and optional, 1 ok in 250ms; exit code 2"), "{said}");
+    assert!(said.ends_with("✗ 1 failed, 2 failed and not counted, 1 ok in 250ms; exit code 2"), "{said}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::{Command, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId};
+use crate::plan::ids::{InstanceId, LeafId, VertexId};
 use crate::plan::values::Value;
 use crate::run::values::{CAPTURE_CAP, Scope, Store};
 use crate::xecfile::model::FileId;
@@ -55,7 +55,7 @@ pub fn spec(
 ) -> Result<CommandSpec, String> {
     let command = plan.command(leaf);
     let instance = plan.leaf(leaf).instance;
-    let scope = store.scope(plan, around, instance).with(hook);
+    let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
     let fill = Fill { command, around, scope };
     let mut env = fill.env()?;
     let program = fill.program(&env)?;
@@ -89,11 +89,12 @@ pub fn spec(
     })
 }
 
-/// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`.
+/// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`, with the instance and
+/// the vertex that ask.
 pub fn script(
     plan: &Plan,
     file: FileId,
-    instance: Option<InstanceId>,
+    asker: Option<(InstanceId, VertexId)>,
     text: &Arc<str>,
     around: &Surroundings,
     store: &Store,
@@ -102,8 +103,8 @@ pub fn script(
     for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
         env.push((OsString::from(&**name), value.into()));
     }
-    if let Some(instance) = instance {
-        let scope = store.scope(plan, around, instance);
+    if let Some((instance, at)) = asker {
+        let scope = store.scope(plan, around, instance).seen_from(at);
         for name in crate::plan::defs::names_in_sh(text) {
             if let Some(value) = scope.spelled(&name) {
                 env.push((OsString::from(&*name), value.flat().into()));

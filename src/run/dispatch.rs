@@ -61,7 +61,7 @@ pub struct Ending {
     pub finished: Event,
 }
 
-/// Runs a plan to its end. Must be called within a [`tokio::task::LocalSet`].
+/// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let Dispatch { plan, target, around, output, suspend } = dispatch;
@@ -202,6 +202,8 @@ impl Loop {
                 Action::Probe(scope) => self.probe(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Decided(scope, child) => self.store.decide(scope, child),
+                Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
@@ -251,8 +253,7 @@ impl Loop {
     /// What a job that is over leaves for others.
     fn keep(&mut self, job: JobId, mut end: JobEnd) -> JobEnd {
         let Some(leaf) = self.leaves.remove(&job) else { return end };
-        let (command, instance) = (self.plan.command(leaf), self.plan.leaf(leaf).instance);
-        if let Err(why) = self.store.keep(command, instance, end.outcome.code(), &end.captures) {
+        if let Err(why) = self.store.keep(&self.plan, leaf, end.outcome.code(), &end.captures) {
             end.bad_value = Some(why);
         }
         end
@@ -279,7 +280,7 @@ impl Loop {
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
         let around = self.around.clone();
         let world = World {
-            scope: self.store.scope(&plan, &around, instance),
+            scope: self.store.scope(&plan, &around, instance).seen_from(plan.scope(scope).enter),
             around: &around,
             dir: &plan.defs.dirs[usize::from(file.0)],
         };

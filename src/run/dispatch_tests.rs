@@ -10,6 +10,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Failure, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
 use crate::run::testing::{Tape, plan, plan_of};
+use crate::xecfile::model::{Group, StepKind};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -124,7 +125,7 @@ fn a_signal_that_comes_before_the_process_reaches_it() {
 fn scarcity_halves_the_width_and_fails_nothing() {
     let plan = plan_of("t", |task| {
         let step = task.body[0].clone();
-        task.body[0].kind = crate::xecfile::model::StepKind::Parallel(vec![step; 12]);
+        task.body[0].kind = StepKind::Group(Group::Parallel, vec![step; 12]);
     });
     let room = Rc::new(std::cell::Cell::new(0));
     let asked = room.clone();

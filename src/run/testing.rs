@@ -8,7 +8,7 @@ use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Hooks, Late, Matrix, OnError, Predicate,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Matrix, OnError, Predicate,
     PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
 };
 
@@ -82,20 +82,22 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
 }
 
 fn step(tape: &mut Tape<'_>, task: usize, depth: usize) -> Step {
-    let kind = match tape.pick(if depth == 0 { 4 } else { 6 }) {
+    let kind = match tape.pick(if depth == 0 { 4 } else { 8 }) {
         0 | 1 => StepKind::Run("true".into()),
         2 if task > 0 => StepKind::Call(reference(tape.pick(task))),
         2 => StepKind::Run("true".into()),
         3 => StepKind::Wait(Late::Now(Duration::from_millis(tape.pick(20) as u64))),
-        4 => StepKind::Parallel(steps(tape, task, depth - 1)),
-        _ => StepKind::Sequence(steps(tape, task, depth - 1)),
+        4 => StepKind::Group(Group::Parallel, steps(tape, task, depth - 1)),
+        5 => StepKind::Group(Group::Any, steps(tape, task, depth - 1)),
+        6 => StepKind::Group(Group::Race, steps(tape, task, depth - 1)),
+        _ => StepKind::Group(Group::Sequence, steps(tape, task, depth - 1)),
     };
     let mut settings = settings(tape);
     // Of steps in a row there is no share: the next needs the one before it.
-    if matches!(kind, StepKind::Parallel(_)) && tape.one_in(3) {
+    if matches!(kind, StepKind::Group(Group::Parallel, _)) && tape.one_in(3) {
         settings.require = now(Share::Part(1, 2));
     }
-    let group = matches!(kind, StepKind::Parallel(_) | StepKind::Sequence(_));
+    let group = matches!(kind, StepKind::Group(..));
     Step {
         kind,
         conditions: conditions(tape),

@@ -10,9 +10,8 @@ use tempfile::TempDir;
 use crate::base::command::Captures;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::defs::Command;
-use crate::plan::graph::{Plan, TakeFrom, Vertex};
-use crate::plan::ids::InstanceId;
+use crate::plan::graph::{Leaf, Plan, TakeFrom, Vertex};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::xecfile::model::{CaptureForm, FileId};
@@ -23,10 +22,19 @@ pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
 /// All values that came to be.
 #[derive(Debug, Default)]
 pub struct Store {
-    made: HashMap<InstanceId, HashMap<Arc<str>, Value>>,
+    made: HashMap<InstanceId, HashMap<Arc<str>, Vec<Made>>>,
+    /// Where one child decides a scope: the vertex where that one ended.
+    decided: HashMap<ScopeId, VertexId>,
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+}
+
+/// A value, and the vertex that made it: of ways to one thing, each may make the same.
+#[derive(Debug)]
+struct Made {
+    by: VertexId,
+    value: Value,
 }
 
 impl Store {
@@ -37,18 +45,19 @@ impl Store {
     /// A directory cannot be made.
     pub fn open(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId) -> io::Result<()> {
         let instance = plan.instance(id);
+        let enter = plan.scope(instance.scope).enter;
         self.made.remove(&id);
         for (name, bound) in instance.inputs.iter() {
             if let (Bound::Late(text), Some(caller)) = (bound, instance.caller) {
-                let made = self.scope(plan, around, caller).text(text);
+                let made = self.scope(plan, around, caller).seen_from(enter).text(text);
                 if let Ok(Some(value)) = made {
-                    self.set(id, name, value);
+                    self.set(id, name, enter, value);
                 }
             }
         }
         for name in plan.defs.tasks[instance.def.index()].temps.iter() {
             let dir = tempfile::Builder::new().prefix("xec-").tempdir()?;
-            self.set(id, name, Value::text(dir.path().to_string_lossy()));
+            self.set(id, name, enter, Value::text(dir.path().to_string_lossy()));
             self.temps.entry(id).or_default().push(dir);
         }
         Ok(())
@@ -76,9 +85,10 @@ impl Store {
     ///
     /// # Errors
     /// What it wrote is not what it should be.
-    pub fn keep(&mut self, command: &Command, id: InstanceId, code: i32, captures: &Captures) -> Result<(), String> {
+    pub fn keep(&mut self, plan: &Plan, leaf: LeafId, code: i32, captures: &Captures) -> Result<(), String> {
+        let (command, Leaf { instance: id, vertex: by, .. }) = (plan.command(leaf), *plan.leaf(leaf));
         if let Some(status) = &command.status {
-            self.set(id, &status.value, Value::text(code.to_string()));
+            self.set(id, &status.value, by, Value::text(code.to_string()));
         }
         let (Some(capture), Some(bytes)) = (&command.capture, &captures.stdout) else { return Ok(()) };
         let text = std::str::from_utf8(bytes).map_err(|why| {
@@ -91,12 +101,40 @@ impl Store {
                 json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?
             }
         };
-        self.set(id, &capture.name.value, value);
+        self.set(id, &capture.name.value, by, value);
         Ok(())
     }
 
-    fn set(&mut self, id: InstanceId, name: &Arc<str>, value: Value) {
-        self.made.entry(id).or_default().insert(name.clone(), value);
+    fn set(&mut self, id: InstanceId, name: &Arc<str>, by: VertexId, value: Value) {
+        let made = self.made.entry(id).or_default().entry(name.clone()).or_default();
+        made.retain(|one| one.by != by);
+        made.push(Made { by, value });
+    }
+
+    /// One child, by the vertex where it ended, has decided a scope: what it made counts, what the others made does not.
+    pub fn decide(&mut self, scope: ScopeId, child: VertexId) {
+        self.decided.insert(scope, child);
+    }
+
+    /// The scope begins anew.
+    pub fn undecide(&mut self, scope: ScopeId) {
+        self.decided.remove(&scope);
+    }
+
+    /// Whether what was made at one vertex is there for another, both below `until`.
+    fn is_visible(&self, plan: &Plan, by: VertexId, to: VertexId, until: ScopeId) -> bool {
+        plan.choices(by, until).all(|(scope, child)| {
+            let won = self.decided.get(&scope).is_some_and(|winner| child.contains(&winner.0));
+            won || child.contains(&to.0)
+        })
+    }
+
+    /// The value of a name that an instance made, as it is seen from a vertex.
+    fn made(&self, plan: &Plan, id: InstanceId, name: &str, from: VertexId) -> Option<Value> {
+        let made = self.made.get(&id)?.get(name)?;
+        let until = plan.instance(id).scope;
+        let seen = made.iter().rev().find(|one| one.by == from || self.is_visible(plan, one.by, from, until));
+        seen.map(|one| one.value.clone())
     }
 
     /// Whether a `let` of a file has its value.
@@ -111,7 +149,7 @@ impl Store {
 
     /// What an instance sees.
     pub fn scope<'s>(&'s self, plan: &'s Plan, around: &'s Surroundings, id: InstanceId) -> Scope<'s> {
-        Scope { store: self, plan, around, id, extra: &[] }
+        Scope { store: self, plan, around, id, at: plan.scope(plan.instance(id).scope).exit, extra: &[] }
     }
 }
 
@@ -122,11 +160,18 @@ pub struct Scope<'s> {
     plan: &'s Plan,
     around: &'s Surroundings,
     id: InstanceId,
+    /// From where it looks.
+    at: VertexId,
     /// The values of a hook.
     extra: &'s [(Arc<str>, Value)],
 }
 
 impl<'s> Scope<'s> {
+    /// The same, seen from this vertex instead of the instance's end: other ways to the same thing are out of sight.
+    pub fn seen_from(self, at: VertexId) -> Self {
+        Self { at, ..self }
+    }
+
     /// The same, with the values of a hook.
     pub fn with(self, extra: &'s [(Arc<str>, Value)]) -> Self {
         Self { extra, ..self }
@@ -144,15 +189,14 @@ impl<'s> Scope<'s> {
         if let Some((_, value)) = self.extra.iter().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
-        if let Some(value) = self.store.made.get(&self.id).and_then(|values| values.get(name)) {
-            return Some(value.clone());
+        if let Some(value) = self.store.made(self.plan, self.id, name, self.at) {
+            return Some(value);
         }
         if let Some((_, Bound::Static(value))) = instance.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
-        if let Some(value) =
-            instance.takes.iter().rev().find(|take| *take.here == *name).and_then(|take| self.taken(take))
-        {
+        let mut takes = instance.takes.iter().rev().filter(|take| *take.here == *name);
+        if let Some(value) = takes.find(|take| self.sees(take)).and_then(|take| self.taken(take)) {
             return Some(value);
         }
         let found = self.of_file(self.plan.defs.tasks[instance.def.index()].file, name);
@@ -183,11 +227,19 @@ impl<'s> Scope<'s> {
         word.contains('_').then(|| self.get(&word.replace('_', "-"))).flatten()
     }
 
+    /// Whether those from whom something is taken are in sight.
+    fn sees(&self, take: &TakeFrom) -> bool {
+        let until = self.plan.instance(self.id).scope;
+        let end = |id: &InstanceId| self.plan.scope(self.plan.instance(*id).scope).exit;
+        take.from.first().is_none_or(|id| self.store.is_visible(self.plan, end(id), self.at, until))
+    }
+
     fn taken(&self, take: &TakeFrom) -> Option<Value> {
         let from = |id: &InstanceId| -> Option<Value> {
             let axis = self.plan.instance(*id).inputs.iter().find(|(name, _)| *name == take.name);
-            match (self.store.made.get(id).and_then(|values| values.get(&take.name)), axis) {
-                (Some(value), _) => Some(value.clone()),
+            let end = self.plan.scope(self.plan.instance(*id).scope).exit;
+            match (self.store.made(self.plan, *id, &take.name, end), axis) {
+                (Some(value), _) => Some(value),
                 (None, Some((_, Bound::Static(value)))) => Some(value.clone()),
                 (None, _) => None,
             }

@@ -31,6 +31,7 @@ use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::model::{EnvEntry, Let, Settings, Task};
+use crate::xecfile::plain;
 use crate::xecfile::schema::{self, Places, Row, State};
 
 /// What the nodes of one file say.
@@ -60,7 +61,7 @@ pub(crate) fn decode(reader: &mut Reader<'_>, text: &str, nodes: &[Range<usize>]
             break;
         }
         reader.base = range.start;
-        match KdlDocument::parse(&text[range.clone()]) {
+        match plain::parse(&text[range.clone()]) {
             Ok(document) => read_chunk(reader, &document, &templates, &mut top),
             Err(why) => syntax::report(reader, &why),
         }

@@ -19,7 +19,7 @@ use std::ops::Range;
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::SourceId;
 use crate::xecfile::guard::chars::newline_len;
-pub(crate) use crate::xecfile::guard::chars::quote;
+pub(crate) use crate::xecfile::guard::chars::{is_forbidden, is_space, quote};
 use crate::xecfile::guard::scan::{Scan, Stop};
 
 /// A text that the parser can be given.

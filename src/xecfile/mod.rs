@@ -13,3 +13,4 @@ mod decode;
 mod dotenv;
 mod guard;
 mod include;
+mod plain;

@@ -11,6 +11,7 @@ mod environment;
 mod everyday;
 mod examples;
 mod failures;
+mod groups;
 mod harness;
 mod mutations;
 mod output;

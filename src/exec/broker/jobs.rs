@@ -111,7 +111,7 @@ pub(super) struct Jobs {
     left: HashSet<i32>,
     /// Everything stands still: what starts now, too.
     stopped: bool,
-    /// Streams of leaders that have ended, to be closed once that was told.
+    /// Streams of leaders that have ended, to be closed just before that is told.
     pub(super) streams: Vec<OwnedFd>,
 }
 

@@ -67,10 +67,11 @@ impl Server {
     fn turn(&mut self) -> bool {
         let patience = self.unhurried.and_then(|since| UNHURRIED.checked_sub(since.elapsed()));
         if patience.is_none() {
+            // Before the news: whoever hears of an end finds the ends of the streams, and need not wait for them.
+            self.jobs.streams.clear();
             self.flush();
             self.unhurried = None;
         }
-        self.jobs.streams.clear();
         let look = match &self.sweep {
             Some(_) => Some(self.next_look),
             None => self.jobs.any_held().then_some(LOOK),

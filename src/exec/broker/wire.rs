@@ -33,7 +33,7 @@ pub(super) struct Peer {
 pub(super) fn connect(peer: Peer) -> io::Result<Link> {
     let (commands, orders) = mpsc::unbounded_channel();
     let (lose, lost) = watch::channel(false);
-    let socket = fd::watch(Arc::clone(&peer.socket), Interest::READABLE | Interest::WRITABLE)?;
+    let socket = fd::watch(Arc::clone(&peer.socket), Interest::READABLE)?;
     let wire = Wire {
         peer,
         commands: commands.downgrade(),
@@ -78,6 +78,31 @@ struct Wire {
     next_job: u64,
 }
 
+/// How long until a full socket is tried again that the runtime has no room to watch.
+const WATCH_AGAIN: Duration = Duration::from_millis(10);
+
+/// A socket that takes no more for now. It is watched only then, and as a second descriptor: whoever watches for room
+/// all the time is woken each time that the other side has read something.
+struct Full(Option<AsyncFd<OwnedFd>>);
+
+impl Full {
+    /// Ends when there may be room.
+    async fn room(&mut self, socket: BorrowedFd<'_>) {
+        if self.0.is_none() {
+            let second = socket.try_clone_to_owned();
+            self.0 = second.and_then(|second| fd::watch(second, Interest::WRITABLE)).ok();
+        }
+        match &self.0 {
+            Some(watched) => {
+                if let Ok(mut ready) = watched.writable().await {
+                    ready.clear_ready(); // Tried right after this: what changes in between is seen again.
+                }
+            }
+            None => tokio::time::sleep(WATCH_AGAIN).await,
+        }
+    }
+}
+
 impl Wire {
     async fn run(
         mut self,
@@ -86,6 +111,7 @@ impl Wire {
         lose: watch::Sender<bool>,
     ) {
         let mut open = true;
+        let mut full = Full(None);
         loop {
             let alive = tokio::select! {
                 biased;
@@ -106,12 +132,15 @@ impl Wire {
                 ready = socket.readable() => ready.is_ok_and(|mut ready| {
                     ready.try_io(|socket| self.receive(socket.as_fd())).unwrap_or(Ok(())).is_ok()
                 }),
-                ready = socket.writable(), if !self.outbox.is_empty() => ready.is_ok_and(|mut ready| {
-                    ready.try_io(|socket| self.send(socket.as_fd())).unwrap_or(Ok(())).is_ok()
-                }),
+                () = full.room(socket.as_fd()), if !self.outbox.is_empty() => {
+                    self.send(socket.as_fd()).map_or_else(|error| error.kind() == ErrorKind::WouldBlock, |()| true)
+                }
             };
             if !alive {
                 break;
+            }
+            if self.outbox.is_empty() {
+                full = Full(None);
             }
         }
         drop(socket);

@@ -3,12 +3,12 @@
 
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
-use crate::plan::graph::{EdgeKind, ScopeKind, TakeFrom};
+use crate::plan::graph::{Completion, EdgeKind, ScopeKind, TakeFrom};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::values::Inputs;
-use crate::xecfile::model::{OnError, Reference};
+use crate::xecfile::model::{Group, OnError, Reference};
 
 /// How the children of an open scope hang together.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(super) struct Frame<'d> {
     pub(super) stage: Option<usize>,
     /// Who named it, and what is taken from it.
     pub(super) called: Option<(InstanceId, &'d Reference)>,
+    /// Its children are ways to one thing, each with a turn of its own.
+    pub(super) ways: bool,
     /// The instances directly in it, where it is a set.
     pub(super) members: Vec<InstanceId>,
 }
@@ -84,6 +86,9 @@ impl Builder<'_, '_> {
             },
         };
         let owner = frame.instance;
+        if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
+            return self.branch(frame, node).map(|branch| Some(vec![branch]));
+        }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
@@ -102,17 +107,33 @@ impl Builder<'_, '_> {
                 let inner = self.open_call(defs, place, *callee, reference)?;
                 around.into_iter().chain([inner]).collect()
             }
-            NodeKind::Sequence(steps) | NodeKind::Parallel(steps) => {
-                let side = matches!(node.kind, NodeKind::Parallel(_));
+            NodeKind::Group(group, steps) => {
+                let completion = match group {
+                    Group::Sequence | Group::Parallel => Completion::All,
+                    Group::Any => Completion::FirstOk,
+                    Group::Race => Completion::First,
+                };
+                let rules = Rules { completion, ..rules };
                 let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
                 let enter = self.layout.scopes[scope.index()].enter;
                 self.arrive(frame, enter);
-                self.layout.scopes[scope.index()].side_by_side = side;
-                let order = if side { Order::SideBySide } else { Order::InTurn };
+                self.layout.scopes[scope.index()].side_by_side = *group == Group::Parallel;
+                let order = if *group == Group::Sequence { Order::InTurn } else { Order::SideBySide };
                 let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
-                vec![Frame { hooks: Some(&node.hooks), ..inner }]
+                vec![Frame { hooks: Some(&node.hooks), ways: *group == Group::Any, ..inner }]
             }
         }))
+    }
+
+    /// One of several ways, of which each holds its turn from before what it needs is wanted until it has failed for
+    /// good.
+    fn branch<'d>(&mut self, frame: &Frame<'d>, node: &'d Node) -> Laid<Frame<'d>> {
+        let rules = Rules::plain(node.policy.on_error);
+        let scope = self.layout.open(Some(frame.scope), ScopeKind::Branch, rules, node.span)?;
+        let enter = self.layout.scopes[scope.index()].enter;
+        self.arrive(frame, enter);
+        let only = Todo::Steps(std::slice::from_ref(node).iter());
+        Ok(Frame::new(scope, frame.instance, only, Order::InTurn, enter))
     }
 
     /// A child of this frame begins here.
@@ -183,6 +204,7 @@ impl<'d> Frame<'d> {
             hooks: None,
             stage: None,
             called: None,
+            ways: false,
             members: Vec::new(),
         }
     }

@@ -12,7 +12,7 @@ use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    EnvEntry, FileId, Hooks, Late, Let, LetValue, OnError, Reference, Settings, Step, StepKind, Xecfile,
+    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -160,15 +160,12 @@ impl Lower<'_> {
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
         let kind = match &step.kind {
-            StepKind::Sequence(steps) => {
-                NodeKind::Sequence(steps.iter().map(|step| self.node(step, &ambient)).collect())
-            }
-            StepKind::Parallel(steps) => {
-                NodeKind::Parallel(steps.iter().map(|step| self.node(step, &ambient)).collect())
+            StepKind::Group(group, steps) => {
+                NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id, callee.clone()),
-                None => NodeKind::Sequence(Vec::new()),
+                None => NodeKind::Group(Group::Sequence, Vec::new()),
             },
             StepKind::Wait(time) => {
                 let text = match time {

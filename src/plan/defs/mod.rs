@@ -15,7 +15,9 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
-use crate::xecfile::model::{Capture, Condition, EnvEntry, FileId, Late, OnError, Reference, Retry, Share, Width};
+use crate::xecfile::model::{
+    Capture, Condition, EnvEntry, FileId, Group, Late, OnError, Reference, Retry, Share, Width,
+};
 
 pub use names::names_in_sh;
 
@@ -103,10 +105,8 @@ pub enum NodeKind {
     Leaf(CommandId),
     /// A fresh instance of a task, in place.
     Call(TaskDefId, Reference),
-    /// Steps one after the other.
-    Sequence(Vec<Node>),
-    /// Steps side by side.
-    Parallel(Vec<Node>),
+    /// Steps, and how they go together.
+    Group(Group, Vec<Node>),
 }
 
 /// Hooks, lowered; empty where there are none.

@@ -29,6 +29,8 @@ pub enum ScopeKind {
     Instance(InstanceId),
     /// A group, or a step with policies of its own.
     Group,
+    /// One of several ways (`any`): it holds the turn, and comes to what the one thing in it comes to.
+    Branch,
 }
 
 /// A scope: who owns what, and by which rules. Everything in it lies in `vertices`.

@@ -7,7 +7,7 @@ use crate::base::source::{SourceMap, Spanned};
 use crate::base::value::Template;
 use crate::report::list::Listed;
 use crate::report::spell;
-use crate::xecfile::model::{self, AxisSource, Binding, Reference, Settings, StepKind};
+use crate::xecfile::model::{self, AxisSource, Binding, Group, Reference, Settings, StepKind};
 
 /// The page of a task, for machines.
 pub fn json(task: &model::Task, sources: &SourceMap) -> String {
@@ -189,6 +189,8 @@ enum Kind<'a> {
     Wait(String),
     Sequence(Vec<Step<'a>>),
     Parallel(Vec<Step<'a>>),
+    Any(Vec<Step<'a>>),
+    Race(Vec<Step<'a>>),
 }
 
 impl<'a> Step<'a> {
@@ -200,8 +202,10 @@ impl<'a> Step<'a> {
                 StepKind::Exec(words) => Kind::Exec(words.iter().map(text).collect()),
                 StepKind::Call(callee) => Kind::Call(Named::of(callee)),
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
-                StepKind::Sequence(steps) => Kind::Sequence(inner(steps)),
-                StepKind::Parallel(steps) => Kind::Parallel(inner(steps)),
+                StepKind::Group(Group::Sequence, steps) => Kind::Sequence(inner(steps)),
+                StepKind::Group(Group::Parallel, steps) => Kind::Parallel(inner(steps)),
+                StepKind::Group(Group::Any, steps) => Kind::Any(inner(steps)),
+                StepKind::Group(Group::Race, steps) => Kind::Race(inner(steps)),
             },
             conditions: step.conditions.iter().map(Condition::of).collect(),
             settings: settings(&step.settings),

@@ -5,8 +5,8 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::report::spell::tests::{name, param, placed, text as template};
 use crate::report::style::Style;
 use crate::xecfile::model::{
-    Axis, AxisSource, Binding, Capture, CaptureForm, Condition, Data, EnvEntry, Hooks, Late, Matrix, OnError, Param,
-    ParamRole, Predicate, PredicateKind, Reference, Settings, Step, StepKind, Take, Task,
+    Axis, AxisSource, Binding, Capture, CaptureForm, Condition, Data, EnvEntry, Group, Hooks, Late, Matrix, OnError,
+    Param, ParamRole, Predicate, PredicateKind, Reference, Settings, Step, StepKind, Take, Task,
 };
 
 fn run(script: &str) -> Step {
@@ -76,7 +76,7 @@ fn task(sources: &mut SourceMap) -> Task {
         temps: vec![name("scratch")],
         body: vec![
             Step::new(StepKind::Exec(vec![template("make"), template("a b")]), Span::default()),
-            Step::new(StepKind::Parallel(vec![grouped, run("\x1b[31m")]), Span::default()),
+            Step::new(StepKind::Group(Group::Parallel, vec![grouped, run("\x1b[31m")]), Span::default()),
         ],
         hooks: Hooks { failure: vec![run("undo")], ..Hooks::default() },
         ..Task::new(name("deploy"), Span { source, start: 2, end: 13 })

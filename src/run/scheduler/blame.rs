@@ -35,7 +35,7 @@ impl Scheduler {
                     guilty.insert(vertex);
                 }
                 (Some(End::Failed(_)), Vertex::Exit(scope)) => {
-                    open.extend(self.plan.children_ends(scope).map(|end| (end, hook)));
+                    open.extend(self.at_fault(scope).into_iter().map(|end| (end, hook)));
                 }
                 (Some(End::Skipped(_)), Vertex::Exit(scope)) => {
                     let this = self.plan.scope(scope);

@@ -27,7 +27,7 @@ impl Scheduler {
         }
         let what = match self.plan.scope(scope).kind {
             ScopeKind::Instance(id) => self.plan.instance(id).label.instance.clone(),
-            ScopeKind::Run | ScopeKind::Group => "run".into(),
+            _ => "run".into(),
         };
         out.push(Action::Emit(Event::Cancelling { what, reason, level }));
         self.cancel(scope, reason, level, out);

@@ -194,6 +194,7 @@ impl Scheduler {
         if let ScopeKind::Instance(instance) = plan.scope(scope).kind {
             out.push(Action::Emit(Event::TaskStarted { task: plan.instance(instance).label.clone() }));
         }
+        self.undecide(scope, out);
         self.end[enter.index()] = Some(End::Ok);
         self.ended.push_back(enter);
     }

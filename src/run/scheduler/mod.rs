@@ -13,6 +13,7 @@
 
 mod blame;
 mod cancel;
+mod choice;
 mod flow;
 mod hooks;
 mod jobs;

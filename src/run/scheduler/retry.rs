@@ -16,7 +16,9 @@ impl Scheduler {
         let Some(retry) = self.plan.scope(scope).retry else { return false };
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
-            Phase::Cancelling(reason, _) => matches!(reason, Reason::Failed | Reason::Timeout) && !state.from_above,
+            Phase::Cancelling(reason, _) => {
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+            }
             _ => !state.from_above,
         };
         if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {
@@ -75,6 +77,7 @@ impl Scheduler {
             opened: true,
             ..ScopeState::default()
         };
+        self.undecide(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
@@ -114,7 +117,12 @@ impl Scheduler {
         }
         for vertex in anew {
             let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let waited = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand);
+                let waited = match edge.kind {
+                    EdgeKind::Demand => false,
+                    // In play since the first attempt, and it will say when it has ended.
+                    EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
+                    _ => true,
+                };
                 waited && self.end[edge.other.index()].is_none()
             });
             self.pending[vertex.index()] = waits.count() as u32;

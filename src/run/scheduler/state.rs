@@ -51,6 +51,10 @@ pub(super) struct ScopeState {
     pub(super) touched: bool,
     /// It was given up by a policy that lets run what runs.
     pub(super) gently: bool,
+    /// One of its children has decided it: the chosen one.
+    pub(super) decided: bool,
+    /// Of a scope that one child decides: that one, or else the last that failed.
+    pub(super) chosen: Option<VertexId>,
     /// Its failure policy has acted.
     pub(super) tripped: bool,
     /// Its own time was up.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -83,6 +83,10 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
+    Decided(ScopeId, VertexId),
+    /// A scope that was decided begins anew.
+    Undecided(ScopeId),
     /// Come back at this time.
     SetTimer(TimerKey, Duration),
     /// Tell.

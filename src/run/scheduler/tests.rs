@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+mod choice;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind};
+use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
 use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
 
@@ -18,8 +20,12 @@ struct Judge<'p> {
     result: HashMap<LeafId, bool>,
     /// Scopes whose time was up while they ran: what is optional in them is no excuse.
     late: BTreeSet<ScopeId>,
+    /// Scopes that were ended from outside: that they are optional is no excuse.
+    ended: BTreeSet<ScopeId>,
     /// Scopes that had not to run.
     passed: BTreeSet<ScopeId>,
+    /// Which child decided a scope, by the vertex where it ended.
+    decided: HashMap<ScopeId, VertexId>,
     begun: BTreeSet<ScopeId>,
     cancelled: bool,
     open: BTreeSet<InstanceId>,
@@ -42,6 +48,7 @@ impl Judge<'_> {
             self.waits(self.plan.scope(id).enter)?;
             scope = self.plan.scope(id).parent;
         }
+        self.no_lost_way(leaf)?;
         self.limits()
     }
 
@@ -69,7 +76,8 @@ impl Judge<'_> {
 
     /// A scope has succeeded, may fail, or had not to run.
     fn fine(&self, scope: ScopeId) -> bool {
-        self.plan.scope(scope).optional || self.passed.contains(&scope) || self.succeeded(scope)
+        let excused = self.plan.scope(scope).optional && !self.ended.contains(&scope);
+        excused || self.passed.contains(&scope) || self.succeeded(scope)
     }
 
     /// What it needed has succeeded, and enough of what is in it.
@@ -80,6 +88,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if this.completion != Completion::All {
+            return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
+        }
         let mut good = 0;
         for child in self.plan.children(scope) {
             good += u32::from(match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
@@ -154,8 +165,10 @@ impl Judge<'_> {
             }
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
-            if scheduler.end[scope.exit.index()] == Some(End::Passed) {
-                self.passed.insert(ScopeId(at as u32));
+            match scheduler.end[scope.exit.index()] {
+                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
+                _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
         }
     }
@@ -176,7 +189,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         running: HashMap::new(),
         result: HashMap::new(),
         late: BTreeSet::new(),
+        ended: BTreeSet::new(),
         passed: BTreeSet::new(),
+        decided: HashMap::new(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
@@ -232,7 +247,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
             }
         };
-        let mut actions = Vec::new();
+        let (mut actions, mut decisions) = (Vec::new(), Vec::new());
+        let mut before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
         scheduler.step(now, input, &mut actions);
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
@@ -257,6 +273,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Decided(scope, child) => {
+                    judge.decide(scope, child, &before, &scheduler.end)?;
+                    decisions.push((scope, child));
+                }
+                Action::Undecided(scope) => {
+                    judge.decided.remove(&scope);
+                    // It begins anew: how things stood is void too.
+                    plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
+                }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
                 Action::Emit(Event::TaskFinished { verdict, .. }) => {
                     if !matches!(verdict, crate::base::event::Verdict::Skipped(_)) {
@@ -268,6 +293,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Done => prop_assert!(finished.is_some()),
             }
         }
+        for (scope, child) in decisions {
+            judge.losers_are_ended(scope, child, &stopping)?;
+        }
         if scheduler.is_done() {
             break;
         }
@@ -275,6 +303,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
+    judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

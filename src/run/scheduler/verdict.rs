@@ -1,7 +1,7 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{ScopeKind, Vertex};
+use crate::plan::graph::{Completion, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, End, Scheduler};
@@ -18,12 +18,18 @@ impl Scheduler {
         if let Some(End::Failed(_) | End::TimedOut) = self.end[vertex.index()] {
             self.failures.push(vertex);
         }
-        if let (Some(inner), false) = (self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook), ok) {
+        if let Some(inner) = self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook) {
             let began = self.end[self.plan.scope(inner).enter.index()] == Some(End::Ok);
-            self.scopes[owner.index()].hook_failed |= began;
+            self.scopes[owner.index()].hook_failed |= began && !ok;
             return;
         }
-        if !counts || ok {
+        if !counts {
+            return;
+        }
+        if self.plan.scope(owner).completion != Completion::All {
+            return self.weigh(owner, vertex, out);
+        }
+        if ok {
             return;
         }
         let fault = match self.end[vertex.index()] {
@@ -83,6 +89,7 @@ impl Scheduler {
         let enough = succeeded >= this.require.of(this.children);
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
+            _ if this.completion != Completion::All => self.judge_choice(scope),
             _ if enough => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),

@@ -5,6 +5,7 @@ mod edges;
 mod names;
 mod scope;
 mod script;
+mod twice;
 mod values;
 
 use std::collections::{HashMap, HashSet};
@@ -87,7 +88,7 @@ pub(crate) fn check(texts: &mut Texts<'_>, files: &[FileScope], links: &[Links],
 fn each_step<'t>(steps: &'t [Step], visit: &mut impl FnMut(&'t Step)) {
     for step in steps {
         visit(step);
-        if let StepKind::Sequence(steps) | StepKind::Parallel(steps) = &step.kind {
+        if let StepKind::Group(_, steps) = &step.kind {
             each_step(steps, visit);
         }
         each_hook(&step.hooks, visit);
@@ -114,7 +115,7 @@ fn each_reference_mut(task: &mut Task, visit: &mut impl FnMut(&mut Reference)) {
         for step in list {
             match &mut step.kind {
                 StepKind::Call(reference) => visit(reference),
-                StepKind::Sequence(inner) | StepKind::Parallel(inner) => steps(inner, visit),
+                StepKind::Group(_, inner) => steps(inner, visit),
                 _ => {}
             }
             hooks(&mut step.hooks, visit);

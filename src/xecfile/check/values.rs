@@ -1,16 +1,16 @@
 //! Whether each `${…}` names a value that is there, where it stands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::{did_you_mean, variable};
+use crate::base::name::did_you_mean;
 use crate::base::source::{SourceId, Span, Spanned};
 use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
-use crate::xecfile::check::{Texts, each_step_of, script};
+use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Hooks, Late, LetValue, Matrix, PredicateKind, Reference, Settings, Step,
+    AxisSource, Condition, FileScope, Group, Hooks, Late, LetValue, Matrix, PredicateKind, Reference, Settings, Step,
     StepKind, Task,
 };
 
@@ -28,7 +28,7 @@ pub(super) fn check(texts: &mut Texts<'_>, files: &[FileScope], tasks: &[Task], 
         let Some(scope) = scopes.get_mut(at) else { continue };
         let sure = !unsure.contains(&task.name.span.source);
         let mut walk = Walk { texts: &mut *texts, scope, sure, set: Vec::new(), added: Vec::new() };
-        walk.texts.report_twice(task);
+        twice::check(walk.texts, task);
         walk.set(&files[at].defaults);
         walk.set.extend(files[at].env.iter().map(|entry| entry.name.value.clone()));
         walk.task(task);
@@ -84,26 +84,6 @@ pub(super) fn made_by(step: &Step) -> impl Iterator<Item = &Spanned<Arc<str>>> {
     };
     let capture = step.data.capture.as_ref().map(|capture| &capture.name);
     capture.into_iter().chain(&step.data.status).chain(takes.iter().map(|take| &take.here))
-}
-
-impl Texts<'_> {
-    /// Tells of values of one task that scripts could not tell apart.
-    fn report_twice(&mut self, task: &Task) {
-        let mut seen: HashMap<String, (Arc<str>, Span)> = HashMap::new();
-        all_values(task, &mut |name| {
-            let Some((first, at)) = seen.get(&variable(&name.value)) else {
-                seen.insert(variable(&name.value), (name.value.clone(), name.span));
-                return;
-            };
-            let message = match **first == *name.value {
-                true => format!("two values of `{}` are called `{}`", task.name.value, name.value),
-                false => format!("`{first}` and `{}` are one name for a script", name.value),
-            };
-            let problem =
-                Problem::error(Code::Duplicate, message).at(name.span, "the second one").at(*at, "the first one");
-            self.report(problem.help("give one of them another name"));
-        });
-    }
 }
 
 struct Walk<'w, 't> {
@@ -223,8 +203,8 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) => {}
-            StepKind::Sequence(steps) => self.steps(steps),
-            StepKind::Parallel(steps) => self.parallel(steps),
+            StepKind::Group(Group::Sequence, steps) => self.steps(steps),
+            StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }
         made_by(step).for_each(|name| self.add(name, Origin::Captured));
         self.hooks(&step.hooks);

@@ -4,7 +4,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::{details, not_yet, unreachable_row, values};
-use crate::xecfile::model::{Capture, CaptureForm, Data};
+use crate::xecfile::model::{Capture, CaptureForm, Data, Group};
 use crate::xecfile::schema::{Kind, Places, Row};
 
 /// Whether a word belongs to [`Data`].
@@ -14,7 +14,7 @@ pub(super) fn is_data(row: &Row) -> bool {
 
 /// Reads one of them, on a step of the kind `on`.
 pub(super) fn data<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, on: &str, out: &mut Data) {
-    if matches!(on, "sequence" | "parallel") {
+    if Group::named(on).is_some() {
         return not_yet(reader, cursor.name_span, &format!("`{}` on `{on}`", row.name));
     }
     if !matches!(on, "run" | "exec") {

@@ -9,7 +9,7 @@ use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::{Once, condition, data, edge, empty, not_yet, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
-use crate::xecfile::model::{Condition, Data, Hooks, Reference, Step, StepKind, Take};
+use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Step, StepKind, Take};
 use crate::xecfile::schema::{Places, Row};
 
 /// Words that only a shell gives a meaning.
@@ -48,10 +48,10 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
         "wait" => wait(reader, &mut cursor, row),
-        "sequence" | "on-success" | "on-failure" | "finally" => {
-            group(reader, &mut cursor, row, &mut parts).map(StepKind::Sequence)
+        word if Group::named(word).is_some() || is_hook(row) => {
+            let kind = Group::named(word).unwrap_or(Group::Sequence);
+            group(reader, &mut cursor, row, &mut parts).map(|steps| StepKind::Group(kind, steps))
         }
-        "parallel" => group(reader, &mut cursor, row, &mut parts).map(StepKind::Parallel),
         _ => {
             unreachable_row(reader, &cursor);
             return None;
@@ -61,6 +61,12 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         if let Some(row) = row_of(reader, &child, Places::STEP) {
             setting(reader, child, row, &mut parts);
         }
+    }
+    if let (Some(StepKind::Group(group, _)), Some(require)) = (&kind, &parts.bag.settings.require)
+        && group.is_choice()
+    {
+        let problem = Problem::error(Code::UnknownSetting, format!("`{}` has no `require`", row.name));
+        reader.report(problem.at(require.span, "").help("one of its steps is enough, whichever it is"));
     }
     cursor.finish(reader);
     let mut kind = kind?;
@@ -109,7 +115,7 @@ pub(super) fn hook<'a>(
     let Some(step) = step(reader, cursor, row) else { return };
     let plain = step.settings.is_empty() && step.conditions.is_empty() && step.hooks.is_empty();
     let steps = match step {
-        Step { kind: StepKind::Sequence(steps), .. } if plain => steps,
+        Step { kind: StepKind::Group(Group::Sequence, steps), .. } if plain => steps,
         step => vec![step],
     };
     match row.name {

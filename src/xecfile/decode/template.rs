@@ -13,6 +13,7 @@ use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::task::{Parts, child};
 use crate::xecfile::decode::{empty, row_of, syntax, values};
+use crate::xecfile::plain;
 use crate::xecfile::schema::{Places, Row};
 
 /// Templates within templates, at most.
@@ -38,7 +39,7 @@ impl Templates {
         let mut out = Self::default();
         for range in nodes.iter().filter(|range| is_template(&text[(*range).clone()])) {
             reader.base = range.start;
-            match KdlDocument::parse(&text[range.clone()]) {
+            match plain::parse(&text[range.clone()]) {
                 Ok(document) => out.documents.push((range.start, document)),
                 Err(why) => syntax::report(reader, &why),
             }

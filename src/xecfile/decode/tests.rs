@@ -6,7 +6,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part};
 use crate::xecfile::load::read;
 use crate::xecfile::model::{
-    AxisSource, Backoff, CaptureForm, EnvEntry, Late, OnError, Settings, Share, Step, StepKind, Width, Xecfile,
+    AxisSource, Backoff, CaptureForm, EnvEntry, Group, Late, OnError, Settings, Share, Step, StepKind, Width, Xecfile,
 };
 
 fn good(text: &str) -> Xecfile {
@@ -38,8 +38,9 @@ fn body(steps: &[Step]) -> String {
         }
         StepKind::Wait(_) => "wait".to_owned(),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
-        StepKind::Sequence(steps) => format!("({})", body(steps)),
-        StepKind::Parallel(steps) => format!("[{}]", body(steps)),
+        StepKind::Group(Group::Sequence, steps) => format!("({})", body(steps)),
+        StepKind::Group(Group::Parallel, steps) => format!("[{}]", body(steps)),
+        StepKind::Group(group, steps) => format!("{}({})", group.name(), body(steps)),
     };
     steps.iter().map(step).collect::<Vec<_>>().join("; ")
 }
@@ -323,7 +324,10 @@ fn data_hooks_and_edges() {
     assert!(matches!(task.body[3].kind, StepKind::Wait(Late::Now(time)) if time == Duration::from_secs(10)));
     assert_eq!(body(&task.body[4].hooks.failure), "run \"q\"");
     assert_eq!(body(&task.hooks.success), "run \"s\"");
-    assert!(matches!(task.hooks.finally[0].kind, StepKind::Sequence(_)), "a hook with a policy is one step");
+    assert!(
+        matches!(task.hooks.finally[0].kind, StepKind::Group(Group::Sequence, _)),
+        "a hook with a policy is one step"
+    );
 }
 
 #[test]

@@ -209,8 +209,40 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Steps, and how they go together.
+    Group(Group, Vec<Step>),
+}
+
+/// How the steps of a group go together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Group {
     /// One after the other.
-    Sequence(Vec<Step>),
+    Sequence,
     /// Side by side.
-    Parallel(Vec<Step>),
+    Parallel,
+    /// Side by side, until one succeeds.
+    Any,
+    /// Side by side, until one has ended.
+    Race,
+}
+
+impl Group {
+    /// Every group, by its word in the file.
+    pub const ALL: [(&'static str, Group); 4] =
+        [("sequence", Group::Sequence), ("parallel", Group::Parallel), ("any", Group::Any), ("race", Group::Race)];
+
+    /// The group of a word.
+    pub fn named(word: &str) -> Option<Group> {
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, group)| *group)
+    }
+
+    /// The word of a group.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, group)| *group == self).map_or("group", |(name, _)| name)
+    }
+
+    /// Whether its steps are ways to one thing: only what the one that wins makes is there afterwards.
+    pub fn is_choice(self) -> bool {
+        matches!(self, Group::Any | Group::Race)
+    }
 }
