@@ -55,6 +55,6 @@ async fn one(target: &LocalTarget, number: u64) {
         grace: Duration::from_secs(5),
     };
     let (tx, _rx) = unbounded_channel();
-    let running = target.start(spec, JobCx { job: JobId(number), output: OutputTx::new(tx) }).await.unwrap();
+    let running = target.start(spec, JobCx::new(JobId(number), OutputTx::new(tx))).await.unwrap();
     running.done.await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
+    Backoff, Binding, CaptureForm, Data, Input, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
     Reference, Retry, Settings, Share, Task, Width,
 };
 
@@ -172,10 +172,18 @@ pub(crate) fn data(data: &Data) -> Vec<(&'static str, String)> {
     let all = [
         ("capture", capture),
         ("status", said(&data.status, |name| name.to_string())),
-        ("stdin", said(&data.stdin, |text| quoted(&template(text)))),
+        ("stdin", data.stdin.as_ref().map(input)),
+        ("stdout", said(&data.stdout, |text| quoted(&template(text)))),
         ("args", said(&data.args, |text| quoted(&template(text)))),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn input(stdin: &Input) -> String {
+    match stdin {
+        Input::Text(text) => quoted(&template(&text.value)),
+        Input::File(path) => format!("file={}", quoted(&template(&path.value))),
+    }
 }
 
 /// The value, or the text that it will be read from.

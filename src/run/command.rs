@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
 use crate::base::source::Spanned;
@@ -14,7 +15,7 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId, VertexId};
 use crate::plan::values::Value;
 use crate::run::values::{CAPTURE_CAP, Scope, Store};
-use crate::xecfile::model::FileId;
+use crate::xecfile::model::{FileId, Input};
 
 /// The largest value that goes by environment: more of it breaks `execve`.
 const LARGEST_VARIABLE: usize = 100 * 1024;
@@ -45,48 +46,38 @@ impl Surroundings {
 ///
 /// # Errors
 /// A value that is named and not there, or too large: in words.
-pub fn spec(
+pub fn specs(
     plan: &Plan,
     leaf: LeafId,
     attempt: u32,
     around: &Surroundings,
     store: &Store,
     hook: &[(Arc<str>, Value)],
-) -> Result<CommandSpec, String> {
+) -> Result<Vec<CommandSpec>, String> {
     let command = plan.command(leaf);
+    let members = match &command.work {
+        Work::Pipe(members) => &members[..],
+        _ => std::slice::from_ref(command),
+    };
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let fill = Fill { command, around, scope };
-    let mut env = fill.env()?;
-    let program = fill.program(&env)?;
-    let cwd = match &command.cwd {
-        Some(cwd) => plan.defs.dirs[usize::from(command.file.0)].join(fill.flat(cwd, &env)?),
-        None => plan.defs.dirs[usize::from(command.file.0)].clone(),
-    };
-    let stdin = match &command.stdin {
-        Some(text) => Stdin::Bytes(fill.flat(text, &env)?.into_bytes().into()),
-        None if command.interactive => Stdin::Terminal,
-        None => Stdin::Null,
-    };
-    if let Program::Script { .. } = program {
-        fill.export(&mut env)?;
+    let own = own(plan, instance, attempt, around);
+    let mut specs = Vec::with_capacity(members.len());
+    for member in members {
+        let fill = Fill { command: member, around, scope };
+        specs.push(fill.spec(&plan.defs.dirs[usize::from(member.file.0)], own.clone(), plan.leaf(leaf).grace)?);
     }
-    env.extend(own(plan, instance, attempt, around));
-    let (stdout, stderr) = match (&command.capture, command.interactive) {
-        (Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
-        (None, true) => (Sink::Inherit, Sink::Inherit),
-        (None, false) if around.merge => (Sink::Report, Sink::WithStdout),
-        (None, false) => (Sink::Report, Sink::Report),
-    };
-    Ok(CommandSpec {
-        program,
-        cwd,
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
-        stdin,
-        stdout,
-        stderr,
-        grace: plan.leaf(leaf).grace,
-    })
+    if let (Work::Pipe(_), [first, .., last]) = (&command.work, &mut specs[..]) {
+        // What is said of the pipe as a whole is said of its ends.
+        let fill = Fill { command, around, scope };
+        let env = fill.env()?;
+        let cwd = fill.cwd(&plan.defs.dirs[usize::from(command.file.0)], &env)?;
+        if command.stdin.is_some() {
+            first.stdin = fill.stdin(&cwd, &env)?;
+        }
+        (last.stdout, last.stderr) = fill.sinks(&cwd, &env)?;
+    }
+    Ok(specs)
 }
 
 /// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`, with the instance and
@@ -134,7 +125,9 @@ fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
 }
 
 /// What xec itself says to every process.
-fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> [(OsString, OsString); 6] {
+type Own = [(OsString, OsString); 6];
+
+fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> Own {
     let label = &plan.instance(instance).label;
     [
         ("XEC".into(), "1".into()),
@@ -154,6 +147,53 @@ struct Fill<'f> {
 }
 
 impl Fill<'_> {
+    fn spec(&self, dir: &Path, own: Own, grace: Duration) -> Result<CommandSpec, String> {
+        let mut env = self.env()?;
+        let program = self.program(&env)?;
+        let cwd = self.cwd(dir, &env)?;
+        let stdin = self.stdin(&cwd, &env)?;
+        let (stdout, stderr) = self.sinks(&cwd, &env)?;
+        if let Program::Script { .. } = program {
+            self.export(&mut env)?;
+        }
+        env.extend(own);
+        let env = env.into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace })
+    }
+
+    fn cwd(&self, dir: &Path, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {
+        match &self.command.cwd {
+            Some(cwd) => Ok(dir.join(self.flat(cwd, env)?)),
+            None => Ok(dir.to_path_buf()),
+        }
+    }
+
+    fn stdin(&self, cwd: &Path, env: &[(OsString, OsString)]) -> Result<Stdin, String> {
+        Ok(match &self.command.stdin {
+            Some(Input::Text(text)) => Stdin::Bytes(self.flat(text, env)?.into_bytes().into()),
+            Some(Input::File(path)) => Stdin::File(self.path(cwd, path, env)?),
+            None if self.command.interactive => Stdin::Terminal,
+            None => Stdin::Null,
+        })
+    }
+
+    /// Where its stdout and its stderr go.
+    fn sinks(&self, cwd: &Path, env: &[(OsString, OsString)]) -> Result<(Sink, Sink), String> {
+        Ok(match (&self.command.stdout, &self.command.capture, self.command.interactive) {
+            (Some(path), _, false) => (Sink::File(self.path(cwd, path, env)?), Sink::Report),
+            (Some(path), _, true) => (Sink::File(self.path(cwd, path, env)?), Sink::Inherit),
+            (None, Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
+            (None, None, true) => (Sink::Inherit, Sink::Inherit),
+            (None, None, false) if self.around.merge => (Sink::Report, Sink::WithStdout),
+            (None, None, false) => (Sink::Report, Sink::Report),
+        })
+    }
+
+    fn path(&self, cwd: &Path, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {
+        let path = self.flat(text, env)?;
+        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(cwd.join(path)) }
+    }
+
     /// The declared environment, outermost first; an entry may name those before it.
     fn env(&self) -> Result<Vec<(OsString, OsString)>, String> {
         let mut env = dotenv(self.around, self.command.file);
@@ -186,7 +226,7 @@ impl Fill<'_> {
                     false => Ok(Program::Words(words)),
                 }
             }
-            Work::Wait(_) => Err("waiting is no command".to_owned()),
+            Work::Wait(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
         }
     }
 

@@ -239,8 +239,8 @@ impl Loop {
         self.leaves.insert(id, leaf);
         let step = Arc::new(self.plan.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
-        let spec = command::spec(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let job = Job { id, step, attempt, waits, spec };
+        let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
+        let job = Job { id, step, attempt, waits, specs };
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),

@@ -7,6 +7,7 @@ mod edge;
 mod file;
 mod inputs;
 mod matrix;
+mod pipe;
 mod settings;
 mod step;
 mod syntax;

@@ -55,7 +55,10 @@ impl Places {
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
 
-    const NAMES: [(Places, &'static str); 20] = [
+    /// `stdin`.
+    pub const STDIN: Places = Places(1 << 20);
+
+    const NAMES: [(Places, &'static str); 21] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -76,6 +79,7 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::STDIN, "on `stdin`"),
     ];
 
     /// Both sets.

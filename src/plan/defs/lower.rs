@@ -160,6 +160,12 @@ impl Lower<'_> {
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
         let kind = match &step.kind {
+            StepKind::Group(Group::Pipe, steps) => {
+                let members: Vec<Command> = steps.iter().filter_map(|step| self.member(step, &ambient)).collect();
+                let texts: Vec<&str> = members.iter().map(|member| &*member.text).collect();
+                let text = texts.join(" | ");
+                NodeKind::Leaf(self.command(step, &ambient, Work::Pipe(members.into()), text.into()))
+            }
             StepKind::Group(group, steps) => {
                 NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
@@ -180,27 +186,46 @@ impl Lower<'_> {
                 ))
             }
             StepKind::Run(text) => {
-                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into()))
+                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
             }
             StepKind::Exec(words) => {
-                let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
-                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), line.join(" ").into()))
+                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
             }
         };
-        Node {
+        let node = Node {
             kind,
             policy: ambient.policy(&step.settings, None),
             conditions: step.conditions.as_slice().into(),
             hooks: self.hooks(&step.hooks, &ambient),
             span: step.span,
+        };
+        if matches!(node.kind, NodeKind::Leaf(_)) && !step.hooks.is_empty() { hooked(node) } else { node }
+    }
+
+    /// A command of a pipe.
+    fn member(&self, step: &Step, outer: &Ambient) -> Option<Command> {
+        let ambient = Ambient { interactive: false, ..outer.with(&step.settings) };
+        match &step.kind {
+            StepKind::Run(text) => Some(self.make(step, &ambient, Work::Run(text.clone()), run_text(text))),
+            StepKind::Exec(words) => {
+                Some(self.make(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
+            }
+            _ => None,
         }
     }
 
     fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
         let id = CommandId(self.defs.commands.len() as u32);
+        let command = self.make(step, ambient, work, text);
+        self.defs.commands.push(command);
+        id
+    }
+
+    fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let shell = if matches!(work, Work::Run(_)) { ambient.shell.clone() } else { Arc::from([]) };
         let names = if let Work::Run(script) = &work { names_in(script, &shell) } else { Vec::new() };
-        self.defs.commands.push(Command {
+        Command {
+            interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,
             text,
             site: self.defs.site(step.span),
@@ -212,14 +237,29 @@ impl Lower<'_> {
             names: names.into(),
             grace: ambient.grace.clone(),
             priority: ambient.priority,
-            interactive: ambient.interactive,
             capture: step.data.capture.clone(),
             status: step.data.status.clone(),
             stdin: step.data.stdin.clone(),
+            stdout: step.data.stdout.clone(),
             args: step.data.args.clone(),
-        });
-        id
+        }
     }
+}
+
+/// A leaf with hooks is a sequence of one, whose hooks and policies they are.
+fn hooked(node: Node) -> Node {
+    let inner =
+        Node { policy: Policy::default(), conditions: Arc::from([]), hooks: HookDefs::default(), ..node.clone() };
+    Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn run_text(script: &Arc<str>) -> Arc<str> {
+    script.trim().into()
+}
+
+fn exec_text(words: &[Spanned<Template>]) -> Arc<str> {
+    let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
+    line.join(" ").into()
 }
 
 fn scripts(lets: &[Let]) -> Vec<(Arc<str>, Arc<str>)> {

@@ -16,7 +16,7 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Group, Late, OnError, Reference, Retry, Share, Width,
+    Capture, Condition, EnvEntry, FileId, Group, Input, Late, OnError, Reference, Retry, Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -167,7 +167,9 @@ pub struct Command {
     /// Keeps its exit code under this name.
     pub status: Option<Spanned<Arc<str>>>,
     /// What it reads.
-    pub stdin: Option<Spanned<Template>>,
+    pub stdin: Option<Input>,
+    /// The file that its stdout goes to.
+    pub stdout: Option<Spanned<Template>>,
     /// What its script sees as `"$@"`.
     pub args: Option<Spanned<Template>>,
 }
@@ -182,7 +184,12 @@ impl Command {
         }
         self.env.iter().for_each(|entry| add(&entry.value.value));
         self.shell.iter().for_each(&mut add);
-        [&self.cwd, &self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
+        let stdin = self.stdin.as_ref().map(Input::text);
+        let texts = [self.cwd.as_ref(), stdin, self.stdout.as_ref(), self.args.as_ref()];
+        texts.into_iter().flatten().for_each(|text| add(&text.value));
+        if let Work::Pipe(members) = &self.work {
+            names.extend(members.iter().flat_map(Command::value_names));
+        }
         names
     }
 }
@@ -194,6 +201,8 @@ pub enum Work {
     Run(Arc<str>),
     /// A program and its words.
     Exec(Arc<[Spanned<Template>]>),
+    /// Commands of which each reads what the one before it writes; at least two.
+    Pipe(Arc<[Command]>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }

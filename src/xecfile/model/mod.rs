@@ -172,9 +172,28 @@ pub struct Data {
     /// Keeps its exit code under this name.
     pub status: Option<Spanned<Arc<str>>>,
     /// What it reads.
-    pub stdin: Option<Spanned<Template>>,
+    pub stdin: Option<Input>,
+    /// The file that its stdout goes to.
+    pub stdout: Option<Spanned<Template>>,
     /// What a script sees as `"$@"`; a value that is a list becomes as many words.
     pub args: Option<Spanned<Template>>,
+}
+
+/// What a step reads.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This text.
+    Text(Spanned<Template>),
+    /// The file of this name.
+    File(Spanned<Template>),
+}
+
+impl Input {
+    /// The text, or the name.
+    pub fn text(&self) -> &Spanned<Template> {
+        let (Input::Text(text) | Input::File(text)) = self;
+        text
+    }
 }
 
 /// What a step keeps of its stdout.
@@ -224,12 +243,19 @@ pub enum Group {
     Any,
     /// Side by side, until one has ended.
     Race,
+    /// At once, each reading what the one before it writes: one step, of several commands.
+    Pipe,
 }
 
 impl Group {
     /// Every group, by its word in the file.
-    pub const ALL: [(&'static str, Group); 4] =
-        [("sequence", Group::Sequence), ("parallel", Group::Parallel), ("any", Group::Any), ("race", Group::Race)];
+    pub const ALL: [(&'static str, Group); 5] = [
+        ("sequence", Group::Sequence),
+        ("parallel", Group::Parallel),
+        ("any", Group::Any),
+        ("race", Group::Race),
+        ("pipe", Group::Pipe),
+    ];
 
     /// The group of a word.
     pub fn named(word: &str) -> Option<Group> {
