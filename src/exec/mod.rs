@@ -22,6 +22,7 @@ mod fd;
 mod find;
 pub mod inherited;
 pub mod local;
+pub mod locks;
 mod markers;
 pub mod output;
 pub mod pipe;

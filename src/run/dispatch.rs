@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
+use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::{Guard, Plan};
@@ -21,6 +22,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
+use crate::run::machine::Machine;
 use crate::run::probe::{self, Probe, Question, Questions, Said, Start, Waiting, World};
 use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
@@ -44,6 +46,8 @@ pub struct Dispatch {
     pub around: Rc<Surroundings>,
     /// The way to the report, for events and output alike.
     pub output: OutputTx,
+    /// What is shared with other runs on this machine.
+    pub locks: Locks,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -64,7 +68,7 @@ pub struct Ending {
 /// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
-    let Dispatch { plan, target, around, output, suspend } = dispatch;
+    let Dispatch { plan, target, around, output, locks, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -82,6 +86,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         questions: Questions::default(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
+        locks: Machine::new(locks),
         ending: None,
     };
     loop_.run(news, orders).await
@@ -109,6 +114,7 @@ struct Loop {
     questions: Questions,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
+    locks: Machine,
     ending: Option<Ending>,
 }
 
@@ -202,6 +208,11 @@ impl Loop {
                 Action::Probe(scope) => self.probe(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::TryLock(vertex, limits) => {
+                    let answer = self.locks.take(&self.plan, vertex, &limits);
+                    self.feed(Input::Locked(vertex, answer));
+                }
+                Action::Unlock(vertex) => self.locks.give_back(vertex),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -276,7 +287,7 @@ impl Loop {
     fn probe(&mut self, scope: ScopeId) {
         let plan = self.plan.clone();
         let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else { return };
+        let Some(instance) = plan.instance_for(scope) else { return self.feed(Input::Probed(scope, Ok(true))) };
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
         let around = self.around.clone();
         let world = World {

@@ -13,6 +13,7 @@ pub mod command;
 pub mod dispatch;
 pub mod job;
 pub mod limits;
+mod machine;
 pub mod phase;
 pub mod probe;
 pub mod scheduler;

@@ -297,8 +297,7 @@ fn exists(dir: &Path, pattern: &str) -> bool {
 
 /// The script of a line of a scope's conditions.
 pub fn question(plan: &Plan, scope: ScopeId, script: &Arc<str>, around: &Surroundings, store: &Store) -> Question {
-    let enter = plan.scope(scope).enter;
-    let instance = plan.instance_around(enter);
+    let (enter, instance) = (plan.scope(scope).enter, plan.instance_for(scope));
     let file = instance.map_or(FileId(0), |id| plan.defs.tasks[plan.instance(id).def.index()].file);
     Question { spec: command::script(plan, file, instance.map(|id| (id, enter)), script, around, store), by_code: true }
 }

@@ -12,7 +12,7 @@ use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, Settings, Step, StepKind, Xecfile,
+    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, SLOTS, Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -26,6 +26,8 @@ struct Ambient {
     grace: Option<Spanned<Late<Duration>>>,
     priority: i32,
     interactive: bool,
+    /// The places of the limits of the file, by their names.
+    limits: Arc<HashMap<Arc<str>, usize>>,
 }
 
 impl Ambient {
@@ -44,6 +46,7 @@ impl Ambient {
             grace: settings.grace.clone().or_else(|| self.grace.clone()),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
+            limits: self.limits.clone(),
         }
     }
 
@@ -52,11 +55,16 @@ impl Ambient {
         fn or<T: Clone>(own: &Option<T>, fallback: Option<&Option<T>>) -> Option<T> {
             own.clone().or_else(|| fallback.cloned().flatten())
         }
+        let from = fallback.filter(|_| settings.uses.is_empty()).unwrap_or(settings);
+        let held = from.uses.iter();
+        let limits = &self.limits;
         Policy {
             on_error: self.on_error,
             optional: or(&settings.optional, fallback.map(|other| &other.optional)),
             timeout: or(&settings.timeout, fallback.map(|other| &other.timeout)),
             jobs: or(&settings.jobs, fallback.map(|other| &other.jobs)),
+            uses: held.clone().filter_map(|held| Some((*limits.get(&held.name.value)?, held.count))).collect(),
+            weight: held.clone().find(|held| &*held.name.value == SLOTS).map(|held| held.count),
             require: or(&settings.require, fallback.map(|other| &other.require)),
             retry: or(&settings.retry, fallback.map(|other| &other.retry)).map(|retry| retry.value),
             priority: self.priority,
@@ -83,6 +91,8 @@ impl Defs {
                 by_name: HashMap::new(),
             },
         };
+        let called = file.limits.iter().map(|limit| limit.name.value.clone());
+        let limits = Arc::new(called.zip(0_usize..).collect::<HashMap<_, _>>());
         let shell: Arc<[Template]> = ["sh", "-eu", "-c"].map(Template::plain).into();
         for task in reached {
             let id = file.tasks[*task].file;
@@ -96,6 +106,7 @@ impl Defs {
                 grace: None,
                 priority: 0,
                 interactive: false,
+                limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
             let id = TaskDefId(lower.defs.tasks.len() as u32);

@@ -94,7 +94,9 @@ impl Node {
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;
-        policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some() || !self.conditions.is_empty()
+        let holds = !policy.uses.is_empty() || policy.weight.is_some();
+        let acts = policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some();
+        holds || acts || !self.conditions.is_empty()
     }
 }
 
@@ -127,6 +129,10 @@ pub struct Policy {
     pub timeout: Option<Spanned<Late<Duration>>>,
     /// How many of its children at once.
     pub jobs: Option<Spanned<Late<Width>>>,
+    /// What it holds while it runs: places in the list of limits of the file, and how much.
+    pub uses: Vec<(usize, u32)>,
+    /// How many slots each command in it takes.
+    pub weight: Option<u32>,
     /// How many of its children must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// How often it is tried again.

@@ -53,6 +53,7 @@ impl Scheduler {
             }
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
+            TimerKey::Limit(limit) => self.limit_opens(limit),
             TimerKey::Room(leaf) => {
                 let vertex = self.plan.leaf(leaf).vertex;
                 if self.phase_of(vertex) == Phase::Queued && self.queue.contains_key(&vertex) {
@@ -90,7 +91,7 @@ impl Scheduler {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);
-        self.release(vertex);
+        self.release(vertex, out);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
     }
@@ -142,7 +143,7 @@ impl Scheduler {
             self.limits.resize(LimitId::SLOTS, Some(width), &mut Vec::new());
             out.push(Action::Emit(Event::Scarce { jobs: width, why }));
         }
-        self.release(vertex);
+        self.release(vertex, out);
         queue.since = self.now;
         if others == 0 {
             let pause = Duration::from_millis(20 << queue.starved.min(6));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,8 +19,21 @@ pub enum Input {
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
     Probed(ScopeId, Result<bool, String>),
+    /// What became of [`Action::TryLock`].
+    Locked(VertexId, LockAnswer),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether something was had of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LockAnswer {
+    /// All of it, until [`Action::Unlock`].
+    Held,
+    /// Others hold too much of it: nothing was taken.
+    Busy,
+    /// It cannot be had, for this reason.
+    Impossible(String),
 }
 
 /// How a job ended.
@@ -83,6 +96,10 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
+    TryLock(VertexId, Vec<(LimitId, u32)>),
+    /// Give back what this one had of the machine.
+    Unlock(VertexId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -102,6 +119,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// There may be more of a limit again.
+    Limit(LimitId),
     /// There may be room again for a leaf.
     Room(LeafId),
     /// A leaf that only waits has waited.

@@ -12,10 +12,12 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
 mod inputs;
+mod limits;
 mod matrix;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
@@ -28,6 +30,8 @@ pub struct Xecfile {
     pub root: PathBuf,
     /// What holds in each file alone; the first one is the file that was asked for.
     pub files: Vec<FileScope>,
+    /// What there is only so much of, in the order of the files and in them, names unique.
+    pub limits: Vec<Limit>,
     /// The tasks of all files, in the order they were read, names and aliases unique.
     pub tasks: Vec<Task>,
 }
