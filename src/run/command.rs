@@ -115,6 +115,7 @@ pub fn script(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         grace: crate::plan::defs::DEFAULT_GRACE,
+        leave: false,
     }
 }
 
@@ -158,7 +159,7 @@ impl Fill<'_> {
         }
         env.extend(own);
         let env = env.into_iter().map(|(name, value)| (name, Some(value))).collect();
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace })
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
     }
 
     fn cwd(&self, dir: &Path, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {

@@ -47,7 +47,10 @@ fn ran(
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
         let dir = tempfile::tempdir().unwrap();
         let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
-        run(Dispatch { plan, target, around, output, locks, suspend }, &mut rx).await
+        let dispatch = Dispatch { plan, target, around, output, locks, suspend };
+        // Without it, a run that waits for nothing would make the test wait for ever.
+        let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
+        ended.expect("every run ends")
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {

@@ -13,6 +13,7 @@ mod examples;
 mod failures;
 mod groups;
 mod harness;
+mod leave;
 mod limits;
 mod mutations;
 mod output;

@@ -156,16 +156,14 @@ codes! {
     /// task build timeout="5s" { run "make" }
     /// ```
     BadValue = "bad-value",
-    /// A value is missing: a node without the word it is about, an axis without values, an input without a default
-    /// that nobody gives. A line break ends a node, so the values of an axis stand on one line.
+    /// A value is missing: a node without the word it is about, or an axis without values. A line break ends a node,
+    /// so the values of an axis stand on one line.
     ///
     /// ```kdl wrong
-    /// task release { needs deploy; run "echo released" }
-    /// task deploy { param version; run #"echo "$version""# }
+    /// task clean { matrix { dir }; exec rm -r "${dir}" }
     /// ```
     /// ```kdl
-    /// task release { call deploy version="1.2.3"; run "echo released" }
-    /// task deploy { param version; run #"echo "$version""# }
+    /// task clean { matrix { dir build dist }; exec rm -r "${dir}" }
     /// ```
     MissingValue = "missing-value",
     /// There are more values than the node takes. The text of `run` is one string; what two tasks are given stands
@@ -304,11 +302,16 @@ codes! {
     /// task all { call greet name=you }
     /// ```
     UnknownInput = "unknown-input",
-    /// A task needs a value that it was not given: a `param` without `default`.
+    /// A task needs a value that it was not given: a `param` without `default`. On the command line it is given as
+    /// `version=1.2`.
     ///
+    /// ```kdl wrong
+    /// task release { needs deploy; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
+    /// ```
     /// ```kdl
-    /// task deploy { param version; run "echo $version" }
-    /// task all { call deploy version="1.2" }
+    /// task release { needs deploy version="1.2"; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
     /// ```
     MissingInput = "missing-input",
     /// An axis has no values, or a matrix no combination at all, so that nothing would run. Where that is fine, the

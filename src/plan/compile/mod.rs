@@ -26,19 +26,20 @@ mod rules;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::diagnostic::{Code, Problem};
+use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{Limit, Plan, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::inputs::{as_value, from_words};
+use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
 use crate::plan::matrix::{self, Row};
 use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::units::{Context, Meant, UnitId, Units};
 use crate::plan::values::{FileValues, Inputs};
+use crate::plan::words;
 use crate::plan::world::World;
 use crate::xecfile::model::{OnError, Xecfile};
 
@@ -54,20 +55,8 @@ pub const MAX_VERTICES: usize = 1_000_000;
 /// is too large.
 pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
     let names = Names::new(file);
-    let (mut asked, mut problems) = (Vec::new(), Vec::new());
-    for one in &request.tasks {
-        match names.select(&one.selector) {
-            Ok((tasks, filter)) => asked.push((one, tasks, filter)),
-            Err(mut problem) => {
-                let before = asked.last().filter(|(_, tasks, _): &&(_, Vec<TaskIndex>, _)| tasks.len() == 1);
-                let meant = before.and_then(|(asked, tasks, _)| as_value(&file.tasks[tasks[0]], asked, &one.selector));
-                if let Some(meant) = meant.filter(|_| problem.code == Code::UnknownTask) {
-                    problem.help = Some(format!("{meant}\n{}", problem.help.unwrap_or_default()));
-                }
-                problems.push(*problem);
-            }
-        }
-    }
+    let typed = words::attach(&names, &request.tasks).map_err(|problem| vec![*problem])?;
+    let (asked, mut problems) = words::select(&names, &typed);
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));

@@ -168,6 +168,8 @@ pub struct Command {
     pub priority: i32,
     /// Whether it owns the terminal.
     pub interactive: bool,
+    /// What it leaves behind may outlive the run.
+    pub leave: bool,
     /// Keeps its stdout.
     pub capture: Option<Capture>,
     /// Keeps its exit code under this name.

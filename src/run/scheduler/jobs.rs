@@ -91,7 +91,7 @@ impl Scheduler {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);
-        self.release(vertex, out);
+        self.release(vertex);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
     }
@@ -143,7 +143,7 @@ impl Scheduler {
             self.limits.resize(LimitId::SLOTS, Some(width), &mut Vec::new());
             out.push(Action::Emit(Event::Scarce { jobs: width, why }));
         }
-        self.release(vertex, out);
+        self.release(vertex);
         queue.since = self.now;
         if others == 0 {
             let pause = Duration::from_millis(20 << queue.starved.min(6));

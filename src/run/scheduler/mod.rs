@@ -2,7 +2,8 @@
 //! it starts nothing, waits for nothing and reads no clock.
 //!
 //! One step takes one input and works until nothing more follows from it: first whoever is demanded now,
-//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for. Because
+//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for; only when all of
+//! that is settled, slots and limits are handed out, in the order of ranks. Because
 //! demands come first, an `after` edge is known before the one that waits by it is looked at; because nothing
 //! calls back into this loop, no graph is too deep for the stack.
 //!
@@ -26,12 +27,12 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::event::{Counts, JobId};
-use crate::plan::graph::{EdgeKind, Plan, Vertex};
+use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
@@ -72,6 +73,10 @@ pub struct Scheduler {
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
     grants: VecDeque<(VertexId, Option<LimitId>)>,
+    /// Who wants something of a limit, in the order of their turn.
+    asking: BTreeSet<(Rank, VertexId)>,
+    /// Who gives back what it held.
+    giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
     /// What failed, in the order it did, whether it counts or not.
     failures: Vec<VertexId>,
@@ -132,6 +137,8 @@ impl Scheduler {
             ended: VecDeque::new(),
             unneeded: VecDeque::new(),
             grants: VecDeque::new(),
+            asking: BTreeSet::new(),
+            giving: VecDeque::new(),
             ready: VecDeque::new(),
             failures: Vec::new(),
             ends: HashMap::new(),
@@ -154,7 +161,8 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        if self.done {
+        // Who was given up while he waited for a lock has its answer too late, and gives back what it gave him.
+        if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
         self.rates_advance();
@@ -193,6 +201,10 @@ impl Scheduler {
                 self.granted(vertex, limit, out);
             } else if let Some(vertex) = self.ready.pop_front() {
                 self.fire(vertex, out);
+            } else if let Some((rank, vertex)) = self.asking.pop_first() {
+                self.request(vertex, rank);
+            } else if let Some(vertex) = self.giving.pop_front() {
+                self.give_back(vertex, out);
             } else {
                 return;
             }

@@ -29,7 +29,7 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, false, out);
-        self.release(enter, out);
+        self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
             out.push(Action::Emit(Event::Retrying { task, attempt: next, of: retry.times + 1, pause }));

@@ -328,6 +328,14 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
+        let mut actions = Vec::new();
+        scheduler.step(now, late, &mut actions);
+        for action in actions {
+            let Action::Unlock(who) = action else { panic!("nothing else follows the end: {action:?}") };
+            prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had");
+        }
+    }
     prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

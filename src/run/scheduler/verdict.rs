@@ -126,7 +126,7 @@ impl Scheduler {
             self.scopes[parent.index()].open -= 1;
             self.look(plan.scope(parent).exit);
         }
-        self.release(this.enter, out);
+        self.release(this.enter);
     }
 
     /// What lived as long as an attempt of an instance goes with it.
