@@ -119,6 +119,26 @@ pub fn script(
     }
 }
 
+/// What each variable of a command's `env` comes to, as far as that can be said; outermost first.
+pub fn variables(
+    plan: &Plan,
+    leaf: LeafId,
+    command: &Command,
+    around: &Surroundings,
+    store: &Store,
+) -> Vec<Option<String>> {
+    let scope = store.scope(plan, around, plan.leaf(leaf).instance).seen_from(plan.leaf(leaf).vertex);
+    let fill = Fill { command, around, scope };
+    let mut env = dotenv(around, command.file);
+    let mut all = Vec::with_capacity(command.env.len());
+    for entry in command.env.iter() {
+        let value = fill.flat(&entry.value, &env).ok();
+        env.extend(value.as_ref().map(|value| (OsString::from(&*entry.name.value), value.into())));
+        all.push(value);
+    }
+    all
+}
+
 fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
     let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
     let missing = declared.filter(|(name, _)| !around.env.contains_key(OsStr::new(&**name)));

@@ -1,94 +1,12 @@
 //! The projects in `examples/` do what they are there to show, each in a copy of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::harness::{Case, Ran};
-
-/// A copy of an example, in which xec is called again and again.
-struct Project {
-    here: PathBuf,
-    /// What a call of xec gets besides the usual environment.
-    env: Vec<(&'static str, &'static str)>,
-    _dir: tempfile::TempDir,
-}
-
-impl Project {
-    fn new(name: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let here = dir.path().join(name);
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), &here);
-        Self { here, env: Vec::new(), _dir: dir }
-    }
-
-    /// The same project with one more variable.
-    fn with(mut self, name: &'static str, value: &'static str) -> Self {
-        self.env.push((name, value));
-        self
-    }
-
-    /// Runs xec in it; the programs in `standin/`, where it has some, are found before those of the system.
-    fn xec(&self, words: &[&str]) -> Ran {
-        let system = std::env::var_os("PATH").unwrap_or_default();
-        let dirs = std::iter::once(self.here.join("standin")).chain(std::env::split_paths(&system));
-        let case = Case::new().env("PATH", std::env::join_paths(dirs).expect("no colon in a path"));
-        let case = self.env.iter().fold(case, |case, (name, value)| case.env(name, value));
-        case.args(["-C", self.here.to_str().expect("a path in UTF-8")]).args(words).run()
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.here.join(name)).unwrap_or_else(|why| panic!("{name}: {why}"))
-    }
-
-    /// What the programs in `standin/` were called with since the last time.
-    fn calls(&self) -> Vec<String> {
-        let calls = self.read("calls.txt").lines().map(str::to_owned).collect();
-        std::fs::remove_file(self.here.join("calls.txt")).expect("forget them");
-        calls
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.here.join(name), text).expect("write a file of the project");
-    }
-
-    fn link(&self, name: &str) -> Option<String> {
-        std::fs::read_link(self.here.join(name)).ok().map(|to| to.to_string_lossy().into_owned())
-    }
-
-    /// Sets when a file was last changed, so that nothing hangs on how fine the clock of the file system is.
-    fn age(&self, name: &str, seconds_from_now: i64) {
-        let now = std::time::SystemTime::now();
-        let by = std::time::Duration::from_secs(seconds_from_now.unsigned_abs());
-        let when = if seconds_from_now < 0 { now - by } else { now + by };
-        let file = std::fs::OpenOptions::new().write(true).open(self.here.join(name)).expect("a file of the project");
-        file.set_modified(when).expect("set a time");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).expect("make a directory");
-    for entry in std::fs::read_dir(from).expect("read a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("a type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => std::fs::copy(entry.path(), target).map(drop).expect("copy a file"),
-        }
-    }
-}
-
-/// The tasks of which a step was started, in the words of the report.
-fn started(ran: &Ran) -> Vec<String> {
-    let story = ran.err();
-    let heads = story.lines().filter_map(|line| line.strip_prefix("▸ ")?.split_once(": "));
-    let mut names: Vec<String> = heads.map(|(name, _)| name.to_owned()).collect();
-    names.sort();
-    names.dedup();
-    names
-}
+use crate::harness::project::{Project, started};
 
 #[test]
 fn a_c_program_is_built_as_make_would() {
-    let project = Project::new("c-program");
+    let project = Project::example("c-program");
     for file in ["src/main.c", "src/roman.c", "src/roman.h"] {
         project.age(file, -1000);
     }
@@ -109,12 +27,12 @@ fn a_c_program_is_built_as_make_would() {
     project.age("src/main.c", 1000);
     project.xec(&["build"]).code(1).says("no_such_thing");
     project.xec(&["clean"]).ok();
-    assert!(!project.here.join("build").exists());
+    assert!(!project.path().join("build").exists());
 }
 
 #[test]
 fn a_matrix_of_tests_says_which_of_them_did_not_pass() {
-    let project = Project::new("test-matrix");
+    let project = Project::example("test-matrix");
     project.xec(&[]).ok();
     assert_eq!(project.read("report.txt"), "all passed\n");
     assert_eq!(project.read("count.txt").trim(), "10", "three shells, two suites, two locales but for `sh`");
@@ -131,7 +49,7 @@ fn a_matrix_of_tests_says_which_of_them_did_not_pass() {
 
 #[test]
 fn a_monorepo_is_one_graph_of_several_files() {
-    let project = Project::new("monorepo");
+    let project = Project::example("monorepo");
     let ran = project.xec(&["bundle"]).ok();
     assert_eq!(ran.err().matches("▸ schema").count(), 1, "both parts need it, and it ran once: {}", ran.story());
     assert_eq!(project.read("dist/VERSIONS"), "api 2.1.0\nweb 0.9.3\n");
@@ -146,7 +64,7 @@ fn a_monorepo_is_one_graph_of_several_files() {
 
 #[test]
 fn a_release_that_does_not_work_is_taken_back() {
-    let project = Project::new("release");
+    let project = Project::example("release");
     let release = |version: &str| project.xec(&["-y", "release", &format!("version={version}")]);
     let live = || project.link("site/live");
 
@@ -163,12 +81,12 @@ fn a_release_that_does_not_work_is_taken_back() {
     let ran = release("6.6.6").code(1).says("back to 1.0.0");
     assert_eq!(ran.err().matches("scripts/smoke").count(), 4, "three attempts, and the summary: {}", ran.story());
     assert_eq!(live().as_deref(), Some("1.0.0"));
-    assert!(!project.here.join("site/6.6.6").exists() && !project.here.join("dist").exists());
+    assert!(!project.path().join("site/6.6.6").exists() && !project.path().join("dist").exists());
 
     release("1.1.0").ok();
     assert_eq!(live().as_deref(), Some("1.1.0"));
     release("x; touch pwned").code(1).says("no version");
-    assert!(!project.here.join("pwned").exists());
+    assert!(!project.path().join("pwned").exists());
     let history = project.read("site/history");
     let lines: Vec<&str> = history.lines().skip(1).map(|line| line.split(':').next().expect("a part")).collect();
     let told = ["6.6.6 failed", "1.0.0 released", "1.0.0 failed", "1.0.0 released", "6.6.6 failed", "1.1.0 released"];
@@ -176,36 +94,40 @@ fn a_release_that_does_not_work_is_taken_back() {
 }
 
 #[test]
-fn lua_is_built_from_what_its_compiler_says_of_headers() {
-    let project = Project::new("lua");
-    for file in ["Xecfile.kdl", "lapi.c", "lstate.c", "lua.c", "lua.h", "lstate.h"] {
-        project.age(file, -1000);
-    }
-    let all = ["library", "lua", "object[source=lapi.c]", "object[source=lstate.c]", "object[source=lua.c]"];
+fn lua_is_built_again_where_it_comes_out_differently() {
+    let project = Project::example("lua");
+    let objects = ["object[source=lapi.c]", "object[source=lstate.c]", "object[source=lua.c]"];
+    let all = ["library", "lua", objects[0], objects[1], objects[2]];
     assert_eq!(started(&project.xec(&[]).ok()), all);
-    let said = std::process::Command::new(project.here.join("lua")).args(["1", "2.5"]).output().expect("run it");
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "3.5\n");
+    let sum = || {
+        let said = std::process::Command::new(project.path().join("lua")).args(["1", "2.5"]).output().expect("run it");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    assert_eq!(sum(), "3.5\n");
 
-    for file in ["lapi.o", "lstate.o", "lua.o", "liblua.a", "lua"] {
-        project.age(file, -100);
-    }
-    assert_eq!(started(&project.xec(&[]).ok()), Vec::<String>::new(), "nothing has changed");
-    project.age("lstate.h", -50);
-    let ran = project.xec(&[]).ok();
-    assert_eq!(started(&ran), all[..4], "lua.c does not include it: {}", ran.story());
-    for file in ["lapi.o", "lstate.o", "liblua.a", "lua"] {
-        project.age(file, -40);
-    }
-    std::fs::remove_file(project.here.join("lstate.h")).expect("remove a header");
-    project.xec(&["-k"]).code(1).says("lstate.h");
+    project.age("lstate.h", 1000);
+    assert_eq!(started(&project.xec(&[]).ok()), Vec::<String>::new(), "a touch is no change");
+    let source = project.read("lapi.c");
+    project.write("lapi.c", format!("{source}\n/* more to read, and nothing to compile */\n"));
+    assert_eq!(started(&project.xec(&[]).ok()), objects[..1], "the same object has come out, so that was all");
+    project.write("lapi.c", source.replace("+=", "-="));
+    assert_eq!(started(&project.xec(&[]).ok()), all[..3]);
+    assert_eq!(sum(), "-3.5\n");
+    project.write("lstate.h", project.read("lstate.h").replace("16", "1"));
+    assert_eq!(started(&project.xec(&[]).ok()), all, "every source might include it");
+    project.remove("lua");
+    assert_eq!(started(&project.xec(&[]).ok()), ["lua"]);
 
-    let project = Project::new("lua").with("MYCFLAGS", "-std=c99 -DOTHERWISE");
-    assert!(project.xec(&["echo"]).ok().out().contains("MYCFLAGS = -std=c99 -DOTHERWISE\n"));
+    let project = project.with("MYCFLAGS", "-std=c99 -DOTHERWISE -g");
+    assert_eq!(started(&project.xec(&[]).ok()), all, "flags decide too");
+    assert!(project.xec(&["echo"]).ok().out().contains("MYCFLAGS = -std=c99 -DOTHERWISE -g\n"));
+    project.xec(&["clean"]).ok();
+    assert!(!project.has("lua") && !project.has("lapi.o"));
 }
 
 #[test]
 fn fzf_is_built_for_every_processor() {
-    let project = Project::new("fzf");
+    let project = Project::example("fzf");
     project.xec(&["install"]).ok();
     assert!(project.read("bin/fzf").contains("this machine"));
     let built = project.calls().into_iter().filter(|call| call.starts_with("go build")).collect::<Vec<_>>();
@@ -232,15 +154,15 @@ fn fzf_is_built_for_every_processor() {
 
 #[test]
 fn fzf_is_released_whole_or_its_branch_is_gone() {
-    Project::new("fzf").xec(&["release"]).code(1).says("GITHUB_TOKEN is not set");
-    Project::new("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_BRANCH", "devel").xec(&["release"]).code(1);
-    let told = Project::new("fzf").with("GITHUB_TOKEN", "x").with("FZF_VERSION", "0.66.0");
+    Project::example("fzf").xec(&["release"]).code(1).says("GITHUB_TOKEN is not set");
+    Project::example("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_BRANCH", "devel").xec(&["release"]).code(1);
+    let told = Project::example("fzf").with("GITHUB_TOKEN", "x").with("FZF_VERSION", "0.66.0");
     told.xec(&["release"]).code(1);
     assert_eq!(told.calls(), ["git symbolic-ref --short HEAD"], "no file knows that version, so nothing was begun");
 
     let pushed = ["git push origin temp --follow-tags --force", "git push origin master"];
     for (code, master) in [("0", true), ("3", false)] {
-        let project = Project::new("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_GORELEASER", code);
+        let project = Project::example("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_GORELEASER", code);
         project.xec(&["release"]).code(if master { 0 } else { 3 });
         let calls = project.calls();
         assert!(calls.contains(&pushed[0].to_owned()));
@@ -252,7 +174,7 @@ fn fzf_is_released_whole_or_its_branch_is_gone() {
 
 #[test]
 fn pydantic_core_is_built_twice_to_be_fast() {
-    let project = Project::new("pydantic-core");
+    let project = Project::example("pydantic-core");
     project.xec(&["build-pgo"]).ok();
     let calls = project.calls();
     let builds: Vec<&String> = calls.iter().filter(|call| call.contains("maturin")).collect();
@@ -268,12 +190,12 @@ fn pydantic_core_is_built_twice_to_be_fast() {
     assert_eq!(project.calls()[0], "RUSTFLAGS=-C instrument-coverage uv run maturin develop --uv --profile release");
     project.write("python/old.pyc", "");
     project.xec(&["clean"]).ok();
-    assert!(!project.here.join("python/old.pyc").exists());
+    assert!(!project.has("python/old.pyc"));
     project.xec(&[]).ok();
     let calls = project.calls();
     let at = |words: &str| calls.iter().position(|call| call.contains(words)).expect("a call");
     assert!(at("cargo fmt") < at("maturin") && at("maturin") < at("clippy") && at("stubtest") < at("pytest"));
-    Project::new("pydantic-core").with("STANDIN_PYTEST", "5").xec(&[]).code(5);
+    Project::example("pydantic-core").with("STANDIN_PYTEST", "5").xec(&[]).code(5);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn every_page_is_in_the_index_by_its_title() {
 fn every_page_has_a_whole_file_that_is_run() {
     for (name, page) in recipes() {
         let files = files(blocks(&page));
-        let runs = |session: &String| session.lines().any(|line| line.starts_with("$ xec"));
+        let runs = |session: &String| session.lines().any(|line| line.starts_with("$ ") && line.contains("xec "));
         let is_run = files.first().is_some_and(|(_, sessions)| sessions.iter().any(runs));
         assert!(is_run, "{name} begins with a whole file, and a `console` block that runs it");
     }

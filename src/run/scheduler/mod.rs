@@ -38,7 +38,7 @@ use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
-pub use talk::{Action, Input, JobEnd, LockAnswer, TimerKey};
+pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -172,6 +172,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Settled(scope) => self.settled(scope),
             Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
@@ -232,7 +233,11 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0
+            && !state.settling
+            && hook
+            && self.scope_phase(scope).is_live()
+            && self.scope_phase(scope) != Phase::Backoff
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -247,7 +252,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed) => true,
+            Some(End::Ok | End::Passed | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,
