@@ -125,7 +125,7 @@ fn not_found(here: &Path) -> Box<Problem> {
         ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
     Box::new(problem.help(match misnamed {
         Some(name) => format!("there is a file `{name}`: rename it, or use -f {name}"),
-        None => "name a file with -f, or a directory with -C".to_owned(),
+        None => format!("a file to begin with: echo 'task hello {{ run \"echo hello\" }}' > {FILE_NAME}\none that is elsewhere: -f FILE, or -C DIRECTORY"),
     }))
 }
 
