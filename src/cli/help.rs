@@ -17,13 +17,14 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --show TASK     all of one task         --check        all mistakes
       --explain CODE  on a mistake            --json         looks, as JSON
       --why           reasons to run          --force        run it all the same
-  -f, --file FILE     this file           -C, --directory DIR  go there first
+  -f, --file FILE     this; - is stdin    -C, --directory DIR  go there first
   -j, --jobs N        4, 50%, cpus-1      -p, --parallel     these side by side
   -k, --keep-going    despite failures    -y, --yes          to every question
+  -w, --watch         again on change     -q, --quiet        failures only
       --on-error MODE fail-fast: end the rest; drain: begin nothing; continue
   -o, --output MODE   auto, live, prefixed, grouped, failed, quiet
       --events json[:TO]  all that happens, as lines of JSON; TO: FILE, fd:N
-  -q, --quiet         failures only       -v, --verbose      waits and usage too
-      --color WHEN    auto, always, never  -h, --help         -V, --version
+  -v, --verbose       waits and usage         --color WHEN   auto, always, never
+  -h, --help          this page           -V, --version
 Options stand anywhere before `--`, or in the environment, as in XEC_JOBS=2.
 ";

@@ -25,3 +25,4 @@ mod scale;
 mod scarcity;
 mod signals;
 mod terminal;
+mod watch;
