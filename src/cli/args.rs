@@ -99,7 +99,9 @@ impl Layer {
 
     fn verb(&self) -> Result<Option<Verb>, String> {
         let text = |name| self.get(name).unwrap_or_default().to_string_lossy().into_owned();
-        Ok(match self.one_of(&["dry-run", "list", "show", "check", "graph", "explain", "cache-gc"])? {
+        // A graph is a dry run that is drawn.
+        let dry = if self.has("graph") { "graph" } else { "dry-run" };
+        Ok(match self.one_of(&[dry, "list", "show", "check", "explain", "cache-gc"])? {
             Some("dry-run") => Some(Verb::DryRun),
             Some("list") => Some(Verb::List),
             Some("show") => Some(Verb::Show(text("show"))),

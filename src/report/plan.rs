@@ -4,13 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-<<<<<<< HEAD
-use crate::plan::graph::{Guard, Instance, Link, LinkKind, Plan};
+use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan};
 use crate::plan::ids::{InstanceId, LeafId};
-=======
-use crate::plan::graph::{Guard, Link, LinkKind, Memory, Plan};
-use crate::plan::ids::InstanceId;
->>>>>>> cache
 use crate::report::sanitize::{first_line, visible};
 use crate::report::style::{Ink, Style};
 

@@ -2,9 +2,12 @@
 //! suggestions and the reference page; a new word of the language is one row here plus its meaning.
 //! Knows nothing of KDL.
 
+mod abroad;
 mod table;
 
 use std::fmt::Write as _;
+
+pub use abroad::word_for;
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

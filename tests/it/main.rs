@@ -21,6 +21,7 @@ mod mutations;
 mod output;
 mod problems;
 mod processes;
+mod recipes;
 mod scale;
 mod scarcity;
 mod signals;

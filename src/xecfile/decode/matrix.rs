@@ -36,9 +36,13 @@ pub(super) fn matrix<'a>(
     };
     let mut parts = Parts { matrix, bag: Bag::new(), once: Once::default(), whole: true };
     for property in cursor.take_props() {
-        match row_of(reader, &property, Places::MATRIX) {
-            Some(row) => child(reader, property, row, &mut parts),
-            None => parts.whole = false,
+        if schema::find(property.name, Places::MATRIX).is_none() {
+            parts.whole = false;
+            no_setting(reader, &property);
+        } else if let Some(row) = row_of(reader, &property, Places::MATRIX) {
+            child(reader, property, row, &mut parts);
+        } else {
+            parts.whole = false;
         }
     }
     for node in cursor.take_block().unwrap_or_default() {
@@ -112,6 +116,20 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
     cursor.finish(reader);
 }
 
+/// A property that is no setting of a matrix: nearly one, or an axis in the wrong place.
+fn no_setting(reader: &mut Reader<'_>, property: &Cursor<'_>) {
+    let name = property.name;
+    let written = reader.slice(property.head).replacen('=', " ", 1);
+    let axis = if written.len() < 100 && !written.contains('\n') { written } else { format!("{name} …") };
+    let axis = format!("an axis stands in the block: matrix {{ {axis} }}");
+    let help = match did_you_mean(name, schema::names_at(Places::MATRIX, true)) {
+        Some(help) => format!("{help}\n{axis}"),
+        None => axis,
+    };
+    let problem = Problem::error(Code::UnknownSetting, format!("there is no setting `{name}` in `matrix`"));
+    reader.report(problem.at(property.name_span, "").help(help));
+}
+
 /// A word that is no setting of a matrix: an axis, unless it is a word of the language.
 fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Parts) {
     let name = cursor.name;
@@ -134,6 +152,17 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
             ),
         };
         return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
+    }
+    // What holds steps is no axis, but a hook that is called otherwise elsewhere or mistyped.
+    if cursor.holds(|inner| schema::find(inner, Places::GROUP).is_some_and(|row| row.role == Role::Node)) {
+        parts.whole = false;
+        let native = schema::word_for(name).filter(|word| schema::find(word, Places::MATRIX).is_some());
+        let help = native
+            .map(|word| format!("here it is `{word}`"))
+            .or_else(|| did_you_mean(name, schema::names_at(Places::MATRIX, false)))
+            .unwrap_or_else(|| "steps stand in the task, and in the hooks of a matrix".to_owned());
+        let problem = Problem::error(Code::UnknownNode, format!("there is no node `{name}` in `matrix`"));
+        return reader.report(problem.at(cursor.name_span, "").help(help));
     }
     let as_value = Value::of_name(&cursor);
     axis(reader, cursor, &as_value, values, parts);
@@ -221,6 +250,7 @@ fn source<'a>(
     let mut seen: HashMap<&str, Span> = HashMap::new();
     let mut words = Vec::with_capacity(values.len());
     for value in values {
+        values::no_comma(reader, value);
         if let Some(first) = seen.insert(value.text, value.span) {
             let problem =
                 Problem::error(Code::Duplicate, format!("the axis `{}` has `{}` twice", name.text, value.text));
