@@ -1,6 +1,6 @@
 //! The file as it was meant: tasks, steps, settings. Every part keeps its place.
 //!
-//! Nothing in here is resolved: a task that is needed may not exist, which [`crate::xecfile::check`] says.
+//! Nothing in here is resolved: a task that is needed may not exist, which `check` says.
 //! What included files and templates bring is in place already: names are whole (`api:build`), and a task holds
 //! the nodes of the templates that it uses.
 
