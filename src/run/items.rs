@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::base::event::TaskLabel;
-use crate::plan::graph::{Plan, ScopeKind};
+use crate::plan::defs::JOINED;
+use crate::plan::graph::Plan;
 use crate::plan::ids::{FeedId, InstanceId, ScopeId};
 use crate::plan::values::Value;
 
@@ -43,7 +44,7 @@ impl Items {
 
     /// Which values of an instance are taken item by item.
     pub fn wanted(plan: &Plan, id: InstanceId) -> &[Arc<str>] {
-        feed_of(plan, id).map_or(&[], |feed| &plan.feed(feed).taken)
+        plan.feed_of_lane(plan.instance(id).scope).map_or(&[], |feed| &plan.feed(feed).taken)
     }
 
     /// The lane of an instance succeeded: what others take of its item is kept.
@@ -51,7 +52,7 @@ impl Items {
     /// # Errors
     /// That is more than [`TAKEN_CAP`].
     pub fn keep(&mut self, plan: &Plan, id: InstanceId, found: Named) -> Result<(), String> {
-        let Some(feed) = feed_of(plan, id) else { return Ok(()) };
+        let Some(feed) = plan.feed_of_lane(plan.instance(id).scope) else { return Ok(()) };
         let Some((number, _)) = self.now.get(&plan.instance(id).scope) else { return Ok(()) };
         for (name, value) in found {
             self.held += value.items().iter().map(|item| item.len()).sum::<usize>();
@@ -69,24 +70,9 @@ impl Items {
         Value::List(all.into_iter().flat_map(BTreeMap::values).flat_map(|value| value.items()).collect())
     }
 
-    /// The lane that a scope lies in, if its items are joined there.
+    /// The items that are joined in the lane that a scope lies in.
     pub fn joined(&self, plan: &Plan, scope: ScopeId) -> Option<&Value> {
-        if plan.feeds.is_empty() {
-            return None;
-        }
-        let mut at = Some(scope);
-        while let Some(id) = at {
-            if plan.scope(id).is_lane && plan.scope(id).kind == ScopeKind::Group {
-                return self.get(id, crate::plan::defs::JOINED);
-            }
-            at = plan.scope(id).parent;
-        }
-        None
+        let (lane, _) = plan.lane_around(scope)?;
+        self.get(lane, JOINED)
     }
-}
-
-/// The feed of a lane.
-fn feed_of(plan: &Plan, id: InstanceId) -> Option<FeedId> {
-    let lane = plan.scope(plan.instance(id).scope);
-    lane.parent.filter(|_| lane.is_lane).and_then(|set| plan.scope(set).feed)
 }

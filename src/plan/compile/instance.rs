@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::event::TaskLabel;
+use crate::base::source::Span;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
@@ -55,30 +56,22 @@ impl Builder<'_, '_> {
         let runs = !matches!(rules.guard, Guard::Never);
         let label = self.label(task, &inputs);
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
-        // The scope is the next one to be opened.
-        let next = ScopeId(self.layout.scopes.len() as u32);
-        let gate = match waits {
-            true => Some(self.layout.vertex(Vertex::Gate(next), parent, rules.priority, def.span)?),
-            false => None,
-        };
+        let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, id, (task, &inputs))?;
         }
-        self.layout.instances.push(Instance {
-            scope,
-            def: task,
-            label,
-            inputs,
-            caller: None,
-            takes: Vec::new(),
-            set: None,
-            hidden: false,
-        });
+        self.layout.instances.push(Instance::new(scope, task, label, inputs));
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// The gate of the scope that is the next one to be opened.
+    pub(super) fn gate(&mut self, parent: ScopeId, rules: &Rules, site: Span) -> Laid<VertexId> {
+        let next = ScopeId(self.layout.scopes.len() as u32);
+        self.layout.vertex(Vertex::Gate(next), parent, rules.priority, site)
     }
 
     /// What an instance needs is demanded at its gate, and waited for at its entry.
@@ -115,16 +108,7 @@ impl Builder<'_, '_> {
         let (task, inputs) = self.set_inputs(scope);
         let id = InstanceId(self.layout.instances.len() as u32);
         let label = self.cx.def(task).label.clone();
-        self.layout.instances.push(Instance {
-            scope,
-            def: task,
-            label,
-            inputs,
-            caller: None,
-            takes: Vec::new(),
-            set: None,
-            hidden: true,
-        });
+        self.layout.instances.push(Instance { hidden: true, ..Instance::new(scope, task, label, inputs) });
         id
     }
 

@@ -45,11 +45,7 @@ impl Builder<'_, '_> {
         let rows = self.cx.combinations(task, inputs, matrix)?;
         let rules = Rules { shared, ..self.settle(&def.set_policy, self.cx.scope(task, inputs))? };
         let waits = !written.needs.is_empty() || !def.after.is_empty();
-        let next = ScopeId(self.layout.scopes.len() as u32);
-        let gate = match waits {
-            true => Some(self.layout.vertex(Vertex::Gate(next), parent, rules.priority, def.span)?),
-            false => None,
-        };
+        let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(parent), ScopeKind::Group, rules, def.span)?;
         self.sets.insert(scope, (task, inputs.clone()));
@@ -181,16 +177,9 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
-        self.layout.instances.push(Instance {
-            scope,
-            def: task,
-            label: self.label(task, inputs),
-            inputs: inputs.clone(),
-            caller: None,
-            takes: Vec::new(),
-            set: Some(set),
-            hidden: false,
-        });
+        let label = self.label(task, inputs);
+        let lane = Instance { set: Some(set), ..Instance::new(scope, task, label, inputs.clone()) };
+        self.layout.instances.push(lane);
         let frame = Frame::new(scope, Some(id), Todo::Steps(def.body.iter()), Order::InTurn, enter);
         Ok(Frame { hooks: Some(&def.hooks), ..frame })
     }

@@ -45,6 +45,13 @@ pub struct Instance {
     pub hidden: bool,
 }
 
+impl Instance {
+    /// One that nobody called, and that takes nothing yet.
+    pub fn new(scope: ScopeId, def: TaskDefId, label: Arc<TaskLabel>, inputs: Inputs) -> Self {
+        Self { scope, def, label, inputs, caller: None, takes: Vec::new(), set: None, hidden: false }
+    }
+}
+
 /// A value that an instance has from others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TakeFrom {

@@ -51,15 +51,32 @@ impl Plan {
         feeds.map(|(at, _)| FeedId(at as u32))
     }
 
-    /// Whether a leaf stands in a lane beside one that is just like it.
-    pub fn is_spare(&self, leaf: LeafId) -> bool {
-        let mut at = (!self.feeds.is_empty()).then_some(self.leaf(leaf).scope);
+    /// The feed that a scope is a lane of.
+    pub fn feed_of_lane(&self, scope: ScopeId) -> Option<FeedId> {
+        let this = self.scope(scope);
+        this.parent.filter(|_| this.is_lane).and_then(|set| self.scope(set).feed)
+    }
+
+    /// The nearest lane that a scope is or lies in, and its feed.
+    pub fn lane_around(&self, scope: ScopeId) -> Option<(ScopeId, FeedId)> {
+        let mut at = (!self.feeds.is_empty()).then_some(scope);
         while let Some(id) = at {
-            let feed = self.scope(id).parent.and_then(|set| self.scope(set).feed);
-            if self.scope(id).is_lane && feed.is_some_and(|feed| self.feed(feed).lanes.first() != Some(&id)) {
-                return true;
+            if let Some(feed) = self.feed_of_lane(id) {
+                return Some((id, feed));
             }
             at = self.scope(id).parent;
+        }
+        None
+    }
+
+    /// Whether a leaf stands in a lane beside one that is just like it.
+    pub fn is_spare(&self, leaf: LeafId) -> bool {
+        let mut at = self.lane_around(self.leaf(leaf).scope);
+        while let Some((lane, feed)) = at {
+            if self.feed(feed).lanes.first() != Some(&lane) {
+                return true;
+            }
+            at = self.scope(lane).parent.and_then(|set| self.lane_around(set));
         }
         false
     }

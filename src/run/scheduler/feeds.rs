@@ -83,12 +83,7 @@ impl FeedState {
 impl Scheduler {
     /// Whether a lane has an item: without one it is not in play.
     pub(super) fn is_fed(&self, lane: ScopeId) -> bool {
-        self.feed_around(lane).is_some_and(|feed| self.feeds[feed.index()].working.contains_key(&lane))
-    }
-
-    fn feed_around(&self, lane: ScopeId) -> Option<FeedId> {
-        let this = self.plan.scope(lane);
-        this.parent.filter(|_| this.is_lane).and_then(|set| self.plan.scope(set).feed)
+        self.plan.feed_of_lane(lane).is_some_and(|feed| self.feeds[feed.index()].working.contains_key(&lane))
     }
 
     /// The scope that is fed was entered.
@@ -217,19 +212,14 @@ impl Scheduler {
         let Some(text) = end.captures.stdout.as_deref().filter(|_| joins) else { return };
         // That it is UTF-8 was seen to by who kept it.
         let text = String::from_utf8_lossy(text).trim_end_matches(['\n', '\r']).into();
-        let mut at = Some(self.plan.leaf(leaf).scope);
-        while let Some(id) = at {
-            if let Some(feed) = self.feed_around(id) {
-                self.feeds[feed.index()].made.insert(id, text);
-                return;
-            }
-            at = self.plan.scope(id).parent;
+        if let Some((lane, feed)) = self.plan.lane_around(self.plan.leaf(leaf).scope) {
+            self.feeds[feed.index()].made.insert(lane, text);
         }
     }
 
     /// A lane has ended: it is free for the next item, if there is one.
     pub(super) fn lane_ended(&mut self, lane: ScopeId, ok: bool, out: &mut Vec<Action>) {
-        let Some(feed) = self.feed_around(lane) else { return };
+        let Some(feed) = self.plan.feed_of_lane(lane) else { return };
         let Some(item) = self.feeds[feed.index()].working.remove(&lane) else { return };
         let state = &mut self.feeds[feed.index()];
         let made = state.made.remove(&lane);
