@@ -248,6 +248,7 @@ impl Layout {
             limits: self.limits,
             feeds: self.feeds,
             links: self.links,
+            spared: std::collections::HashMap::new(),
             defs,
             files,
         };

@@ -308,7 +308,8 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
-    let setup = Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None };
+    let setup =
+        Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None, journal: None };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();

@@ -30,6 +30,8 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
+        Verdict::Skipped(SkipReason::Done) => "went well the last time".to_owned(),
+        Verdict::Skipped(SkipReason::Unaffected) => "not affected by what changed".to_owned(),
         Verdict::Skipped(SkipReason::UpToDate) => "up to date".to_owned(),
         Verdict::Skipped(SkipReason::Restored) => "up to date, brought back".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),
@@ -79,6 +81,17 @@ pub(crate) fn why(reason: Reason) -> String {
 /// `1 task`, `2 tasks`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// How long ago something was: `1 second`, `12 minutes`, `3 days`.
+pub(crate) fn roughly(ago: Duration) -> String {
+    let seconds = ago.as_secs();
+    match seconds {
+        0..60 => counted(seconds, "second"),
+        60..3_600 => counted(seconds / 60, "minute"),
+        3_600..86_400 => counted(seconds / 3_600, "hour"),
+        _ => counted(seconds / 86_400, "day"),
+    }
 }
 
 /// `512 B`, `1.5 MiB`.

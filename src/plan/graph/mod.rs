@@ -7,9 +7,10 @@ mod limit;
 mod scope;
 mod walk;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::event::{Site, StepLabel};
+use crate::base::event::{Site, SkipReason, StepLabel};
 use crate::plan::defs::{Command, Defs};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -115,6 +116,8 @@ pub struct Plan {
     pub limits: Vec<Limit>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
+    /// What need not run of what comes late, and why.
+    pub spared: HashMap<Arc<str>, SkipReason>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.

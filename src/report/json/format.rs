@@ -297,6 +297,8 @@ impl From<&Verdict> for End {
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
             Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
+            Verdict::Skipped(SkipReason::Done) => skipped("done", None, None),
+            Verdict::Skipped(SkipReason::Unaffected) => skipped("unaffected", None, None),
             Verdict::Skipped(SkipReason::UpToDate) => skipped("up-to-date", None, None),
             Verdict::Skipped(SkipReason::Restored) => skipped("restored", None, None),
             Verdict::Skipped(SkipReason::Cancelled(reason)) => skipped("cancelled", None, Some(Why::from(*reason))),

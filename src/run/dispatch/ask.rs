@@ -19,7 +19,7 @@ impl Loop {
         let plan = self.plan.clone();
         match &plan.scope(scope).guard {
             Guard::Ask(conditions) => self.look_at(scope, Purpose::Enter, conditions),
-            Guard::Always | Guard::Never => self.passed(scope, Purpose::Enter, Ok(true)),
+            Guard::Always | Guard::Never(_) => self.passed(scope, Purpose::Enter, Ok(true)),
         }
     }
 
