@@ -128,6 +128,13 @@ pub enum SkipReason {
     Earlier,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
+    /// A value is not there that it takes from another, which did not fail: who waits for it goes on.
+    Value {
+        /// What it is called there.
+        name: Arc<str>,
+        /// From that instance.
+        from: Arc<str>,
+    },
     /// The run was ending.
     Cancelled(Reason),
 }

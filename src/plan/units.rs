@@ -104,7 +104,7 @@ impl<'c> Context<'c> {
         let task = self.task(id);
         let Some(matrix) = &task.matrix else { return Ok(None) };
         let scope = self.scope(id, inputs);
-        let dir: PathBuf = match &self.def(id).cwd {
+        let dir: PathBuf = match &self.def(id).conditions.place.cwd {
             Some(cwd) => {
                 self.defs.dirs[usize::from(task.file.0)].join(scope.must(cwd, "the directory of a glob")?.flat())
             }
@@ -184,7 +184,7 @@ impl Units {
                         .help("every `call` is a fresh instance; `needs` runs once"),
                 ));
             }
-            if decide(&cx.task(task).conditions, cx.scope(task, &inputs))? == Decision::No {
+            if decide(&cx.def(task).conditions, cx.scope(task, &inputs))? == Decision::No {
                 continue;
             }
             for need in &cx.task(task).needs {

@@ -9,15 +9,12 @@ use std::sync::Arc;
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::defs::{Command, Work};
+use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, VertexId};
+use crate::plan::ids::{InstanceId, LeafId};
 use crate::plan::values::Value;
-use crate::run::values::{CAPTURE_CAP, Scope, Store};
-use crate::xecfile::model::FileId;
-
-/// The largest value that goes by environment: more of it breaks `execve`.
-const LARGEST_VARIABLE: usize = 100 * 1024;
+use crate::run::place::Here;
+use crate::run::values::{CAPTURE_CAP, Store};
 
 /// What a run is surrounded by: read once, before it begins.
 #[derive(Clone, Debug)]
@@ -56,32 +53,28 @@ pub fn spec(
     let command = plan.command(leaf);
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let fill = Fill { command, around, scope };
-    let mut env = fill.env()?;
-    let program = fill.program(&env)?;
-    let cwd = match &command.cwd {
-        Some(cwd) => plan.defs.dirs[usize::from(command.file.0)].join(fill.flat(cwd, &env)?),
-        None => plan.defs.dirs[usize::from(command.file.0)].clone(),
-    };
+    let here = Here::new(plan, &command.place, around, scope)?;
+    let program = program(command, &here)?;
     let stdin = match &command.stdin {
-        Some(text) => Stdin::Bytes(fill.flat(text, &env)?.into_bytes().into()),
+        Some(text) => Stdin::Bytes(here.flat(text)?.into_bytes().into()),
         None if command.interactive => Stdin::Terminal,
         None => Stdin::Null,
     };
-    if let Program::Script { .. } = program {
-        fill.export(&mut env)?;
-    }
-    env.extend(own(plan, instance, attempt, around));
+    let exports = match program {
+        Program::Script { .. } => here.exports(&command.names)?,
+        Program::Words(_) => Vec::new(),
+    };
     let (stdout, stderr) = match (&command.capture, command.interactive) {
         (Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
         (None, true) => (Sink::Inherit, Sink::Inherit),
         (None, false) if around.merge => (Sink::Report, Sink::WithStdout),
         (None, false) => (Sink::Report, Sink::Report),
     };
+    let env = here.env.into_iter().chain(exports).chain(own(plan, instance, attempt, around));
     Ok(CommandSpec {
         program,
-        cwd,
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+        cwd: here.dir,
+        env: env.map(|(name, value)| (name, Some(value))).collect(),
         stdin,
         stdout,
         stderr,
@@ -90,155 +83,84 @@ pub fn spec(
     })
 }
 
-/// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`, with the instance and
-/// the vertex that ask.
-pub fn script(
+/// What a line of conditions asks, in its place: a script that belongs to no step.
+///
+/// # Errors
+/// As for [`spec`].
+pub fn question(
     plan: &Plan,
-    file: FileId,
-    asker: Option<(InstanceId, VertexId)>,
+    instance: InstanceId,
+    place: &Place,
+    here: Here<'_>,
     text: &Arc<str>,
     around: &Surroundings,
-    store: &Store,
-) -> CommandSpec {
-    let mut env: Vec<(OsString, OsString)> = dotenv(around, file);
-    for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
-        env.push((OsString::from(&**name), value.into()));
-    }
-    if let Some((instance, at)) = asker {
-        let scope = store.scope(plan, around, instance).seen_from(at);
-        for name in crate::plan::defs::names_in_sh(text) {
-            if let Some(value) = scope.spelled(&name) {
-                env.push((OsString::from(&*name), value.flat().into()));
-            }
-        }
-        env.extend(own(plan, instance, 1, around));
-    }
-    CommandSpec {
-        program: Program::Script {
-            shell: ["sh", "-eu", "-c"].map(OsString::from).into(),
-            text: text.clone(),
-            args: Vec::new(),
-        },
-        cwd: plan.defs.dirs[usize::from(file.0)].clone(),
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+) -> Result<CommandSpec, String> {
+    let (shell, exports) = (here.shell()?, here.exports(&place.names_in(text))?);
+    let env = here.env.into_iter().chain(exports).chain(own(plan, instance, 1, around));
+    Ok(CommandSpec {
+        program: Program::Script { shell, text: text.clone(), args: Vec::new() },
+        cwd: here.dir,
+        env: env.map(|(name, value)| (name, Some(value))).collect(),
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
-        grace: crate::plan::defs::DEFAULT_GRACE,
+        grace: DEFAULT_GRACE,
         leave: false,
+    })
+}
+
+fn program(command: &Command, here: &Here<'_>) -> Result<Program, String> {
+    match &command.work {
+        Work::Run(text) => {
+            let args = match &command.args {
+                Some(text) => words(here, text)?,
+                None => Vec::new(),
+            };
+            Ok(Program::Script { shell: here.shell()?, text: text.clone(), args })
+        }
+        Work::Exec(written) => {
+            let mut all = Vec::with_capacity(written.len());
+            for word in written.iter() {
+                all.extend(words(here, word)?);
+            }
+            match all.is_empty() {
+                true => Err("there is no program to execute".to_owned()),
+                false => Ok(Program::Words(all)),
+            }
+        }
+        Work::Wait(_) => Err("waiting is no command".to_owned()),
     }
 }
 
-fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
-    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
-    let missing = declared.filter(|(name, _)| !around.env.contains_key(OsStr::new(&**name)));
-    missing.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))).collect()
+/// A word: a list alone in it becomes several, everything else stays one.
+fn words(here: &Here<'_>, text: &Spanned<Template>) -> Result<Vec<OsString>, String> {
+    Ok(match here.value(text)? {
+        Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
+        Value::Text(text) => vec![OsString::from(&*text)],
+    })
 }
 
 /// What xec itself says to every process.
-fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> [(OsString, OsString); 6] {
+fn own(
+    plan: &Plan,
+    instance: InstanceId,
+    attempt: u32,
+    around: &Surroundings,
+) -> impl Iterator<Item = (OsString, OsString)> {
     let label = &plan.instance(instance).label;
-    [
-        ("XEC".into(), "1".into()),
+    let own = [
         ("XEC_TASK".into(), OsString::from(&*label.task)),
         ("XEC_INSTANCE".into(), OsString::from(&*label.instance)),
+        ("XEC_ATTEMPT".into(), attempt.to_string().into()),
+    ];
+    common(around).into_iter().chain(own)
+}
+
+/// The part of it that is the same for all.
+pub fn common(around: &Surroundings) -> [(OsString, OsString); 3] {
+    [
+        ("XEC".into(), "1".into()),
         ("XEC_ROOT".into(), around.root.clone().into()),
         ("XEC_RUN_ID".into(), OsString::from(&*around.run)),
-        ("XEC_ATTEMPT".into(), attempt.to_string().into()),
     ]
-}
-
-/// A command that is being filled.
-struct Fill<'f> {
-    command: &'f Command,
-    around: &'f Surroundings,
-    scope: Scope<'f>,
-}
-
-impl Fill<'_> {
-    /// The declared environment, outermost first; an entry may name those before it.
-    fn env(&self) -> Result<Vec<(OsString, OsString)>, String> {
-        let mut env = dotenv(self.around, self.command.file);
-        for entry in self.command.env.iter() {
-            let value = self.flat(&entry.value, &env)?;
-            env.push((OsString::from(&*entry.name.value), value.into()));
-        }
-        Ok(env)
-    }
-
-    fn program(&self, env: &[(OsString, OsString)]) -> Result<Program, String> {
-        match &self.command.work {
-            Work::Run(text) => {
-                let place = |word: &Template| Spanned::new(word.clone(), self.command.span);
-                let shell: Result<Vec<OsString>, String> =
-                    self.command.shell.iter().map(|word| Ok(self.flat(&place(word), env)?.into())).collect();
-                let args = match &self.command.args {
-                    Some(text) => self.words(text, env)?,
-                    None => Vec::new(),
-                };
-                Ok(Program::Script { shell: shell?.into(), text: text.clone(), args })
-            }
-            Work::Exec(written) => {
-                let mut words = Vec::with_capacity(written.len());
-                for word in written.iter() {
-                    words.extend(self.words(word, env)?);
-                }
-                match words.is_empty() {
-                    true => Err("there is no program to execute".to_owned()),
-                    false => Ok(Program::Words(words)),
-                }
-            }
-            Work::Wait(_) => Err("waiting is no command".to_owned()),
-        }
-    }
-
-    /// A word: a list alone in it becomes several, everything else stays one.
-    fn words(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Vec<OsString>, String> {
-        Ok(match self.value(text, env)? {
-            Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
-            Value::Text(text) => vec![OsString::from(&*text)],
-        })
-    }
-
-    fn flat(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<String, String> {
-        Ok(self.value(text, env)?.flat())
-    }
-
-    fn value(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Value, String> {
-        let declared = |name: &str| {
-            let found = env.iter().rev().find(|(given, _)| given == OsStr::new(name));
-            found.map(|(_, value)| value.to_string_lossy().into_owned())
-        };
-        match self.scope.text_with(text, &declared) {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Ok(Value::text("")),
-            Err(name) => Err(match name.strip_prefix("env.") {
-                Some(variable) => format!("the environment variable `{variable}` is not set"),
-                None => format!("`{name}` has no value here"),
-            }),
-        }
-    }
-
-    /// The values that the script names, and no others; what has no value stays unset, so that `-u` speaks up, but
-    /// for a hook, where it is empty unless the environment says otherwise.
-    fn export(&self, env: &mut Vec<(OsString, OsString)>) -> Result<(), String> {
-        for name in self.command.names.iter() {
-            let Some(value) = self.scope.spelled(name) else {
-                let declared = env.iter().any(|(given, _)| given == OsStr::new(&**name));
-                if self.scope.in_hook() && !declared && self.around.variable(name).is_none() {
-                    env.push((OsString::from(&**name), OsString::new()));
-                }
-                continue;
-            };
-            let value = value.flat();
-            if value.len() > LARGEST_VARIABLE {
-                return Err(format!("`{name}` is larger than 100 KiB: hand it over by stdin \"${{{name}}}\""));
-            }
-            if value.contains('\0') {
-                return Err(format!("`{name}` holds a NUL byte, which no environment can"));
-            }
-            env.push((OsString::from(&**name), value.into()));
-        }
-        Ok(())
-    }
 }

@@ -4,6 +4,8 @@
 //! Cancellation is a message like any other: no future of a job is dropped while its process lives, and the
 //! loop ends when the scheduler says that the run is over.
 
+mod ask;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
@@ -12,16 +14,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::graph::{Guard, Plan};
+use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
-use crate::run::probe::{self, Probe, Question, Questions, Said, Start, Waiting, World};
+use crate::run::probe::{Questions, Start, Waiter};
 use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
@@ -201,6 +202,7 @@ impl Loop {
                 Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
                 Action::Probe(scope) => self.probe(scope),
                 Action::Open(instance) => self.open(instance),
+                Action::Forget(anew) => self.store.forget(&self.plan, &anew),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
@@ -220,18 +222,11 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let (plan, around) = (self.plan.clone(), self.around.clone());
-        let names = plan.command(leaf).value_names();
-        let missing =
-            probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
-        let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
-        let waiting = Waiting::Let { file, name: name.clone() };
-        if self.questions.join(&waiting, start) {
-            return;
+        let (names, instance) = (self.plan.command(leaf).value_names(), self.plan.leaf(leaf).instance);
+        if !self.wait_for_let(instance, &names, Waiter::Job(start)) {
+            self.store.make_inputs(&self.plan, &self.around, instance);
+            self.begin(start);
         }
-        let question = probe::let_question(&plan, file, &script, &around, &self.store);
-        let job = self.questions.next(waiting, Some(start));
-        self.ask(job, question);
     }
 
     fn begin(&mut self, start: Start) {
@@ -269,69 +264,6 @@ impl Loop {
     fn close(&mut self, instance: InstanceId, succeeded: bool) {
         if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
-        }
-    }
-
-    /// Asks whether a scope has to run; the next script of it, if there is one, is asked when the last has answered.
-    fn probe(&mut self, scope: ScopeId) {
-        let plan = self.plan.clone();
-        let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else { return };
-        let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
-        let around = self.around.clone();
-        let world = World {
-            scope: self.store.scope(&plan, &around, instance).seen_from(plan.scope(scope).enter),
-            around: &around,
-            dir: &plan.defs.dirs[usize::from(file.0)],
-        };
-        match Probe::look(conditions, &world) {
-            Ok(probe) => self.probe_on(scope, probe),
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
-        }
-    }
-
-    fn probe_on(&mut self, scope: ScopeId, probe: Probe) {
-        let Some((condition, line, script)) = probe.next() else {
-            return self.feed(Input::Probed(scope, Ok(probe.answer().unwrap_or(true))));
-        };
-        let question = probe::question(&self.plan, scope, &script, &self.around, &self.store);
-        let job = self.questions.next(Waiting::Probe { scope, probe, condition, line }, None);
-        self.ask(job, question);
-    }
-
-    fn ask(&mut self, job: JobId, question: Question) {
-        let (target, news) = (self.target.clone(), self.news_tx.clone());
-        tokio::task::spawn_local(async move {
-            let said = probe::ask(question, target, job, &news).await;
-            // Without a dispatcher there is no run.
-            let _ = news.send(News::Answered(job, said));
-        });
-    }
-
-    fn answered(&mut self, job: JobId, said: Said) {
-        let Some((waiting, starts)) = self.questions.answered(job) else { return };
-        match waiting {
-            Waiting::Probe { scope, mut probe, condition, line } => match said {
-                Ok((code, _)) => {
-                    probe.set(condition, line, code == 0);
-                    self.probe_on(scope, probe);
-                }
-                Err(why) => self.feed(Input::Probed(scope, Err(why))),
-            },
-            Waiting::Let { file, name } => match said.and_then(probe::let_value) {
-                Ok(value) => {
-                    self.store.set_let(file, name, value);
-                    starts.into_iter().for_each(|start| self.start(start.id, start.leaf, start.attempt, start.waits));
-                }
-                Err(why) => {
-                    for start in starts {
-                        self.controls.remove(&start.id);
-                        let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.clone())));
-                        end.bad_value = Some(format!("`let {name}`: {why}"));
-                        self.feed(Input::Ended(start.id, end));
-                    }
-                }
-            },
         }
     }
 

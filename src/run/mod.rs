@@ -12,8 +12,10 @@ pub mod clock;
 pub mod command;
 pub mod dispatch;
 pub mod job;
+pub mod lets;
 pub mod limits;
 pub mod phase;
+pub mod place;
 pub mod probe;
 pub mod scheduler;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Edges between units, drawn when all of them stand: demands, and the order that `after` asks for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::plan::compile::Builder;
-use crate::plan::graph::{EdgeKind, Link, LinkKind, TakeFrom};
-use crate::plan::ids::{InstanceId, TaskDefId};
+use crate::plan::defs::Conditions;
+use crate::plan::graph::{EdgeKind, Guard, Link, LinkKind, TakeFrom, Vertex};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
 use crate::plan::units::UnitId;
 
 impl Builder<'_, '_> {
@@ -36,10 +38,59 @@ impl Builder<'_, '_> {
             self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
             let list = !standing.members.contains_key(&None);
             if let Some(from) = demand.from {
-                let takes =
-                    demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
+                let takes = demand.takes.into_iter().map(|take| TakeFrom { from: members.clone(), list, ..take });
+                let takes: Vec<TakeFrom> = takes.collect();
+                if takes.iter().any(|take| self.may_lack(take)) {
+                    self.ask_first(from);
+                }
                 self.layout.instances[from.index()].takes.extend(takes);
             }
+        }
+    }
+
+    /// Whether a value that is taken may not be there though whom it is taken from did not fail: he, or the step that
+    /// makes it, may have been skipped, or may fail without harm.
+    fn may_lack(&mut self, take: &TakeFrom) -> bool {
+        let ([from], None, false) = (&take.from[..], &take.default, take.list) else { return false };
+        if let Some(known) = self.sure.get(&(*from, take.name.clone())) {
+            return !known;
+        }
+        let sure = self.is_sure(*from, &take.name);
+        self.sure.insert((*from, take.name.clone()), sure);
+        !sure
+    }
+
+    fn is_sure(&self, from: InstanceId, name: &str) -> bool {
+        let layout = &self.layout;
+        let instance = &layout.instances[from.index()];
+        if instance.inputs.iter().any(|(axis, _)| **axis == *name) {
+            return true;
+        }
+        let makes = |vertex: u32| match layout.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) => {
+                let leaf = &layout.leaves[leaf.index()];
+                let command = &self.cx.defs.commands[leaf.command.index()];
+                let mut names = command.capture.iter().map(|capture| &capture.name).chain(&command.status);
+                (leaf.instance == from && names.any(|given| *given.value == *name)).then_some(leaf.scope)
+            }
+            _ => None,
+        };
+        let always = |scope: ScopeId| {
+            let around = std::iter::successors(Some(scope), |id| layout.scopes[id.index()].parent);
+            let own = around.map(|id| &layout.scopes[id.index()]);
+            own.take_while(|scope| scope.vertices.start >= layout.scopes[instance.scope.index()].vertices.start)
+                .all(|scope| matches!(scope.guard, Guard::Always) && !scope.optional)
+        };
+        layout.scopes[instance.scope.index()].vertices.clone().filter_map(makes).any(always)
+    }
+
+    /// Whether an instance has to run is asked just before it.
+    fn ask_first(&mut self, id: InstanceId) {
+        let instance = &self.layout.instances[id.index()];
+        let guard = &mut self.layout.scopes[instance.scope.index()].guard;
+        if matches!(guard, Guard::Always) {
+            let place = self.cx.def(instance.def).conditions.place.clone();
+            *guard = Guard::Ask(Conditions { all: Arc::from([]), place });
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind, TakeFrom};
+use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
@@ -89,7 +89,7 @@ impl Builder<'_, '_> {
         if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
             return self.branch(frame, node).map(|branch| Some(vec![branch]));
         }
-        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
@@ -170,11 +170,10 @@ impl Builder<'_, '_> {
                 _ => frame.members.clone(),
             };
             let list = frame.instance.is_none();
-            for take in &reference.takes {
-                let take =
-                    TakeFrom { here: take.here.value.clone(), name: take.name.value.clone(), from: from.clone(), list };
-                self.layout.instances[caller.index()].takes.push(take);
-            }
+            let this = &self.layout.instances[caller.index()];
+            let values = self.cx.scope(this.def, &this.inputs);
+            let takes = self.takes(reference, &from, list, values)?;
+            self.layout.instances[caller.index()].takes.extend(takes);
         }
         if let (Some(outer), None) = (outer, frame.stage) {
             match outer.order {

@@ -6,13 +6,14 @@ use crate::base::event::TaskLabel;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
-use crate::plan::graph::{EdgeKind, Guard, Instance, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Instance, ScopeKind, TakeFrom, Vertex};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
 use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
-use crate::plan::values::Inputs;
+use crate::plan::values::{Inputs, Values};
+use crate::xecfile::model::{Reference, Take};
 
 impl Builder<'_, '_> {
     pub(super) fn open_set<'d>(
@@ -48,7 +49,7 @@ impl Builder<'_, '_> {
         let inputs = given(&inputs, row);
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
-        let guard = self.guard(&written.conditions, values)?;
+        let guard = self.guard(&def.conditions, values)?;
         let rules = Rules { guard, shared, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never);
         let label = self.label(task, &inputs);
@@ -67,7 +68,7 @@ impl Builder<'_, '_> {
             self.layout.edge(gate, enter, EdgeKind::Ok);
             for need in &written.needs {
                 let Some(meant) = self.units.need(self.cx, need, (task, &inputs))? else { continue };
-                let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
+                let takes = self.takes(need, &[], false, values)?;
                 self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
             }
         }
@@ -75,6 +76,22 @@ impl Builder<'_, '_> {
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// What a reference takes from these.
+    pub(super) fn takes(
+        &self,
+        reference: &Reference,
+        from: &[InstanceId],
+        list: bool,
+        values: Values<'_>,
+    ) -> Laid<Vec<TakeFrom>> {
+        let take = |take: &Take| -> Laid<TakeFrom> {
+            let default = take.default.as_ref().map(|text| values.must(text, "a default")).transpose()?;
+            let (here, name) = (take.here.value.clone(), take.name.value.clone());
+            Ok(TakeFrom { here, name, from: from.to_vec(), list, default })
+        };
+        reference.takes.iter().map(take).collect()
     }
 
     pub(super) fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {

@@ -1,24 +1,23 @@
 //! Policies of the file settled for one instance: what holds its values becomes a number. Draws nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
-use crate::plan::defs::Policy;
+use crate::plan::defs::{Conditions, Policy};
 use crate::plan::graph::Guard;
-use crate::plan::ids::{InstanceId, TaskDefId};
+use crate::plan::ids::{InstanceId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
-use crate::plan::values::{Inputs, Values};
-use crate::xecfile::model::{Condition, Late, Share, Width};
+use crate::plan::values::Values;
+use crate::xecfile::model::{Late, Share, Width};
 
 impl Builder<'_, '_> {
-    pub(super) fn guard(&self, conditions: &[Condition], values: Values<'_>) -> Laid<Guard> {
+    pub(super) fn guard(&self, conditions: &Conditions, values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
             Decision::No => Guard::Never,
-            Decision::Ask => Guard::Ask(conditions.into()),
+            Decision::Ask => Guard::Ask(conditions.clone()),
         })
     }
 
@@ -26,20 +25,21 @@ impl Builder<'_, '_> {
     pub(super) fn rules(
         &self,
         policy: &Policy,
-        conditions: &[Condition],
+        conditions: &Conditions,
         owner: Option<InstanceId>,
+        around: ScopeId,
         needs_scope: bool,
     ) -> Laid<(Rules, bool)> {
         if !needs_scope && policy.jobs.is_none() && policy.require.is_none() {
             return Ok((Rules { priority: policy.priority, ..Rules::plain(policy.on_error) }, false));
         }
-        let none: Inputs = Arc::from([]);
         let (task, inputs) = match owner {
             Some(owner) => {
                 let instance = &self.layout.instances[owner.index()];
                 (instance.def, instance.inputs.clone())
             }
-            None => (TaskDefId(0), none),
+            // The hook of a set: it sees what the set was given.
+            None => self.set_inputs(around),
         };
         let values = self.cx.scope(task, &inputs);
         let rules = self.settle(policy, values)?;

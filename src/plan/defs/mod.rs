@@ -4,6 +4,7 @@
 
 mod lower;
 mod names;
+mod place;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,11 +16,10 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
-use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Group, Late, OnError, Reference, Retry, Share, Width,
-};
+use crate::xecfile::model::{Capture, FileId, Group, Late, Let, OnError, Reference, Retry, Share, Width};
 
 pub use names::names_in_sh;
+pub use place::{Conditions, Place};
 
 /// From the first signal to SIGKILL, where nothing else is said.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -40,8 +40,8 @@ pub struct Defs {
     pub tasks: Vec<TaskDef>,
     /// Their commands.
     pub commands: Vec<Command>,
-    /// The scripts of each file that give a `let` its value, in order.
-    pub lets: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    /// The `let`s of each file, in order.
+    pub lets: Vec<Vec<Let>>,
     files: Vec<Arc<str>>,
     by_name: HashMap<Arc<str>, TaskDefId>,
 }
@@ -69,8 +69,8 @@ pub struct TaskDef {
     pub policy: Policy,
     /// What its matrix goes by.
     pub set_policy: Policy,
-    /// The nearest `cwd`, for globs.
-    pub cwd: Option<Spanned<Template>>,
+    /// It runs only if all of these hold.
+    pub conditions: Conditions,
     /// The node in the file.
     pub span: Span,
 }
@@ -83,7 +83,7 @@ pub struct Node {
     /// What its scope goes by.
     pub policy: Policy,
     /// It runs only if all of these hold.
-    pub conditions: Arc<[Condition]>,
+    pub conditions: Conditions,
     /// What follows it.
     pub hooks: HookDefs,
     /// The node in the file.
@@ -94,7 +94,10 @@ impl Node {
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;
-        policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some() || !self.conditions.is_empty()
+        policy.optional.is_some()
+            || policy.timeout.is_some()
+            || policy.retry.is_some()
+            || !self.conditions.all.is_empty()
     }
 }
 
@@ -146,18 +149,10 @@ pub struct Command {
     pub site: Site,
     /// The same, for problems.
     pub span: Span,
-    /// The file it stands in.
-    pub file: FileId,
-    /// The directory, against that of the file.
-    pub cwd: Option<Spanned<Template>>,
-    /// Outermost first; the last one of a name counts.
-    pub env: Arc<[EnvEntry]>,
-    /// The interpreter; empty for `exec`.
-    pub shell: Arc<[Template]>,
+    /// What has flowed down to it.
+    pub place: Arc<Place>,
     /// The values that the script names, as it spells them: these alone are exported to it.
     pub names: Arc<[Arc<str>]>,
-    /// From the first signal to SIGKILL.
-    pub grace: Option<Spanned<Late<Duration>>>,
     /// Higher first.
     pub priority: i32,
     /// Whether it owns the terminal.
@@ -177,14 +172,14 @@ pub struct Command {
 impl Command {
     /// The values that it names anywhere.
     pub fn value_names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = self.names.to_vec();
+        let mut names: Vec<Arc<str>> = self.names.iter().chain(self.place.names()).cloned().collect();
         let mut add = |text: &Template| names.extend(text.names().cloned());
-        if let Work::Exec(words) = &self.work {
-            words.iter().for_each(|word| add(&word.value));
+        match &self.work {
+            Work::Exec(words) => words.iter().for_each(|word| add(&word.value)),
+            Work::Run(_) => self.place.shell.iter().for_each(&mut add),
+            Work::Wait(_) => {}
         }
-        self.env.iter().for_each(|entry| add(&entry.value.value));
-        self.shell.iter().for_each(&mut add);
-        [&self.cwd, &self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
+        [&self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
         names
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::plan::ids::{CommandId, InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::values::Inputs;
+use crate::plan::values::{Inputs, Value};
 
 /// A leaf: a command in a scope.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,8 @@ pub struct TakeFrom {
     pub from: Vec<InstanceId>,
     /// Whether it is a list, however many there are.
     pub list: bool,
+    /// What it is where it did not come to be.
+    pub default: Option<Value>,
 }
 
 /// How two instances are tied, for those who look at a plan.

@@ -1,12 +1,12 @@
 //! A scope: who owns what, and by which rules. Knows no edges.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Span;
+use crate::plan::defs::Conditions;
 use crate::plan::ids::{InstanceId, LimitId, ScopeId, VertexId};
-use crate::xecfile::model::{Condition, OnError, Retry, Share};
+use crate::xecfile::model::{OnError, Retry, Share};
 
 /// When a scope has what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -93,7 +93,7 @@ pub enum Guard {
     /// It has not: that is known already.
     Never,
     /// That is asked just before its body.
-    Ask(Arc<[Condition]>),
+    Ask(Conditions),
 }
 
 /// What is taken in one move, each limit once.

@@ -3,9 +3,9 @@
 use crate::base::event::{Event, JobId};
 use crate::plan::graph::{EdgeKind, Guard, Rank, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
-use crate::run::limits::Answer;
+use crate::run::limits::Answer as Claimed;
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 impl Scheduler {
@@ -84,17 +84,18 @@ impl Scheduler {
     }
 
     /// It is known whether a scope has to run.
-    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<bool, String>, out: &mut Vec<Action>) {
+    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, String>, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         if self.phase_of(enter) != Phase::Probing {
             return;
         }
         match answer {
-            Ok(true) => {
+            Ok(Answer::Run) => {
                 self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
                 self.ask(enter);
             }
-            Ok(false) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
             Err(why) => {
                 self.complaints.insert(self.plan.scope(scope).exit, why);
                 self.skip(enter, End::Failed(1), out);
@@ -151,7 +152,7 @@ impl Scheduler {
     /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
     pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
         let claim = self.claim_of(vertex);
-        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
+        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Claimed::Granted {
             self.grants.push_back((vertex, None));
         }
     }

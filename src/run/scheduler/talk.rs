@@ -18,9 +18,20 @@ pub enum Input {
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
-    Probed(ScopeId, Result<bool, String>),
+    Probed(ScopeId, Result<Answer, String>),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether a scope has to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It has.
+    Run,
+    /// It has not, by its conditions.
+    Pass,
+    /// It has not, since a value is not there that it takes from another: by its place among these.
+    Lacks(usize),
 }
 
 /// How a job ended.
@@ -81,6 +92,8 @@ pub enum Action {
     Probe(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
+    /// A part of the run, these vertices, begins anew: what they made is void.
+    Forget(std::ops::Range<u32>),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.

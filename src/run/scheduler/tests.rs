@@ -270,7 +270,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
+                Action::Probe(scope) => inputs
+                    .push_back(Input::Probed(scope, Ok(if scope.0 % 3 == 0 { Answer::Pass } else { Answer::Run }))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
                 Action::Decided(scope, child) => {

@@ -157,11 +157,26 @@ impl Scheduler {
         match end {
             End::Ok => Verdict::Ok,
             End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Lacked(take) => Verdict::Skipped(self.lacked(scope, take)),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
             End::Dropped(reason) => Verdict::Skipped(SkipReason::Cancelled(reason)),
             End::Skipped(vertex) => Verdict::Skipped(self.skip_reason(scope, vertex)),
+        }
+    }
+
+    /// Which value was not there, and from whom it should have come.
+    fn lacked(&self, scope: ScopeId, take: usize) -> SkipReason {
+        let take = match self.plan.scope(scope).kind {
+            ScopeKind::Instance(id) => self.plan.instance(id).takes.get(take),
+            _ => None,
+        };
+        match take.and_then(|take| Some((take, *take.from.first()?))) {
+            Some((take, from)) => {
+                SkipReason::Value { name: take.name.clone(), from: self.plan.instance(from).label.instance.clone() }
+            }
+            None => SkipReason::Condition,
         }
     }
 

@@ -198,6 +198,7 @@ pub(super) const ROWS: &[Row] = &[
     row("jitter", RETRY, BOOL, DETAIL, "#false", ["Shortens each delay by a random part, up to a half", r#"retry 3 delay="1s" jitter=#true"#]),
     row("as", Places::CAPTURE, args(1, 1, Kind::Choice(&["text", "lines", "json"])), DETAIL, "text", ["The form: all of it, a list of its lines, or JSON", "capture files as=lines"]),
     row("as", Places::TAKE, NAME, DETAIL, "the same", ["What it is called here", "take tag as=previous"]),
+    row("default", Places::TAKE, TEMPLATE, DETAIL, "", ["What it is where it did not come to be; without one, whoever takes it is skipped then", r#"take tag default="none""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
     row("as", Places::INCLUDE, NAME, DETAIL, "", ["What stands before the names of its tasks", r#"include "api/Xecfile.kdl" as=api"#]),
