@@ -56,6 +56,6 @@ async fn one(target: &LocalTarget, number: u64) {
         leave: false,
     };
     let (tx, _rx) = unbounded_channel();
-    let running = target.start(spec, JobCx { job: JobId(number), output: OutputTx::new(tx) }).await.unwrap();
+    let running = target.start(spec, JobCx::new(JobId(number), OutputTx::new(tx))).await.unwrap();
     running.done.await;
 }

@@ -26,6 +26,7 @@
 //!   `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
 //!   `layout` (the arrays as they grow), `graph` (as they stay).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
+//!   `pipeline` makes one job of several commands,
 //!   `pipe` and `wrapper` are for the other end of one. `broker` is the process that starts all others; `pump`,
 //!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is

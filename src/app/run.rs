@@ -21,6 +21,7 @@ use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
+use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
@@ -68,7 +69,7 @@ fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
 }
 
 fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
-    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()] != Some(1);
+    let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()].count != Some(1);
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
@@ -155,7 +156,7 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
     let event = Event::RunStarted {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
-        jobs: plan.limits[LimitId::SLOTS.index()],
+        jobs: plan.limits[LimitId::SLOTS.index()].count,
         tasks: plan.instances.len() as u32,
         steps: plan.leaves.len() as u32,
     };
@@ -175,6 +176,7 @@ async fn drive(
         target: Rc::new(LocalTarget::new(link.clone())),
         around,
         output,
+        locks: Locks::of_user(),
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {

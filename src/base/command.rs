@@ -54,6 +54,10 @@ pub enum Stdin {
     Bytes(Arc<[u8]>),
     /// The terminal, whose foreground it gets alone.
     Terminal,
+    /// This file, from its beginning; an absolute path, on this machine wherever the command runs.
+    File(PathBuf),
+    /// A descriptor that comes along with the job: what the command before it in a pipe writes.
+    Passed,
 }
 
 /// Where a stream of a process goes.
@@ -68,6 +72,10 @@ pub enum Sink {
     Capture(usize),
     /// To the terminal or file that xec itself has: an interactive task.
     Inherit,
+    /// Into this file, made or emptied at the start as a shell's `>` does; an absolute path, on this machine.
+    File(PathBuf),
+    /// To a descriptor that comes along with the job.
+    Passed,
 }
 
 /// How a command ended, as far as its target knows.

@@ -230,7 +230,7 @@ mod tests {
 
     async fn started(target: &FakeTarget) -> Running {
         let (output, _) = OutputTx::pair();
-        target.start(spec(), JobCx { job: JobId(7), output }).await.unwrap()
+        target.start(spec(), JobCx::new(JobId(7), output)).await.unwrap()
     }
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -268,7 +268,7 @@ mod tests {
         (slow.control)(Signal::End(2));
         assert_eq!((slow.done.await.outcome, begun.elapsed()), (Outcome::Signalled(2), SECOND));
         let (output, _) = OutputTx::pair();
-        let refused = target.start(spec(), JobCx { job: JobId(8), output }).await;
+        let refused = target.start(spec(), JobCx::new(JobId(8), output)).await;
         assert!(matches!(refused, Err(NotStarted::Scarce(_))));
     }
 }

@@ -50,6 +50,11 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// A pipe from one process to another, neither end ours: first the one to read.
+pub(crate) fn between() -> io::Result<(OwnedFd, OwnedFd)> {
+    pipe()
+}
+
 fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(())

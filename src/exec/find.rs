@@ -84,7 +84,7 @@ fn trouble_with(dir: &Path) -> Option<String> {
 }
 
 /// What the system says, as a part of a sentence.
-fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(errno) => nix::Error::from_raw(errno).desc().to_lowercase(),
         None => error.to_string(),

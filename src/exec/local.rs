@@ -1,25 +1,19 @@
 //! Commands on this machine. Knows nothing of hosts, and starts nothing itself: the broker does.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot::Receiver;
 
-use crate::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin, Usage};
-use crate::base::event::Stream;
-use crate::exec::attend::Attendant;
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Stdin, Usage};
 use crate::exec::broker::Link;
 use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
-use crate::exec::broker::proto::{SpawnParts, Stdio};
-use crate::exec::fd::{Feeder, Pipe};
+use crate::exec::broker::proto::SpawnParts;
 use crate::exec::find::{find, no_room, refusal};
 use crate::exec::markers::Markers;
-use crate::exec::pump::{Capture, Destination, Pump};
+use crate::exec::streams::Streams;
 use crate::exec::terminal::Terminal;
 use crate::exec::words::{plain_words, words};
 use crate::exec::{JobCx, LocalFuture, Running, Signal, Target};
@@ -114,97 +108,10 @@ fn environment<'a>(spec: &'a CommandSpec, home: &Path) -> Result<Vec<Change<'a>>
     Ok(env)
 }
 
-/// The three streams of a command that is about to start.
-struct Streams {
-    stdio: [Stdio; 3],
-    /// The ends for the process, in order.
-    theirs: Vec<OwnedFd>,
-    stdin: Option<Feeder<Arc<[u8]>>>,
-    stdout: Option<Pump>,
-    stderr: Option<Pump>,
-    /// Set once there is a process to end when a capture grows too large.
-    control: Arc<OnceLock<Control>>,
-    /// Who holds them after its end is meant to.
-    leave: bool,
-}
-
-impl Streams {
-    fn open(spec: &CommandSpec, cx: JobCx) -> std::io::Result<Self> {
-        let mut streams = Self {
-            stdio: [Stdio::Null, Stdio::Inherit, Stdio::Inherit],
-            theirs: Vec::with_capacity(3),
-            stdin: None,
-            stdout: None,
-            stderr: None,
-            control: Arc::default(),
-            leave: spec.leave,
-        };
-        match &spec.stdin {
-            Stdin::Null => {}
-            Stdin::Terminal => streams.stdio[0] = Stdio::Inherit,
-            Stdin::Bytes(bytes) => {
-                let pipe = Pipe::to_write()?;
-                streams.theirs.push(pipe.theirs);
-                streams.stdio[0] = Stdio::Passed;
-                streams.stdin = Some(Feeder::new(pipe.ours, Arc::clone(bytes))?);
-            }
-        }
-        let report = |stream| Destination::Report { output: cx.output.clone(), job: cx.job, stream };
-        let to = match spec.stdout {
-            Sink::Inherit => None,
-            Sink::Report | Sink::WithStdout => Some(report(Stream::Stdout)),
-            Sink::Capture(cap) => Some(Destination::Capture(streams.capture(cap))),
-        };
-        streams.stdout = to.map(|to| streams.pipe(1, to)).transpose()?;
-        match spec.stderr {
-            Sink::Inherit => {}
-            Sink::WithStdout => streams.stdio[2] = Stdio::SameAsStdout,
-            Sink::Report | Sink::Capture(_) => streams.stderr = Some(streams.pipe(2, report(Stream::Stderr))?),
-        }
-        Ok(streams)
-    }
-
-    fn capture(&self, cap: usize) -> Capture {
-        let control = Arc::clone(&self.control);
-        Capture::new(
-            cap,
-            Box::new(move || {
-                if let Some(control) = control.get() {
-                    control.send(Signal::Kill);
-                }
-            }),
-        )
-    }
-
-    fn pipe(&mut self, target: usize, to: Destination) -> std::io::Result<Pump> {
-        let pipe = Pipe::to_read()?;
-        self.theirs.push(pipe.theirs);
-        self.stdio[target] = Stdio::Passed;
-        Ok(Pump::new(pipe.ours, to))
-    }
-
-    fn attend(self, pid: i32, control: &Control, exit: Receiver<Exit>) -> Attendant {
-        let _ = self.control.set(control.clone()); // Nobody has set it before.
-        let feed = |mut feeder: Feeder<Arc<[u8]>>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
-            Box::pin(async move { feeder.feed().await })
-        };
-        Attendant {
-            pid,
-            exit,
-            stdout: self.stdout,
-            stderr: self.stderr,
-            side: self.stdin.map(feed),
-            after: None,
-            leave: self.leave,
-            judge,
-        }
-    }
-}
-
 /// A command like most: away from the terminal.
 fn beside(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
-    let attendant = streams.attend(pid, &control, exit);
+    let attendant = streams.attend(pid, kill(&control), exit, judge);
     Running {
         pid: Some(pid as u32),
         control: Box::new(move |signal| control.send(signal)),
@@ -219,7 +126,7 @@ fn on_terminal(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
     // It may ask for the terminal before it has it, and is stopped for that: see `watch_stops`.
     terminal.give(pid);
-    let mut attendant = streams.attend(pid, &control, exit);
+    let mut attendant = streams.attend(pid, kill(&control), exit, judge);
     let (told, listener) = unbounded_channel();
     // Its stdin is the terminal, so there is nothing to feed.
     attendant.side = Some(Box::pin(watch_stops(Arc::clone(&terminal), pid, control.clone(), stops, told)));
@@ -239,6 +146,11 @@ fn on_terminal(process: Process, streams: Streams) -> Running {
         Signal::End(_) | Signal::Kill => control.send(signal),
     };
     Running { pid: Some(pid as u32), control: Box::new(control), done: attendant.begin(), stops: listener }
+}
+
+fn kill(control: &Control) -> Box<dyn Fn() + Send + Sync> {
+    let control = control.clone();
+    Box::new(move || control.send(Signal::Kill))
 }
 
 /// How often a command that has the terminal is helped when it was stopped for want of it.

@@ -9,6 +9,7 @@
 )]
 
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 
 use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, Usage};
@@ -21,11 +22,14 @@ mod fd;
 mod find;
 pub mod inherited;
 pub mod local;
+pub mod locks;
 mod markers;
 pub mod output;
 pub mod pipe;
+pub mod pipeline;
 mod pump;
 pub mod signals;
+mod streams;
 pub mod terminal;
 mod tree;
 mod words;
@@ -46,6 +50,26 @@ pub struct JobCx {
     pub job: JobId,
     /// Where its output goes.
     pub output: output::OutputTx,
+    /// The descriptors of what is [`crate::base::command::Stdin::Passed`] or [`crate::base::command::Sink::Passed`].
+    pub passed: Passed,
+}
+
+impl JobCx {
+    /// Without any descriptor of its own.
+    pub fn new(job: JobId, output: output::OutputTx) -> Self {
+        Self { job, output, passed: Passed::default() }
+    }
+}
+
+/// Descriptors for a command. Whoever starts it hands them over and keeps none, so that the other end sees its end.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// What it reads.
+    pub stdin: Option<OwnedFd>,
+    /// Where its stdout goes.
+    pub stdout: Option<OwnedFd>,
+    /// Where its stderr goes.
+    pub stderr: Option<OwnedFd>,
 }
 
 /// A command that was started.

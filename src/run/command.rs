@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
 use crate::base::source::Spanned;
@@ -15,6 +16,7 @@ use crate::plan::ids::{InstanceId, LeafId};
 use crate::plan::values::Value;
 use crate::run::place::Here;
 use crate::run::values::{CAPTURE_CAP, Store};
+use crate::xecfile::model::Input;
 
 /// What a run is surrounded by: read once, before it begins.
 #[derive(Clone, Debug)]
@@ -42,51 +44,42 @@ impl Surroundings {
 ///
 /// # Errors
 /// A value that is named and not there, or too large: in words.
-pub fn spec(
+pub fn specs(
     plan: &Plan,
     leaf: LeafId,
     attempt: u32,
     around: &Surroundings,
     store: &Store,
     hook: &[(Arc<str>, Value)],
-) -> Result<CommandSpec, String> {
+) -> Result<Vec<CommandSpec>, String> {
     let command = plan.command(leaf);
+    let members = match &command.work {
+        Work::Pipe(members) => &members[..],
+        _ => std::slice::from_ref(command),
+    };
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let here = Here::new(plan, &command.place, around, scope)?;
-    let program = program(command, &here)?;
-    let stdin = match &command.stdin {
-        Some(text) => Stdin::Bytes(here.flat(text)?.into_bytes().into()),
-        None if command.interactive => Stdin::Terminal,
-        None => Stdin::Null,
-    };
-    let exports = match program {
-        Program::Script { .. } => here.exports(&command.names)?,
-        Program::Words(_) => Vec::new(),
-    };
-    let (stdout, stderr) = match (&command.capture, command.interactive) {
-        (Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
-        (None, true) => (Sink::Inherit, Sink::Inherit),
-        (None, false) if around.merge => (Sink::Report, Sink::WithStdout),
-        (None, false) => (Sink::Report, Sink::Report),
-    };
-    let env = here.env.into_iter().chain(exports).chain(own(plan, instance, attempt, around));
-    Ok(CommandSpec {
-        program,
-        cwd: here.dir,
-        env: env.map(|(name, value)| (name, Some(value))).collect(),
-        stdin,
-        stdout,
-        stderr,
-        grace: plan.leaf(leaf).grace,
-        leave: command.leave,
-    })
+    let own = own(plan, instance, attempt, around);
+    let mut specs = Vec::with_capacity(members.len());
+    for member in members {
+        let here = Here::new(plan, &member.place, around, scope)?;
+        specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
+    }
+    if let (Work::Pipe(_), [first, .., last]) = (&command.work, &mut specs[..]) {
+        // What is said of the pipe as a whole is said of its ends.
+        let fill = Fill { command, here: Here::new(plan, &command.place, around, scope)?, around };
+        if command.stdin.is_some() {
+            first.stdin = fill.stdin()?;
+        }
+        (last.stdout, last.stderr) = fill.sinks()?;
+    }
+    Ok(specs)
 }
 
 /// What a line of conditions asks, in its place: a script that belongs to no step.
 ///
 /// # Errors
-/// As for [`spec`].
+/// As for [`specs`].
 pub fn question(
     plan: &Plan,
     instance: InstanceId,
@@ -109,51 +102,20 @@ pub fn question(
     })
 }
 
-fn program(command: &Command, here: &Here<'_>) -> Result<Program, String> {
-    match &command.work {
-        Work::Run(text) => {
-            let args = match &command.args {
-                Some(text) => words(here, text)?,
-                None => Vec::new(),
-            };
-            Ok(Program::Script { shell: here.shell()?, text: text.clone(), args })
-        }
-        Work::Exec(written) => {
-            let mut all = Vec::with_capacity(written.len());
-            for word in written.iter() {
-                all.extend(words(here, word)?);
-            }
-            match all.is_empty() {
-                true => Err("there is no program to execute".to_owned()),
-                false => Ok(Program::Words(all)),
-            }
-        }
-        Work::Wait(_) => Err("waiting is no command".to_owned()),
-    }
-}
-
-/// A word: a list alone in it becomes several, everything else stays one.
-fn words(here: &Here<'_>, text: &Spanned<Template>) -> Result<Vec<OsString>, String> {
-    Ok(match here.value(text)? {
-        Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
-        Value::Text(text) => vec![OsString::from(&*text)],
-    })
-}
-
 /// What xec itself says to every process.
-fn own(
-    plan: &Plan,
-    instance: InstanceId,
-    attempt: u32,
-    around: &Surroundings,
-) -> impl Iterator<Item = (OsString, OsString)> {
+type Own = [(OsString, OsString); 6];
+
+fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> Own {
     let label = &plan.instance(instance).label;
-    let own = [
+    let [xec, root, run] = common(around);
+    [
+        xec,
         ("XEC_TASK".into(), OsString::from(&*label.task)),
         ("XEC_INSTANCE".into(), OsString::from(&*label.instance)),
+        root,
+        run,
         ("XEC_ATTEMPT".into(), attempt.to_string().into()),
-    ];
-    common(around).into_iter().chain(own)
+    ]
 }
 
 /// The part of it that is the same for all.
@@ -163,4 +125,83 @@ pub fn common(around: &Surroundings) -> [(OsString, OsString); 3] {
         ("XEC_ROOT".into(), around.root.clone().into()),
         ("XEC_RUN_ID".into(), OsString::from(&*around.run)),
     ]
+}
+
+/// A command that is being filled.
+struct Fill<'f> {
+    command: &'f Command,
+    here: Here<'f>,
+    around: &'f Surroundings,
+}
+
+impl Fill<'_> {
+    fn spec(self, own: Own, grace: Duration) -> Result<CommandSpec, String> {
+        let (program, stdin) = (self.program()?, self.stdin()?);
+        let (stdout, stderr) = self.sinks()?;
+        let exports = match program {
+            Program::Script { .. } => self.here.exports(&self.command.names)?,
+            Program::Words(_) => Vec::new(),
+        };
+        let Here { env, dir: cwd, .. } = self.here;
+        let env = env.into_iter().chain(exports).chain(own);
+        let env = env.map(|(name, value)| (name, Some(value))).collect();
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
+    }
+
+    fn stdin(&self) -> Result<Stdin, String> {
+        Ok(match &self.command.stdin {
+            Some(Input::Text(text)) => Stdin::Bytes(self.here.flat(text)?.into_bytes().into()),
+            Some(Input::File(path)) => Stdin::File(self.path(path)?),
+            None if self.command.interactive => Stdin::Terminal,
+            None => Stdin::Null,
+        })
+    }
+
+    /// Where its stdout and its stderr go.
+    fn sinks(&self) -> Result<(Sink, Sink), String> {
+        Ok(match (&self.command.stdout, &self.command.capture, self.command.interactive) {
+            (Some(path), _, false) => (Sink::File(self.path(path)?), Sink::Report),
+            (Some(path), _, true) => (Sink::File(self.path(path)?), Sink::Inherit),
+            (None, Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
+            (None, None, true) => (Sink::Inherit, Sink::Inherit),
+            (None, None, false) if self.around.merge => (Sink::Report, Sink::WithStdout),
+            (None, None, false) => (Sink::Report, Sink::Report),
+        })
+    }
+
+    fn path(&self, text: &Spanned<Template>) -> Result<PathBuf, String> {
+        let path = self.here.flat(text)?;
+        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.dir.join(path)) }
+    }
+
+    fn program(&self) -> Result<Program, String> {
+        match &self.command.work {
+            Work::Run(text) => {
+                let args = match &self.command.args {
+                    Some(text) => self.words(text)?,
+                    None => Vec::new(),
+                };
+                Ok(Program::Script { shell: self.here.shell()?, text: text.clone(), args })
+            }
+            Work::Exec(written) => {
+                let mut words = Vec::with_capacity(written.len());
+                for word in written.iter() {
+                    words.extend(self.words(word)?);
+                }
+                match words.is_empty() {
+                    true => Err("there is no program to execute".to_owned()),
+                    false => Ok(Program::Words(words)),
+                }
+            }
+            Work::Wait(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
+        }
+    }
+
+    /// A word: a list alone in it becomes several, everything else stays one.
+    fn words(&self, text: &Spanned<Template>) -> Result<Vec<OsString>, String> {
+        Ok(match self.here.value(text)? {
+            Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
+            Value::Text(text) => vec![OsString::from(&*text)],
+        })
+    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
+use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::Plan;
@@ -22,6 +23,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
+use crate::run::machine::Machine;
 use crate::run::probe::{Questions, Start, Waiter};
 use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
@@ -45,6 +47,8 @@ pub struct Dispatch {
     pub around: Rc<Surroundings>,
     /// The way to the report, for events and output alike.
     pub output: OutputTx,
+    /// What is shared with other runs on this machine.
+    pub locks: Locks,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -65,7 +69,7 @@ pub struct Ending {
 /// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
-    let Dispatch { plan, target, around, output, suspend } = dispatch;
+    let Dispatch { plan, target, around, output, locks, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -83,6 +87,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         questions: Questions::default(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
+        locks: Machine::new(locks),
         ending: None,
     };
     loop_.run(news, orders).await
@@ -110,6 +115,7 @@ struct Loop {
     questions: Questions,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
+    locks: Machine,
     ending: Option<Ending>,
 }
 
@@ -204,6 +210,11 @@ impl Loop {
                 Action::Open(instance) => self.open(instance),
                 Action::Forget(anew) => self.store.forget(&self.plan, &anew),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::TryLock(vertex, limits) => {
+                    let answer = self.locks.take(&self.plan, vertex, &limits);
+                    self.feed(Input::Locked(vertex, answer));
+                }
+                Action::Unlock(vertex) => self.locks.give_back(vertex),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -234,8 +245,8 @@ impl Loop {
         self.leaves.insert(id, leaf);
         let step = Arc::new(self.plan.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
-        let spec = command::spec(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let job = Job { id, step, attempt, waits, spec };
+        let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
+        let job = Job { id, step, attempt, waits, specs };
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),

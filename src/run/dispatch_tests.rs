@@ -45,7 +45,12 @@ fn ran(
             }
         });
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
-        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
+        let dispatch = Dispatch { plan, target, around, output, locks, suspend };
+        // Without it, a run that waits for nothing would make the test wait for ever.
+        let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
+        ended.expect("every run ends")
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {
@@ -193,7 +198,7 @@ proptest! {
     fn every_run_ends_and_is_told_whole(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut tape = Tape::new(&bytes);
         let plan = plan(&mut tape);
-        let slots = plan.limits[0].unwrap_or(u32::MAX) as usize;
+        let slots = plan.limits[0].count.unwrap_or(u32::MAX) as usize;
         let mut acts: Vec<Act> = Vec::new();
         for _ in 0..16 {
             let run = MS * tape.pick(90) as u32;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
 use crate::exec::output::OutputTx;
-use crate::exec::{Finished, JobCx, Running, Signal, Target};
+use crate::exec::{Finished, Running, Signal, Target, pipeline};
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
 use crate::run::scheduler::JobEnd;
@@ -40,8 +40,8 @@ pub struct Job {
     pub attempt: u32,
     /// What it waited for.
     pub waits: Waits,
-    /// What to run; `Err` is why that is not known.
-    pub spec: Result<CommandSpec, String>,
+    /// What to run, each reading what the one before it writes; `Err` is why that is not known.
+    pub specs: Result<Vec<CommandSpec>, String>,
 }
 
 /// Runs a job to its end.
@@ -54,8 +54,8 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
         // Without a report nobody has to be told.
         let _ = report.send(Message::Event(clock.now(), event));
     };
-    let started = match &job.spec {
-        Ok(spec) => target.start(spec.clone(), JobCx { job: job.id, output }).await,
+    let started = match &job.specs {
+        Ok(specs) => pipeline::start(&*target, specs.clone(), job.id, output).await,
         Err(why) => Err(NotStarted::Failed(why.clone())),
     };
     let end = match started {

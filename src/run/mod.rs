@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod job;
 pub mod lets;
 pub mod limits;
+mod machine;
 pub mod phase;
 pub mod place;
 pub mod probe;

@@ -2,7 +2,7 @@
 //! to there. Knows nothing of processes.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::source::{Span, Spanned};
@@ -114,11 +114,6 @@ impl<'h> Here<'h> {
             env.push((OsString::from(&**name), exported(name, &value)?));
         }
         Ok(env)
-    }
-
-    /// Against the directory.
-    pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.dir.join(path)
     }
 }
 

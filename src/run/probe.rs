@@ -35,7 +35,7 @@ pub type Said = Result<(i32, Vec<u8>), String>;
 /// Runs a script to its end; hands out the way to end it as soon as there is one.
 pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: &UnboundedSender<News>) -> Said {
     let (output, mut messages) = OutputTx::pair();
-    let started = target.start(question.spec, JobCx { job, output }).await;
+    let started = target.start(question.spec, JobCx::new(job, output)).await;
     let running = started.map_err(|why| why.to_string())?;
     // Without a dispatcher there is nobody who could want to end it.
     let _ = news.send(News::Asked(job, running.control));

@@ -7,9 +7,10 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
+use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Matrix, OnError, Predicate,
-    PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Limit, Matrix, OnError,
+    Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -38,6 +39,43 @@ pub(crate) fn at<T>(value: T) -> Spanned<T> {
 
 pub(crate) fn now<T>(value: T) -> Option<Spanned<Late<T>>> {
     Some(at(Late::Now(value)))
+}
+
+/// What random files have only so much of: held, shared with the machine, a rate, held.
+const LIMITS: [&str; 4] = ["a", "b", "c", "d"];
+
+fn limits(tape: &mut Tape<'_>) -> Vec<Limit> {
+    let limit = |(place, called): (usize, &&str)| Limit {
+        name: at((*called).into()),
+        count: 2 + tape.pick(2) as u32,
+        per: (place == 2).then_some(Duration::from_millis(20)),
+        machine: place == 1,
+        span: Span::default(),
+    };
+    LIMITS.iter().enumerate().map(limit).collect()
+}
+
+/// Takes all that it holds away from a task.
+fn hold_nothing(task: &mut Task) {
+    fn of_hooks(hooks: &mut Hooks) {
+        [&mut hooks.success, &mut hooks.failure, &mut hooks.finally].into_iter().for_each(|steps| of_steps(steps));
+    }
+    fn of_steps(steps: &mut [Step]) {
+        for step in steps {
+            step.settings.uses.clear();
+            of_hooks(&mut step.hooks);
+            if let StepKind::Group(_, inner) = &mut step.kind {
+                of_steps(inner);
+            }
+        }
+    }
+    task.settings.uses.clear();
+    of_steps(&mut task.body);
+    of_hooks(&mut task.hooks);
+    if let Some(matrix) = &mut task.matrix {
+        matrix.settings.uses.clear();
+        of_hooks(&mut matrix.hooks);
+    }
 }
 
 fn name(task: usize) -> Arc<str> {
@@ -74,6 +112,13 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
             max: None,
             jitter: tape.one_in(2),
         }));
+    }
+    if tape.one_in(5) {
+        let (limit, count) = (tape.pick(LIMITS.len()), 1 + tape.pick(2) as u32);
+        settings.uses.push(Use { name: at(LIMITS[limit].into()), count, span: Span::default() });
+    }
+    if tape.one_in(10) {
+        settings.uses.push(Use { name: at(SLOTS.into()), count: 1 + tape.pick(3) as u32, span: Span::default() });
     }
     if tape.one_in(6) {
         settings.priority = Some(at(tape.pick(3) as i32 - 1));
@@ -151,6 +196,7 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
 pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
+    file.limits = limits(tape);
     for task in 0..1 + tape.pick(6) {
         let some = |tape: &mut Tape<'_>, chance| -> Vec<Reference> {
             (0..task).filter(|_| tape.one_in(chance)).map(reference).collect()
@@ -173,6 +219,10 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
+        // What the check accepts must never stand still: nothing else is known of the order of what is held.
+        if !limits_hold(&file) {
+            hold_nothing(&mut file.tasks[task]);
+        }
     }
     file
 }

@@ -51,8 +51,13 @@ impl Places {
     pub const DOTENV: Places = Places(1 << 18);
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
+    /// `limit`.
+    pub const LIMIT: Places = Places(1 << 21);
 
-    const NAMES: [(Places, &'static str); 20] = [
+    /// `stdin`.
+    pub const STDIN: Places = Places(1 << 20);
+
+    const NAMES: [(Places, &'static str); 22] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -73,6 +78,8 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::LIMIT, "on `limit`"),
+        (Places::STDIN, "on `stdin`"),
     ];
 
     /// Both sets.

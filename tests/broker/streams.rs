@@ -86,7 +86,7 @@ fn a_slow_reader_bounds_the_output() {
         let output = OutputTx::with_budget(tx, BUDGET);
         let budget = output.budget.clone();
         let flood = script("head -c 50000000 /dev/zero; printf end");
-        let mut running = world.here.start(flood, JobCx { job: JobId(1), output }).await.unwrap();
+        let mut running = world.here.start(flood, JobCx::new(JobId(1), output)).await.unwrap();
         // Attended to, and not read: it stands still once the budget is spent.
         tokio::select! {
             _ = &mut running.done => panic!("it did not wait for its reader"),
@@ -150,7 +150,7 @@ fn a_slow_reader_of_a_leaked_pipe_loses_nothing() {
         let (tx, mut messages) = unbounded_channel();
         let output = OutputTx::with_budget(tx, 0);
         let text = format!("sleep {mark} & head -c 60000 /dev/zero");
-        let running = world.here.start(script(&text), JobCx { job: JobId(1), output }).await.unwrap();
+        let running = world.here.start(script(&text), JobCx::new(JobId(1), output)).await.unwrap();
         let pid = running.pid.unwrap();
         let read = async {
             // Long after its end there is still most of it in the pipe.

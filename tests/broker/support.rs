@@ -67,7 +67,7 @@ pub(crate) struct Job {
 
 pub(crate) async fn start(target: &dyn Target, spec: CommandSpec) -> Result<Job, NotStarted> {
     let (output, messages) = OutputTx::pair();
-    let running = target.start(spec, JobCx { job: JobId(1), output }).await?;
+    let running = target.start(spec, JobCx::new(JobId(1), output)).await?;
     Ok(Job { running, messages })
 }
 

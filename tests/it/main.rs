@@ -14,6 +14,7 @@ mod failures;
 mod groups;
 mod harness;
 mod leave;
+mod limits;
 mod mutations;
 mod output;
 mod problems;

@@ -239,6 +239,44 @@ codes! {
     /// task show { param version default="1"; exec echo "${version}" "${env.HOME}" }
     /// ```
     UnknownValue = "unknown-value",
+    /// `uses` names a limit that no file declares. `limit` declares one, at the top of any file of the run.
+    ///
+    /// ```kdl wrong
+    /// limit database 1
+    /// task migrate { uses databse; run "make migrate" }
+    /// ```
+    /// ```kdl
+    /// limit database 1
+    /// task migrate { uses database; run "make migrate" }
+    /// ```
+    UnknownLimit = "unknown-limit",
+    /// `uses` wants more of a limit than there is, so it could never begin.
+    ///
+    /// ```kdl wrong
+    /// limit licence 2
+    /// task link { uses licence 3; run "make link" }
+    /// ```
+    /// ```kdl
+    /// limit licence 2
+    /// task link { uses licence 2; run "make link" }
+    /// ```
+    LimitExceeded = "limit-exceeded",
+    /// Something takes a limit while it holds one that is declared after it, or the very same. Two that take the same
+    /// limits in different orders could wait for each other for ever; so whoever holds one may take only such as are
+    /// declared later, in what it calls too, and in what that needs. Limits that are used at one place are taken in
+    /// one move, whatever their order.
+    ///
+    /// ```kdl wrong
+    /// limit db 1
+    /// limit network 4
+    /// task load { uses network; run "curl -O data.csv"; run "psql -f load.sql" { uses db } }
+    /// ```
+    /// ```kdl
+    /// limit network 4
+    /// limit db 1
+    /// task load { uses network; run "curl -O data.csv"; run "psql -f load.sql" { uses db } }
+    /// ```
+    LimitOrder = "limit-order",
     /// A line of a `dotenv` file is no variable. Each is `NAME=value`; the value may stand in quotes, single ones
     /// for text as it is, double ones for `\n` and `\"`, and then have many lines. `#` begins a comment. Nothing is
     /// expanded and nothing is executed.

@@ -109,7 +109,7 @@ impl Builder<'_, '_> {
             }
             NodeKind::Group(group, steps) => {
                 let completion = match group {
-                    Group::Sequence | Group::Parallel => Completion::All,
+                    Group::Sequence | Group::Parallel | Group::Pipe => Completion::All,
                     Group::Any => Completion::FirstOk,
                     Group::Race => Completion::First,
                 };

@@ -30,7 +30,7 @@ use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
-use crate::plan::graph::{Plan, ScopeKind, TakeFrom};
+use crate::plan::graph::{Limit, Plan, ScopeKind, TakeFrom};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -157,7 +157,9 @@ struct Demand {
 
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
-        let layout = Layout { limits: vec![request.slots], ..Layout::default() };
+        let slots = Limit::held(request.slots);
+        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).collect();
+        let layout = Layout { limits, ..Layout::default() };
         Self {
             cx,
             units,

@@ -6,13 +6,27 @@ use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
 use crate::plan::defs::{Conditions, Policy};
-use crate::plan::graph::Guard;
-use crate::plan::ids::{InstanceId, ScopeId};
+use crate::plan::graph::{Guard, Limit, LimitKind};
+use crate::plan::ids::{InstanceId, LimitId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Values;
-use crate::xecfile::model::{Late, Share, Width};
+use crate::xecfile::model::{self, Late, Share, Width};
+
+/// A limit of the file, as the plan has it.
+pub(super) fn limit(declared: &model::Limit) -> Limit {
+    let kind = match (declared.per, declared.machine) {
+        (Some(per), _) => LimitKind::Rate(per),
+        (None, true) => LimitKind::Machine(declared.name.value.clone()),
+        (None, false) => LimitKind::Held,
+    };
+    Limit { count: Some(declared.count), kind }
+}
 
 impl Builder<'_, '_> {
+    fn slots(&self) -> Option<u32> {
+        self.layout.limits[LimitId::SLOTS.index()].count
+    }
+
     pub(super) fn guard(&self, conditions: &Conditions, values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
@@ -68,6 +82,8 @@ impl Builder<'_, '_> {
             optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
             timeout,
             jobs: width.and_then(|width| width.resolve(self.cpus)),
+            uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
+            weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),
             retry: policy.retry.filter(|retry| retry.times > 0),
             priority: policy.priority,

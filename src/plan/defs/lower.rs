@@ -9,7 +9,9 @@ use crate::base::value::{Part, Template};
 use crate::plan::defs::{Command, Conditions, Defs, HookDefs, Node, NodeKind, Place, Policy, TaskDef, Work};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
-use crate::xecfile::model::{Condition, Group, Hooks, Late, OnError, Reference, Settings, Step, StepKind, Xecfile};
+use crate::xecfile::model::{
+    Condition, Group, Hooks, Late, OnError, Reference, SLOTS, Settings, Step, StepKind, Xecfile,
+};
 
 /// What flows down.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ struct Ambient {
     priority: i32,
     interactive: bool,
     leave: bool,
+    /// The places of the limits of the file, by their names.
+    limits: Arc<HashMap<Arc<str>, usize>>,
 }
 
 impl Ambient {
@@ -29,6 +33,7 @@ impl Ambient {
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
+            limits: self.limits.clone(),
         }
     }
 
@@ -60,11 +65,16 @@ impl Ambient {
         fn or<T: Clone>(own: &Option<T>, fallback: Option<&Option<T>>) -> Option<T> {
             own.clone().or_else(|| fallback.cloned().flatten())
         }
+        let from = fallback.filter(|_| settings.uses.is_empty()).unwrap_or(settings);
+        let held = from.uses.iter();
+        let limits = &self.limits;
         Policy {
             on_error: self.on_error,
             optional: or(&settings.optional, fallback.map(|other| &other.optional)),
             timeout: or(&settings.timeout, fallback.map(|other| &other.timeout)),
             jobs: or(&settings.jobs, fallback.map(|other| &other.jobs)),
+            uses: held.clone().filter_map(|held| Some((*limits.get(&held.name.value)?, held.count))).collect(),
+            weight: held.clone().find(|held| &*held.name.value == SLOTS).map(|held| held.count),
             require: or(&settings.require, fallback.map(|other| &other.require)),
             retry: or(&settings.retry, fallback.map(|other| &other.retry)).map(|retry| retry.value),
             priority: self.priority,
@@ -91,6 +101,8 @@ impl Defs {
                 by_name: HashMap::new(),
             },
         };
+        let called = file.limits.iter().map(|limit| limit.name.value.clone());
+        let limits = Arc::new(called.zip(0_usize..).collect::<HashMap<_, _>>());
         let shell: Arc<[Template]> = ["sh", "-eu", "-c"].map(Template::plain).into();
         for task in reached {
             let id = file.tasks[*task].file;
@@ -102,6 +114,7 @@ impl Defs {
                 priority: 0,
                 interactive: false,
                 leave: false,
+                limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
             let id = TaskDefId(lower.defs.tasks.len() as u32);
@@ -166,6 +179,12 @@ impl Lower<'_> {
     fn node(&mut self, step: &Step, outer: &Ambient) -> Node {
         let ambient = outer.with(&step.settings);
         let kind = match &step.kind {
+            StepKind::Group(Group::Pipe, steps) => {
+                let members: Vec<Command> = steps.iter().filter_map(|step| self.member(step, &ambient)).collect();
+                let texts: Vec<&str> = members.iter().map(|member| &*member.text).collect();
+                let text = texts.join(" | ");
+                NodeKind::Leaf(self.command(step, &ambient, Work::Pipe(members.into()), text.into()))
+            }
             StepKind::Group(group, steps) => {
                 NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
@@ -186,26 +205,45 @@ impl Lower<'_> {
                 ))
             }
             StepKind::Run(text) => {
-                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), text.trim().into()))
+                NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
             }
             StepKind::Exec(words) => {
-                let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
-                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), line.join(" ").into()))
+                NodeKind::Leaf(self.command(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
             }
         };
-        Node {
+        let node = Node {
             kind,
             policy: ambient.policy(&step.settings, None),
             conditions: ambient.conditions(&step.conditions),
             hooks: self.hooks(&step.hooks, &ambient),
             span: step.span,
+        };
+        if matches!(node.kind, NodeKind::Leaf(_)) && !step.hooks.is_empty() { hooked(node) } else { node }
+    }
+
+    /// A command of a pipe.
+    fn member(&self, step: &Step, outer: &Ambient) -> Option<Command> {
+        let ambient = Ambient { interactive: false, ..outer.with(&step.settings) };
+        match &step.kind {
+            StepKind::Run(text) => Some(self.make(step, &ambient, Work::Run(text.clone()), run_text(text))),
+            StepKind::Exec(words) => {
+                Some(self.make(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
+            }
+            _ => None,
         }
     }
 
     fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
         let id = CommandId(self.defs.commands.len() as u32);
+        let command = self.make(step, ambient, work, text);
+        self.defs.commands.push(command);
+        id
+    }
+
+    fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
-        self.defs.commands.push(Command {
+        Command {
+            interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,
             text,
             site: self.defs.site(step.span),
@@ -213,15 +251,30 @@ impl Lower<'_> {
             place: ambient.place.clone(),
             names: names.into(),
             priority: ambient.priority,
-            interactive: ambient.interactive,
             leave: ambient.leave,
             capture: step.data.capture.clone(),
             status: step.data.status.clone(),
             stdin: step.data.stdin.clone(),
+            stdout: step.data.stdout.clone(),
             args: step.data.args.clone(),
-        });
-        id
+        }
     }
+}
+
+/// A leaf with hooks is a sequence of one, whose hooks and policies they are.
+fn hooked(node: Node) -> Node {
+    let conditions = Conditions { all: Arc::from([]), ..node.conditions.clone() };
+    let inner = Node { policy: Policy::default(), conditions, hooks: HookDefs::default(), ..node.clone() };
+    Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn run_text(script: &Arc<str>) -> Arc<str> {
+    script.trim().into()
+}
+
+fn exec_text(words: &[Spanned<Template>]) -> Arc<str> {
+    let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
+    line.join(" ").into()
 }
 
 /// A word as a user reads it, holes and all.

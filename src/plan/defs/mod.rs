@@ -16,7 +16,7 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
-use crate::xecfile::model::{Capture, FileId, Group, Late, Let, OnError, Reference, Retry, Share, Width};
+use crate::xecfile::model::{Capture, FileId, Group, Input, Late, Let, OnError, Reference, Retry, Share, Width};
 
 pub use names::names_in_sh;
 pub use place::{Conditions, Place};
@@ -94,10 +94,9 @@ impl Node {
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;
-        policy.optional.is_some()
-            || policy.timeout.is_some()
-            || policy.retry.is_some()
-            || !self.conditions.all.is_empty()
+        let holds = !policy.uses.is_empty() || policy.weight.is_some();
+        let acts = policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some();
+        holds || acts || !self.conditions.all.is_empty()
     }
 }
 
@@ -130,6 +129,10 @@ pub struct Policy {
     pub timeout: Option<Spanned<Late<Duration>>>,
     /// How many of its children at once.
     pub jobs: Option<Spanned<Late<Width>>>,
+    /// What it holds while it runs: places in the list of limits of the file, and how much.
+    pub uses: Vec<(usize, u32)>,
+    /// How many slots each command in it takes.
+    pub weight: Option<u32>,
     /// How many of its children must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// How often it is tried again.
@@ -164,7 +167,9 @@ pub struct Command {
     /// Keeps its exit code under this name.
     pub status: Option<Spanned<Arc<str>>>,
     /// What it reads.
-    pub stdin: Option<Spanned<Template>>,
+    pub stdin: Option<Input>,
+    /// The file that its stdout goes to.
+    pub stdout: Option<Spanned<Template>>,
     /// What its script sees as `"$@"`.
     pub args: Option<Spanned<Template>>,
 }
@@ -177,9 +182,14 @@ impl Command {
         match &self.work {
             Work::Exec(words) => words.iter().for_each(|word| add(&word.value)),
             Work::Run(_) => self.place.shell.iter().for_each(&mut add),
-            Work::Wait(_) => {}
+            Work::Wait(_) | Work::Pipe(_) => {}
         }
-        [&self.stdin, &self.args].into_iter().flatten().for_each(|text| add(&text.value));
+        let stdin = self.stdin.as_ref().map(Input::text);
+        let texts = [stdin, self.stdout.as_ref(), self.args.as_ref()];
+        texts.into_iter().flatten().for_each(|text| add(&text.value));
+        if let Work::Pipe(members) = &self.work {
+            names.extend(members.iter().flat_map(Command::value_names));
+        }
         names
     }
 }
@@ -191,6 +201,8 @@ pub enum Work {
     Run(Arc<str>),
     /// A program and its words.
     Exec(Arc<[Spanned<Template>]>),
+    /// Commands of which each reads what the one before it writes; at least two.
+    Pipe(Arc<[Command]>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }

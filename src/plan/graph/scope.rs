@@ -78,6 +78,8 @@ pub struct Scope {
     pub timed_parent: Option<ScopeId>,
     /// What it holds from its entry to its exit.
     pub claim: Claim,
+    /// How many slots each command in it takes.
+    pub weight: u32,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
     /// Where it is written.

@@ -45,6 +45,17 @@ impl Plan {
         None
     }
 
+    /// Whose values a scope sees: those of the instance around it, and in the hooks of a set, which stand in none,
+    /// of the one that stands in there for its commands. There is none only where there is nothing to run.
+    pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
+        let stand_in = || {
+            let range = &self.scope(scope).vertices;
+            let first = self.leaves.partition_point(|leaf| leaf.vertex.0 < range.start);
+            self.leaves.get(first).filter(|leaf| range.contains(&leaf.vertex.0)).map(|leaf| leaf.instance)
+        };
+        self.instance_around(self.scope(scope).enter).or_else(stand_in)
+    }
+
     /// A scope and all around it, from the inside out.
     pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
         let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));

@@ -191,6 +191,7 @@ enum Kind<'a> {
     Parallel(Vec<Step<'a>>),
     Any(Vec<Step<'a>>),
     Race(Vec<Step<'a>>),
+    Pipe(Vec<Step<'a>>),
 }
 
 impl<'a> Step<'a> {
@@ -206,6 +207,7 @@ impl<'a> Step<'a> {
                 StepKind::Group(Group::Parallel, steps) => Kind::Parallel(inner(steps)),
                 StepKind::Group(Group::Any, steps) => Kind::Any(inner(steps)),
                 StepKind::Group(Group::Race, steps) => Kind::Race(inner(steps)),
+                StepKind::Group(Group::Pipe, steps) => Kind::Pipe(inner(steps)),
             },
             conditions: step.conditions.iter().map(Condition::of).collect(),
             settings: settings(&step.settings),

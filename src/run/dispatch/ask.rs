@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
 use crate::plan::defs::Conditions;
-use crate::plan::graph::{Guard, Vertex};
+use crate::plan::graph::{Guard, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
@@ -20,7 +20,7 @@ impl Loop {
     /// Asks whether a scope has to run, once every `let` that its conditions name has its value.
     pub(super) fn probe(&mut self, scope: ScopeId) {
         let (plan, around) = (self.plan.clone(), self.around.clone());
-        let (Guard::Ask(conditions), Some(instance)) = (&plan.scope(scope).guard, self.asker(scope)) else {
+        let (Guard::Ask(conditions), Some(instance)) = (&plan.scope(scope).guard, self.plan.instance_for(scope)) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         if self.wait_for_let(instance, &conditions.value_names(), Waiter::Scope(scope)) {
@@ -29,9 +29,8 @@ impl Loop {
         self.store.make_inputs(&plan, &around, instance);
         let enter = plan.scope(scope).enter;
         let seen = self.store.scope(&plan, &around, instance).seen_from(enter);
-        if plan.scope_of(plan.scope(plan.instance(instance).scope).enter) == Some(scope)
-            && let Some(take) = seen.lacking()
-        {
+        let taken = matches!(plan.scope(scope).kind, ScopeKind::Instance(_)).then(|| seen.lacking()).flatten();
+        if let Some(take) = taken {
             return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
         }
         let looked = match conditions.all.is_empty() {
@@ -43,17 +42,6 @@ impl Loop {
             Ok(probe) => self.probe_on(scope, probe),
             Err(why) => self.feed(Input::Probed(scope, Err(why))),
         }
-    }
-
-    /// In whose place a scope's conditions are asked: the hooks of a set have a stand-in.
-    fn asker(&self, scope: ScopeId) -> Option<InstanceId> {
-        let this = self.plan.scope(scope);
-        self.plan.instance_around(this.enter).or_else(|| {
-            this.vertices.clone().find_map(|vertex| match self.plan.vertices[vertex as usize] {
-                Vertex::Leaf(leaf) => Some(self.plan.leaf(leaf).instance),
-                _ => None,
-            })
-        })
     }
 
     /// The next script, if there is one, is asked when the last has answered.
@@ -74,7 +62,7 @@ impl Loop {
     }
 
     fn question(&self, scope: ScopeId, conditions: &Conditions, script: &Arc<str>) -> Result<Question, String> {
-        let instance = self.asker(scope).ok_or("nobody asks")?;
+        let instance = self.plan.instance_for(scope).ok_or("nobody asks")?;
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.plan.scope(scope).enter);
         let here = Here::new(&self.plan, &conditions.place, &self.around, seen)?;
         let spec = command::question(&self.plan, instance, &conditions.place, here, script, &self.around)?;

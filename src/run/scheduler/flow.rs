@@ -1,9 +1,8 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, Guard, Rank, ScopeKind, Vertex};
-use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
-use crate::run::limits::Answer as Claimed;
+use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
+use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
@@ -103,21 +102,6 @@ impl Scheduler {
         }
     }
 
-    /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and a slot, a scope its claim.
-    fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
-        match self.plan.vertices[vertex.index()] {
-            Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
-            Vertex::Leaf(leaf) => {
-                let leaf = self.plan.leaf(leaf);
-                let token = self.plan.scope(leaf.scope).child_token;
-                // Who only waits needs no slot for it.
-                let slot = leaf.wait.is_none().then_some(LimitId::SLOTS);
-                token.into_iter().chain(slot).map(|limit| (limit, 1)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
     fn reach(&mut self, gate: VertexId, scope: ScopeId, out: &mut Vec<Action>) {
         if scope != ScopeId::RUN {
             self.scopes[scope.index()].wanted = self.now;
@@ -131,63 +115,6 @@ impl Scheduler {
         let demands = plan.successors.of(gate).iter().filter(|edge| edge.kind == EdgeKind::Demand);
         self.demanded.extend(demands.map(|edge| edge.other));
         self.finish(gate, End::Ok);
-    }
-
-    fn claim(&mut self, vertex: VertexId) {
-        self.shift(vertex, Trigger::Met);
-        self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
-        self.ask(vertex);
-    }
-
-    /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
-    /// known who else wants something now, so that the first to be found does not go before the first in rank.
-    pub(super) fn ask(&mut self, vertex: VertexId) {
-        if self.claim_of(vertex).is_empty() {
-            self.grants.push_back((vertex, None));
-        } else {
-            self.asking.insert((self.plan.rank(vertex), vertex));
-        }
-    }
-
-    /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
-    pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
-        let claim = self.claim_of(vertex);
-        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Claimed::Granted {
-            self.grants.push_back((vertex, None));
-        }
-    }
-
-    /// A vertex gives back what it held, once all who want something stand in line for it.
-    pub(super) fn release(&mut self, vertex: VertexId) {
-        self.giving.push_back(vertex);
-    }
-
-    pub(super) fn give_back(&mut self, vertex: VertexId) {
-        let mut granted = Vec::new();
-        let claim = self.claim_of(vertex);
-        self.limits.release(&claim, &mut granted);
-        self.later(granted);
-    }
-
-    pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
-        self.grants.extend(granted.into_iter().map(|(vertex, limit)| (vertex, Some(limit))));
-    }
-
-    /// A vertex holds what it claimed. It may have been dropped since.
-    pub(super) fn granted(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
-        let Some(mut queue) = self.queue.remove(&vertex) else { return self.release(vertex) };
-        let waited = self.now.saturating_sub(queue.since);
-        match waited_for {
-            Some(LimitId::SLOTS) => queue.waits.slot += waited,
-            Some(_) => queue.waits.limit += waited,
-            None => {}
-        }
-        match self.plan.vertices[vertex.index()] {
-            Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
-            Vertex::Enter(scope) => self.enter(scope, out),
-            Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
-            _ => {}
-        }
     }
 
     /// A scope's body begins.
@@ -213,7 +140,7 @@ impl Scheduler {
         self.ended.push_back(enter);
     }
 
-    fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
+    pub(super) fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
         self.shift(vertex, Trigger::Grant);
         let plan = self.plan.clone();
         let job = JobId(self.next_job);

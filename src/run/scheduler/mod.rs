@@ -15,6 +15,7 @@
 mod blame;
 mod cancel;
 mod choice;
+mod claims;
 mod flow;
 mod hooks;
 mod jobs;
@@ -37,7 +38,7 @@ use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
-pub use talk::{Action, Answer, Input, JobEnd, TimerKey};
+pub use talk::{Action, Answer, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -51,6 +52,10 @@ pub struct Scheduler {
     jobs: HashMap<JobId, Job>,
     live: HashMap<LeafId, JobId>,
     queue: HashMap<VertexId, Queue>,
+    /// Who holds something of the machine.
+    locked: HashSet<VertexId>,
+    /// When a rate is looked at next.
+    due: HashMap<LimitId, Duration>,
     next_job: u64,
     /// `after` edges that are waited for, since the one they come from is in play.
     counted: HashSet<(VertexId, VertexId)>,
@@ -119,6 +124,8 @@ impl Scheduler {
             jobs: HashMap::new(),
             live: HashMap::new(),
             queue: HashMap::new(),
+            locked: HashSet::new(),
+            due: HashMap::new(),
             next_job: 1,
             counted: HashSet::new(),
             blamed: HashMap::new(),
@@ -154,18 +161,22 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        if self.done {
+        // Who was given up while he waited for a lock has its answer too late, and gives back what it gave him.
+        if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
+        self.rates_advance();
         match input {
             Input::Begin => self.enter(ScopeId::RUN, out),
             Input::Started(job) => self.job_started(job, out),
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
         self.settle(out);
+        self.rates_due(out);
     }
 
     /// Whether the run is over.
@@ -193,7 +204,7 @@ impl Scheduler {
             } else if let Some((rank, vertex)) = self.asking.pop_first() {
                 self.request(vertex, rank);
             } else if let Some(vertex) = self.giving.pop_front() {
-                self.give_back(vertex);
+                self.give_back(vertex, out);
             } else {
                 return;
             }

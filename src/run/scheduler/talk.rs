@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,6 +19,8 @@ pub enum Input {
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
     Probed(ScopeId, Result<Answer, String>),
+    /// What became of [`Action::TryLock`].
+    Locked(VertexId, LockAnswer),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
 }
@@ -32,6 +34,17 @@ pub enum Answer {
     Pass,
     /// It has not, since a value is not there that it takes from another: by its place among these.
     Lacks(usize),
+}
+
+/// Whether something was had of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LockAnswer {
+    /// All of it, until [`Action::Unlock`].
+    Held,
+    /// Others hold too much of it: nothing was taken.
+    Busy,
+    /// It cannot be had, for this reason.
+    Impossible(String),
 }
 
 /// How a job ended.
@@ -96,6 +109,10 @@ pub enum Action {
     Forget(std::ops::Range<u32>),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
+    TryLock(VertexId, Vec<(LimitId, u32)>),
+    /// Give back what this one had of the machine.
+    Unlock(VertexId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -115,6 +132,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// There may be more of a limit again.
+    Limit(LimitId),
     /// There may be room again for a leaf.
     Room(LeafId),
     /// A leaf that only waits has waited.

@@ -1,6 +1,6 @@
 //! The scheduler driven by a scripted executor, and a judge of the trace that knows only the plan.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod choice;
 
@@ -9,9 +9,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, ScopeKind};
 use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
+
+/// What comes back by itself, and is judged where it is counted.
+const HELD_BY_TIME: LimitKind = LimitKind::Rate(Duration::from_millis(20));
 
 /// What is known of a run from the outside, and what must hold of it.
 struct Judge<'p> {
@@ -29,6 +32,8 @@ struct Judge<'p> {
     begun: BTreeSet<ScopeId>,
     cancelled: bool,
     open: BTreeSet<InstanceId>,
+    /// Who holds what of the machine.
+    locked: BTreeMap<VertexId, Vec<(LimitId, u32)>>,
     started: usize,
     told: usize,
 }
@@ -139,8 +144,16 @@ impl Judge<'_> {
     }
 
     fn limits(&self) -> Result<(), TestCaseError> {
-        let slots = self.plan.limits[0].expect("random plans have slots");
-        prop_assert!(self.running.len() <= slots as usize, "more at once than there are slots");
+        let slots = self.plan.limits[0].count.expect("random plans have slots");
+        let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
+        let taken: u32 = self.running.values().map(weight).sum();
+        prop_assert!(taken <= slots, "more at once than there are slots");
+        for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
+            let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
+            let claims = busy.flat_map(|scope| self.plan.scope(scope).claim.iter());
+            let used: u32 = claims.filter(|(id, _)| id.index() == at).map(|(_, count)| count).sum();
+            prop_assert!(limit.count.is_none_or(|count| used <= count), "more is held than there is");
+        }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             let Some(limit) = scope.child_token else { continue };
             let busy: BTreeSet<VertexId> = self
@@ -151,7 +164,7 @@ impl Judge<'_> {
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].expect("a token has a limit") as usize);
+            prop_assert!(busy.len() <= self.plan.limits[limit.index()].count.expect("a token has a limit") as usize);
         }
         Ok(())
     }
@@ -195,6 +208,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
+        locked: BTreeMap::new(),
         started: 0,
         told: 0,
     };
@@ -274,9 +288,22 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     .push_back(Input::Probed(scope, Ok(if scope.0 % 3 == 0 { Answer::Pass } else { Answer::Run }))),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::TryLock(who, parts) => {
+                    // Another run holds it, now and then.
+                    let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };
+                    if answer == LockAnswer::Held {
+                        prop_assert!(judge.locked.insert(who, parts).is_none(), "it is had once");
+                    }
+                    inputs.push_back(Input::Locked(who, answer));
+                }
+                Action::Unlock(who) => prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had"),
                 Action::Decided(scope, child) => {
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
+                }
+                Action::Forget(anew) => {
+                    let live = judge.running.values().any(|leaf| anew.contains(&plan.leaf(*leaf).vertex.0));
+                    prop_assert!(!live, "what begins anew has ended");
                 }
                 Action::Undecided(scope) => {
                     judge.decided.remove(&scope);
@@ -306,9 +333,19 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
+        let mut actions = Vec::new();
+        scheduler.step(now, late, &mut actions);
+        for action in actions {
+            let Action::Unlock(who) = action else { panic!("nothing else follows the end: {action:?}") };
+            prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had");
+        }
+    }
+    prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {
-        prop_assert_eq!(scheduler.limits.used(LimitId(limit as u32)), 0, "what was held is given back");
+        let back = plan.limits[limit].kind == HELD_BY_TIME || scheduler.limits.used(LimitId(limit as u32)) == 0;
+        prop_assert!(back, "what was held is given back");
     }
     prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
     let over = |(phase, vertex): (&Phase, &Vertex)| matches!(vertex, Vertex::Exit(_)) || *phase == Phase::Ended;

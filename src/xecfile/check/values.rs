@@ -10,8 +10,8 @@ use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Group, Hooks, Late, LetValue, Matrix, PredicateKind, Reference, Settings, Step,
-    StepKind, Task,
+    AxisSource, Condition, FileScope, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Reference, Settings,
+    Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -194,7 +194,8 @@ impl Walk<'_, '_> {
         let before = self.set(&step.settings);
         self.conditions(&step.conditions);
         self.settings(&step.settings);
-        for text in step.data.stdin.iter().chain(&step.data.args) {
+        let stdin = step.data.stdin.as_ref().map(Input::text);
+        for text in stdin.into_iter().chain(&step.data.stdout).chain(&step.data.args) {
             self.template(text);
         }
         match &step.kind {
@@ -203,7 +204,7 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) => {}
-            StepKind::Group(Group::Sequence, steps) => self.steps(steps),
+            StepKind::Group(Group::Sequence | Group::Pipe, steps) => self.steps(steps),
             StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }
         made_by(step).for_each(|name| self.add(name, Origin::Captured));

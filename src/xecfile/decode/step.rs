@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::decode::{Once, condition, data, edge, empty, not_yet, row_of, unreachable_row, values};
+use crate::xecfile::decode::{Once, condition, data, edge, empty, not_yet, pipe, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
 use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Step, StepKind, Take};
 use crate::xecfile::schema::{Places, Row};
@@ -67,8 +67,16 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         let problem = Problem::error(Code::UnknownSetting, format!("`{}` has no `require`", row.name));
         reader.report(problem.at(require.span, "").help("one of its steps is enough, whichever it is"));
     }
+    if let (Some(capture), Some(stdout)) = (&parts.data.capture, &parts.data.stdout) {
+        let problem = Problem::error(Code::UnknownSetting, "its output is kept, and cannot go to a file too");
+        let problem = problem.at(stdout.span, "to a file").at(capture.name.span, "kept");
+        reader.report(problem.help("`stdout` is for what is too large to keep; in a script, `tee` does both"));
+    }
     cursor.finish(reader);
     let mut kind = kind?;
+    if let StepKind::Group(Group::Pipe, members) = &kind {
+        pipe::check(reader, span, members, &parts.bag.settings);
+    }
     if let StepKind::Call(reference) = &mut kind {
         reference.takes = parts.takes;
     }

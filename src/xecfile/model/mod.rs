@@ -12,10 +12,12 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
 mod inputs;
+mod limits;
 mod matrix;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
@@ -28,6 +30,8 @@ pub struct Xecfile {
     pub root: PathBuf,
     /// What holds in each file alone; the first one is the file that was asked for.
     pub files: Vec<FileScope>,
+    /// What there is only so much of, in the order of the files and in them, names unique.
+    pub limits: Vec<Limit>,
     /// The tasks of all files, in the order they were read, names and aliases unique.
     pub tasks: Vec<Task>,
 }
@@ -172,9 +176,28 @@ pub struct Data {
     /// Keeps its exit code under this name.
     pub status: Option<Spanned<Arc<str>>>,
     /// What it reads.
-    pub stdin: Option<Spanned<Template>>,
+    pub stdin: Option<Input>,
+    /// The file that its stdout goes to.
+    pub stdout: Option<Spanned<Template>>,
     /// What a script sees as `"$@"`; a value that is a list becomes as many words.
     pub args: Option<Spanned<Template>>,
+}
+
+/// What a step reads.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This text.
+    Text(Spanned<Template>),
+    /// The file of this name.
+    File(Spanned<Template>),
+}
+
+impl Input {
+    /// The text, or the name.
+    pub fn text(&self) -> &Spanned<Template> {
+        let (Input::Text(text) | Input::File(text)) = self;
+        text
+    }
 }
 
 /// What a step keeps of its stdout.
@@ -224,12 +247,19 @@ pub enum Group {
     Any,
     /// Side by side, until one has ended.
     Race,
+    /// At once, each reading what the one before it writes: one step, of several commands.
+    Pipe,
 }
 
 impl Group {
     /// Every group, by its word in the file.
-    pub const ALL: [(&'static str, Group); 4] =
-        [("sequence", Group::Sequence), ("parallel", Group::Parallel), ("any", Group::Any), ("race", Group::Race)];
+    pub const ALL: [(&'static str, Group); 5] = [
+        ("sequence", Group::Sequence),
+        ("parallel", Group::Parallel),
+        ("any", Group::Any),
+        ("race", Group::Race),
+        ("pipe", Group::Pipe),
+    ];
 
     /// The group of a word.
     pub fn named(word: &str) -> Option<Group> {

@@ -70,7 +70,6 @@ const L_NODE: Meaning = (Node, InPlan, Later);
 const L_NODE_LATE: Meaning = (Node, Late, Later);
 const L_FLOWS: Meaning = (Inherited, InPlan, Later);
 const L_ACTS: Meaning = (Acts, InPlan, Later);
-const L_ACTS_LATE: Meaning = (Acts, Late, Later);
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
@@ -82,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
     row("let", TOP, args(1, 2, Kind::Template), NODE_LATE, "", ["A value with a name, for this file: a text, or what a script writes when it is first used", r#"let sha run="git rev-parse HEAD""#]),
     row("secret", TOP, NAME, L_NODE_LATE, "", ["A value that is never shown", "secret TOKEN"]),
     row("host", TOP, NAME, L_NODE, "", ["A machine that steps can run on", r#"host "web[01-12].example.com" { tags web }"#]),
-    row("limit", TOP, args(2, 2, Kind::Number), L_NODE, "", ["How much of something there is to use at once", "limit db 1"]),
+    row("limit", TOP, args(2, 2, Kind::Number), NODE, "", ["How much of something there is to use at once, in the whole run: a name and a number. `uses` holds some of it. The same line in two files is one limit", "limit db 1"]),
     row("include", TOP, args(1, 1, Kind::Text), NODE, "", ["The tasks of another file, as `api:build`. Its own names come first in it, and `:x` is the task `x` of the first file; a file that is included twice is one, by its first name", r#"include "api/Xecfile.kdl" as=api"#]),
     row("template", TOP, NAME, NODE, "", ["Nodes that tasks share with `use`", r#"template rust { cwd crates }"#]),
 
@@ -114,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
     row("parallel", BODY, NONE, NODE, "", ["Steps side by side", "parallel { exec npm run lint; exec npm run test }"]),
     row("any", BODY, NONE, NODE, "", ["Steps side by side, until one succeeds: the rest is ended. With `jobs=1` they are tried in turn. It fails if all do, as the last one did; what a losing step kept is forgotten", "any { exec ping -c1 a; exec ping -c1 b }"]),
     row("race", BODY, NONE, NODE, "", ["Steps side by side, until one has ended, well or not: it ends likewise, and the rest is ended", "race { exec ./fast; exec ./other }"]),
-    row("pipe", BODY, NONE, L_NODE, "", ["Each step reads what the one before writes", "pipe { exec cat log; exec sort }"]),
+    row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, L_NODE_LATE, "", ["Makes one item of many", r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
     row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time", r#"wait "10s""#]),
     row("barrier", BODY, NONE, L_NODE, "", ["Waits until all instances are here", "barrier"]),
@@ -138,14 +137,14 @@ pub(super) const ROWS: &[Row] = &[
     row("interactive", POLICY, BOOL, ACTS, "#false", ["The terminal belongs to the step while it runs", "interactive #true"]),
     row("retry", SET, args(1, 1, Kind::Number), ACTS, "0", ["How often to try again, after the first time", r#"retry 3 delay="1s""#]),
     row("require", SET, args(1, 1, Kind::Share), ACTS_LATE, "100%", ["How much of a set must succeed, at least", r#"require "90%""#]),
-    row("uses", SET, args(1, 2, Kind::Name), L_ACTS, "", ["Holds a limit while it runs", "uses db"]),
+    row("uses", SET, args(1, 2, Kind::Name), ACTS, "", ["Holds a limit while it runs, one of it or as many as said; several lines are taken in one move. What is used inside must be declared later in the file. `uses jobs 3` lets each command in it count for 3 of the `-j` slots, or for all where there are fewer", "uses db 2"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
     row("leave", POLICY, BOOL, ACTS, "#false", ["What a step has left running when it ends may outlive the run: a daemon that is meant to stay", "leave #true"]),
     row("sample", SET, DURATION, L_ACTS, "", ["Measures the processes this often", r#"sample "1s""#]),
-    row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run` or `exec` as a value", "capture version"]),
-    row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run` or `exec` as a value", "status code"]),
-    row("stdin", STEPS, TEMPLATE, ACTS_LATE, "", ["What `run` or `exec` reads", r#"stdin "${text}""#]),
-    row("stdout", STEPS, TEMPLATE, L_ACTS_LATE, "", ["The file it writes to", "stdout log.txt"]),
+    row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run`, `exec` or `pipe` as a value", "capture version"]),
+    row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run`, `exec` or `pipe` as a value", "status code"]),
+    row("stdin", STEPS, args(0, 1, Kind::Template), ACTS_LATE, "", ["What `run`, `exec` or the first of a `pipe` reads: a text, or a file", r#"stdin "${text}""#]),
+    row("stdout", STEPS, TEMPLATE, ACTS_LATE, "", ["The file that `run`, `exec` or the last of a `pipe` writes to, against its `cwd`: emptied when it begins, as by `>` in a shell", "stdout log.txt"]),
     row("args", STEPS, TEMPLATE, ACTS_LATE, "", [r#"What the script of a `run` sees as `"$@"`; a list becomes as many words"#, r#"args "${list}""#]),
     row("when", WORK, many(0, Kind::Template), ACTS_LATE, "", ["Only if all of these lines hold; a skipped task satisfies those that need it", "when { os linux }"]),
     row("unless", WORK, many(0, Kind::Template), ACTS_LATE, "", ["Only if not all of these lines hold", "unless exists dist"]),
@@ -199,6 +198,9 @@ pub(super) const ROWS: &[Row] = &[
     row("as", Places::CAPTURE, args(1, 1, Kind::Choice(&["text", "lines", "json"])), DETAIL, "text", ["The form: all of it, a list of its lines, or JSON", "capture files as=lines"]),
     row("as", Places::TAKE, NAME, DETAIL, "the same", ["What it is called here", "take tag as=previous"]),
     row("default", Places::TAKE, TEMPLATE, DETAIL, "", ["What it is where it did not come to be; without one, whoever takes it is skipped then", r#"take tag default="none""#]),
+    row("per", Places::LIMIT, DURATION, DETAIL, "", ["A rate: no more than so many begin in any time of this length, however long they run", r#"limit api 5 per="1s""#]),
+    row("across", Places::LIMIT, args(1, 1, Kind::Choice(&["machine"])), DETAIL, "the run", ["Shared by all runs of the user on this machine, and free when its holder is gone, however that ended", "limit deploy 1 across=machine"]),
+    row("file", Places::STDIN, TEMPLATE, DETAIL_LATE, "", ["The file to read, against the `cwd` of the step", r#"stdin file="data.csv""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
     row("as", Places::INCLUDE, NAME, DETAIL, "", ["What stands before the names of its tasks", r#"include "api/Xecfile.kdl" as=api"#]),

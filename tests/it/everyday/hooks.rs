@@ -194,3 +194,21 @@ fn the_temporary_directory_lasts_through_the_hooks() {
     let ran = case(file, ["t"]).run().ok().stdout("data\ndata\n");
     assert!(!std::path::Path::new(ran.read("log").trim()).exists());
 }
+
+#[test]
+fn a_step_in_the_hook_of_a_set_may_ask_whether_it_has_to_run() {
+    let file = r#"
+        task t {
+            param who default="me"
+            matrix {
+                n 1 2
+                finally {
+                    run "echo yes $who >> log" { when exists "Xecfile.kdl"; when run "test $who = me" }
+                    run "echo no >> log" { when exists "nothing-here" }
+                }
+            }
+            run "true"
+        }
+    "#;
+    assert_eq!(log(file, ["t"]), "yes me\n");
+}

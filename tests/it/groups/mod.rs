@@ -3,6 +3,7 @@
 use crate::harness::Case;
 
 mod any;
+mod pipe;
 mod race;
 
 /// A call of xec in a directory with this file.
