@@ -36,6 +36,8 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 struct Group {
     why: String,
+    /// Nobody has said that it should be skipped: it is told after a success, too.
+    notable: bool,
     count: u64,
     names: Vec<Arc<str>>,
 }
@@ -110,7 +112,8 @@ impl Summary {
             }
             None => {
                 self.by_why.insert(why.clone(), self.groups.len());
-                self.groups.push(Group { why, count: 0, names: Vec::new() });
+                let notable = matches!(verdict, Verdict::Skipped(SkipReason::Value { .. }));
+                self.groups.push(Group { why, notable, count: 0, names: Vec::new() });
                 self.groups.len() - 1
             }
         };
@@ -127,7 +130,11 @@ impl Summary {
         let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
         if !bad {
             let worth = !look.quiet && (self.steps != 1 || !self.groups.is_empty());
-            return worth.then(|| well(end, look.style).into_bytes());
+            if !look.quiet {
+                self.not_run(look.style, true, &mut lines);
+            }
+            lines.extend_from_slice(well(end, look.style).as_bytes());
+            return worth.then_some(lines);
         }
         let told = match end.culprits.as_slice() {
             [one] => one.job.is_some() && one.job == look.above,
@@ -143,7 +150,7 @@ impl Summary {
             return None;
         }
         if !look.quiet {
-            self.not_run(look.style, &mut lines);
+            self.not_run(look.style, false, &mut lines);
         }
         lines.extend_from_slice(badly(end, look.style).as_bytes());
         Some(lines)
@@ -165,9 +172,9 @@ impl Summary {
         }
     }
 
-    /// What was skipped and cancelled, and why.
-    fn not_run(&self, style: Style, lines: &mut Vec<u8>) {
-        for group in &self.groups {
+    /// What was skipped and cancelled, and why; `notable`: only what nobody has said that it should be skipped.
+    fn not_run(&self, style: Style, notable: bool, lines: &mut Vec<u8>) {
+        for group in self.groups.iter().filter(|group| group.notable || !notable) {
             let mut names: Vec<_> = group.names.iter().map(|name| visible(name)).collect();
             let more = group.count - names.len() as u64;
             if more > 0 {
@@ -177,7 +184,7 @@ impl Summary {
             lines.extend_from_slice(style.paint(Ink::Dim, &line).as_bytes());
             lines.push(b'\n');
         }
-        if self.ungrouped > 0 {
+        if self.ungrouped > 0 && !notable {
             let line = format!("– for other reasons: {}\n", words::counted(self.ungrouped, "task"));
             lines.extend_from_slice(line.as_bytes());
         }

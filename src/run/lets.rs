@@ -89,8 +89,8 @@ pub fn keep(store: &mut Store, plan: &Plan, around: &Surroundings, file: FileId,
 
 /// A variable as the file sees it.
 fn variable_of(plan: &Plan, around: &Surroundings, file: FileId, name: &str) -> Option<String> {
-    let declared = plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env());
-    let found = declared.filter(|(given, _)| **given == *name).last().map(|(_, value)| value.clone());
+    let declared = plan.files.get(usize::from(file.0)).map_or(&[][..], |values| values.env());
+    let found = declared.iter().rfind(|(given, _)| **given == *name).map(|(_, value)| value.clone());
     found.or_else(|| around.variable(name))
 }
 

@@ -63,7 +63,11 @@ fn a_question_is_asked_by_the_shell_of_its_place_with_the_values_it_names() {
             param word default="a b"
             run "printf 7" capture=seven
             run "echo dash >> log" { when run #"test "$word:$seven" = "a b:7""# }
-            run "echo other >> log" { when run "word"; shell sh -c #"test "$0" = word"# }
+            sequence {
+                when run "word"
+                shell sh -c #"test "$0" = word"#
+                run "echo other >> log" { shell sh -c }
+            }
         }
     "##;
     assert_eq!(log(file, ["t"]), "dash\nother\n");
