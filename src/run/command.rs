@@ -14,7 +14,7 @@ use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId};
 use crate::plan::values::Value;
-use crate::run::place::Here;
+use crate::run::place::{self, Here};
 use crate::run::values::{CAPTURE_CAP, Store};
 use crate::xecfile::model::Input;
 
@@ -100,6 +100,18 @@ pub fn question(
         grace: DEFAULT_GRACE,
         leave: false,
     })
+}
+
+/// What each variable of a command's `env` comes to, as far as that can be said; outermost first.
+pub fn variables(
+    plan: &Plan,
+    leaf: LeafId,
+    command: &Command,
+    around: &Surroundings,
+    store: &Store,
+) -> Vec<Option<String>> {
+    let scope = store.scope(plan, around, plan.leaf(leaf).instance).seen_from(plan.leaf(leaf).vertex);
+    place::variables(&command.place, around, scope)
 }
 
 /// What xec itself says to every process.

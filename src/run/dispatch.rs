@@ -5,16 +5,17 @@
 //! loop ends when the scheduler says that the run is over.
 
 mod ask;
+mod remember;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
@@ -23,9 +24,10 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
+use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
 use crate::run::probe::{Questions, Start, Waiter};
-use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -45,6 +47,10 @@ pub struct Dispatch {
     pub target: Rc<dyn Target>,
     /// What surrounds it.
     pub around: Rc<Surroundings>,
+    /// What is known from earlier runs.
+    pub memory: keep::Memory,
+    /// What was asked for runs, up to date or not.
+    pub force: bool,
     /// The way to the report, for events and output alike.
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
@@ -69,19 +75,22 @@ pub struct Ending {
 /// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
-    let Dispatch { plan, target, around, output, locks, suspend } = dispatch;
+    let (told_tx, told) = unbounded_channel();
+    let Dispatch { plan, target, around, memory, force, output, locks, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let loop_ = Loop {
         scheduler,
         clock,
+        keeper: Keeper::new(&plan, memory, force),
         plan,
         target,
         around,
         output,
         suspend,
         news_tx,
+        told_tx,
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
@@ -89,8 +98,10 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         leaves: HashMap::new(),
         locks: Machine::new(locks),
         ending: None,
+        inputs: VecDeque::new(),
+        feeding: false,
     };
-    loop_.run(news, orders).await
+    loop_.run(news, told, orders).await
 }
 
 /// What is known of a job beside the scheduler's own state.
@@ -110,6 +121,8 @@ struct Loop {
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
     news_tx: UnboundedSender<News>,
+    told_tx: UnboundedSender<Told>,
+    keeper: Keeper,
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
@@ -117,10 +130,18 @@ struct Loop {
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
     ending: Option<Ending>,
+    /// What waits to be handed to the scheduler, and whether something is.
+    inputs: VecDeque<Input>,
+    feeding: bool,
 }
 
 impl Loop {
-    async fn run(mut self, mut news: UnboundedReceiver<News>, orders: &mut UnboundedReceiver<Order>) -> Ending {
+    async fn run(
+        mut self,
+        mut news: UnboundedReceiver<News>,
+        mut told: UnboundedReceiver<Told>,
+        orders: &mut UnboundedReceiver<Order>,
+    ) -> Ending {
         self.feed(Input::Begin);
         loop {
             if let Some(ending) = self.ending.take() {
@@ -141,6 +162,12 @@ impl Loop {
                     // Whatever else is known already costs no further look at clock and orders.
                     while let Ok(word) = news.try_recv() {
                         self.hear(word);
+                    }
+                }
+                Some(word) = told.recv() => {
+                    self.was_told(word);
+                    while let Ok(word) = told.try_recv() {
+                        self.was_told(word);
                     }
                 }
                 () = timer => self.ring(),
@@ -199,17 +226,31 @@ impl Loop {
         }
     }
 
+    /// Hands something to the scheduler, and does what follows. What is said meanwhile waits until all of that is done:
+    /// else the second would be told before the first.
     fn feed(&mut self, input: Input) {
-        let mut actions = Vec::new();
-        self.scheduler.step(self.clock.now(), input, &mut actions);
+        self.inputs.push_back(input);
+        if std::mem::replace(&mut self.feeding, true) {
+            return;
+        }
+        while let Some(input) = self.inputs.pop_front() {
+            let mut actions = Vec::new();
+            self.scheduler.step(self.clock.now(), input, &mut actions);
+            self.act(actions);
+        }
+        self.feeding = false;
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
                 Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
                 Action::Probe(scope) => self.probe(scope),
+                Action::Settle(scope) => self.settle(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Forget(anew) => self.store.forget(&self.plan, &anew),
-                Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Close(instance, closing) => self.close(instance, closing),
                 Action::TryLock(vertex, limits) => {
                     let answer = self.locks.take(&self.plan, vertex, &limits);
                     self.feed(Input::Locked(vertex, answer));
@@ -250,7 +291,7 @@ impl Loop {
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
-            self.output.clone(),
+            self.output.clone().with_taps(self.keeper.taps(&self.plan, leaf)),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
@@ -272,8 +313,9 @@ impl Loop {
         }
     }
 
-    fn close(&mut self, instance: InstanceId, succeeded: bool) {
-        if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
+    fn close(&mut self, instance: InstanceId, closing: Closing) {
+        self.keeper.close(instance, closing);
+        if let Err(why) = self.store.close(&self.plan, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
     }
@@ -292,11 +334,6 @@ impl Loop {
         for job in jobs {
             self.signal(job, signal);
         }
-    }
-
-    fn tell(&self, event: Event) {
-        // Without a report nobody has to be told.
-        let _ = self.output.tx.send(Message::Event(self.clock.now(), event));
     }
 }
 

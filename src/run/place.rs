@@ -117,6 +117,18 @@ impl<'h> Here<'h> {
     }
 }
 
+/// What each variable that a place declares comes to, as far as that can be said; outermost first.
+pub fn variables(place: &Place, around: &Surroundings, scope: Scope<'_>) -> Vec<Option<String>> {
+    let mut here = Here { place, around, scope, env: dotenv(around, place.file), dir: PathBuf::new() };
+    let mut all = Vec::with_capacity(place.env.len());
+    for entry in place.env.iter() {
+        let value = here.flat(&entry.value).ok();
+        here.env.extend(value.as_ref().map(|value| (OsString::from(&*entry.name.value), value.into())));
+        all.push(value);
+    }
+    all
+}
+
 /// A value as a variable.
 ///
 /// # Errors

@@ -76,7 +76,18 @@ pub enum Waiter {
     /// A job that names it.
     Job(Start),
     /// A scope whose conditions name it.
+    Conditions(ScopeId, Purpose),
+    /// A scope of which it is asked whether it is up to date.
     Scope(ScopeId),
+}
+
+/// What the conditions of a scope are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Whether it has to run.
+    Enter,
+    /// Whether what it made is kept.
+    Keep,
 }
 
 /// Who waits for an answer.
@@ -92,6 +103,8 @@ pub enum Waiting {
     Probe {
         /// Which scope.
         scope: ScopeId,
+        /// What for.
+        purpose: Purpose,
         /// What is known so far.
         probe: Probe,
         /// Which condition.

@@ -9,7 +9,7 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Limit, Matrix, OnError,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, Group, Hooks, Late, Limit, Matrix, OnError,
     Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
 };
 
@@ -176,6 +176,13 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
     vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
 }
 
+/// What is remembered, and what only others want to know.
+fn files(tape: &mut Tape<'_>) -> Files {
+    // A pattern that takes nothing: what is made by nobody is not made twice.
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("!x"))] } else { Vec::new() };
+    Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
+}
+
 fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
@@ -216,6 +223,7 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
+            files: files(tape),
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
@@ -239,6 +247,15 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     let slots = Some(1 + tape.pick(4) as u32);
     let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
+}
+
+/// The plan of tasks of a text, side by side, with four slots.
+pub(crate) fn plan_of_text(text: &str, tasks: &[&str]) -> Plan {
+    let loaded = crate::xecfile::load::read(text);
+    let file = loaded.file.unwrap_or_else(|| panic!("{:#?}", loaded.problems));
+    let tasks = tasks.iter().map(|task| Asked::plain(*task)).collect();
+    let request = Request { tasks, parallel: true, slots: Some(4), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
 }
 
 /// The plan of one task with one step, and four slots.

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod basics;
+mod cache;
 mod command_line;
 mod docs;
 mod environment;

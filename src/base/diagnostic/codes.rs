@@ -348,6 +348,27 @@ codes! {
     /// task convert { run "for file in data/*.csv; do wc -l < \"$file\"; done" }
     /// ```
     PlanTooLarge = "plan-too-large",
+    /// A pattern of `outputs` leads out of the project: out of the directory of the first file, or of the file that
+    /// holds the task. What a task makes is removed, kept and brought back by name, which must not reach what belongs
+    /// to others. What it reads, `inputs`, may lie anywhere.
+    ///
+    /// ```kdl wrong
+    /// task site { inputs src; outputs "../public/**"; run "build-site ../public" }
+    /// ```
+    /// ```kdl
+    /// task site { inputs src; outputs "public/**"; run "build-site public" }
+    /// ```
+    OutputOutside = "output-outside",
+    /// Two instances in one run make the same file: whichever comes last wins, and neither is up to date afterwards.
+    /// Give each a place of its own; the values of a matrix can be named in the pattern.
+    ///
+    /// ```kdl wrong
+    /// task build { matrix { os linux macos }; outputs "dist/app"; run "make $os" }
+    /// ```
+    /// ```kdl
+    /// task build { matrix { os linux macos }; outputs "dist/${os}/app"; run "make $os" }
+    /// ```
+    OutputTwice = "output-twice",
     /// The word is part of the language, and of a later version of xec than this one. It is refused rather than
     /// ignored, so that no file ever means two things. `docs/reference.md` lists these words at its end.
     ///

@@ -20,6 +20,7 @@ mod edges;
 mod frames;
 mod instance;
 mod leaf;
+mod outputs;
 mod roots;
 mod rules;
 
@@ -100,6 +101,10 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     units.follow(&cx).map_err(|problem| vec![*problem])?;
     let mut builder = Builder::new(&cx, &mut units, request);
     builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
+    let problems = outputs::check(&cx, &builder.layout.instances);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let layout = builder.layout;
     Ok(layout.freeze(cx.defs, cx.values))
 }

@@ -156,6 +156,7 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),

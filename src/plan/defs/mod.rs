@@ -16,7 +16,7 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
-use crate::xecfile::model::{Capture, FileId, Group, Input, Late, Let, OnError, Reference, Retry, Share, Width};
+use crate::xecfile::model::{Capture, FileId, Files, Group, Input, Late, Let, OnError, Reference, Retry, Share, Width};
 
 pub use names::names_in_sh;
 pub use place::{Conditions, Place};
@@ -61,6 +61,8 @@ pub struct TaskDef {
     pub body: Vec<Node>,
     /// Names of the directories that live as long as an attempt of an instance.
     pub temps: Arc<[Arc<str>]>,
+    /// What decides whether an instance has to run, and what it leaves.
+    pub files: Arc<Files>,
     /// What follows an instance.
     pub hooks: HookDefs,
     /// What follows its matrix.

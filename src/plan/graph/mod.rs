@@ -16,7 +16,7 @@ use crate::plan::values::FileValues;
 pub use csr::Csr;
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Limit, LimitKind};
-pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
+pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
 
 /// What a vertex stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,32 +5,57 @@ use std::sync::Arc;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
 use crate::plan::defs::Conditions;
-use crate::plan::graph::{Guard, ScopeKind};
-use crate::plan::ids::{InstanceId, ScopeId};
+use crate::plan::graph::{Guard, Memory, ScopeKind};
+use crate::plan::ids::{InstanceId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::job::News;
 use crate::run::lets;
 use crate::run::place::Here;
-use crate::run::probe::{self, Probe, Question, Said, Waiter, Waiting};
+use crate::run::probe::{self, Probe, Purpose, Question, Said, Waiter, Waiting};
 use crate::run::scheduler::{Answer, Input, JobEnd};
 use crate::xecfile::model::FileId;
 
 impl Loop {
-    /// Asks whether a scope has to run, once every `let` that its conditions name has its value.
+    /// Asks whether a scope has to run: first its conditions, then whether it is up to date.
     pub(super) fn probe(&mut self, scope: ScopeId) {
-        let (plan, around) = (self.plan.clone(), self.around.clone());
-        let (Guard::Ask(conditions), Some(instance)) = (&plan.scope(scope).guard, self.plan.instance_for(scope)) else {
-            return self.feed(Input::Probed(scope, Ok(Answer::Run)));
-        };
-        if self.wait_for_let(instance, &conditions.value_names(), Waiter::Scope(scope)) {
+        self.look_at(scope, Purpose::Enter);
+    }
+
+    /// The conditions that are asked for a purpose; none where there is nothing to ask.
+    fn conditions(&self, scope: ScopeId, purpose: Purpose) -> Option<Conditions> {
+        let this = self.plan.scope(scope);
+        match (purpose, &this.guard, this.kind) {
+            (Purpose::Enter, Guard::Ask(conditions), _) => Some(conditions.clone()),
+            (Purpose::Keep, _, ScopeKind::Instance(id)) => {
+                let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+                let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
+                Some(Conditions { all: cache.conditions.as_slice().into(), place: def.conditions.place.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// From where conditions look: what the body made is there once it is over.
+    fn eye(&self, scope: ScopeId, purpose: Purpose) -> VertexId {
+        match purpose {
+            Purpose::Enter => self.plan.scope(scope).enter,
+            Purpose::Keep => self.plan.scope(scope).exit,
+        }
+    }
+
+    /// Looks at conditions, once every `let` that they name has its value.
+    pub(super) fn look_at(&mut self, scope: ScopeId, purpose: Purpose) {
+        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let Some((conditions, instance)) = asked else { return self.passed(scope, purpose, Ok(true)) };
+        if self.wait_for_let(instance, &conditions.value_names(), Waiter::Conditions(scope, purpose)) {
             return;
         }
+        let (plan, around) = (self.plan.clone(), self.around.clone());
         self.store.make_inputs(&plan, &around, instance);
-        let enter = plan.scope(scope).enter;
-        let seen = self.store.scope(&plan, &around, instance).seen_from(enter);
-        let taken = matches!(plan.scope(scope).kind, ScopeKind::Instance(_)).then(|| seen.lacking()).flatten();
-        if let Some(take) = taken {
+        let seen = self.store.scope(&plan, &around, instance).seen_from(self.eye(scope, purpose));
+        let begins = purpose == Purpose::Enter && matches!(plan.scope(scope).kind, ScopeKind::Instance(_));
+        if let Some(take) = begins.then(|| seen.lacking()).flatten() {
             return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
         }
         let looked = match conditions.all.is_empty() {
@@ -39,34 +64,44 @@ impl Loop {
                 .and_then(|here| Probe::look(&conditions.all, Some(&here))),
         };
         match looked {
-            Ok(probe) => self.probe_on(scope, probe),
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            Ok(probe) => self.look_on(scope, purpose, probe),
+            Err(why) => self.passed(scope, purpose, Err(why)),
         }
     }
 
     /// The next script, if there is one, is asked when the last has answered.
-    fn probe_on(&mut self, scope: ScopeId, probe: Probe) {
+    fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
         let Some((condition, line, script)) = probe.next() else {
-            let answer = if probe.answer().unwrap_or(true) { Answer::Run } else { Answer::Pass };
-            return self.feed(Input::Probed(scope, Ok(answer)));
+            return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
-        let plan = self.plan.clone();
-        let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        match self.question(scope, conditions, &script) {
+        match self.question(scope, purpose, &script) {
             Ok(question) => {
-                let job = self.questions.next(Waiting::Probe { scope, probe, condition, line }, None);
+                let job = self.questions.next(Waiting::Probe { scope, purpose, probe, condition, line }, None);
                 self.ask(job, question);
             }
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => self.passed(scope, purpose, Err(why)),
         }
     }
 
-    fn question(&self, scope: ScopeId, conditions: &Conditions, script: &Arc<str>) -> Result<Question, String> {
-        let instance = self.plan.instance_for(scope).ok_or("nobody asks")?;
-        let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.plan.scope(scope).enter);
-        let here = Here::new(&self.plan, &conditions.place, &self.around, seen)?;
-        let spec = command::question(&self.plan, instance, &conditions.place, here, script, &self.around)?;
+    fn question(&self, scope: ScopeId, purpose: Purpose, script: &Arc<str>) -> Result<Question, String> {
+        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let (Conditions { place, .. }, instance) = asked.ok_or("nobody asks")?;
+        let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
+        let here = Here::new(&self.plan, &place, &self.around, seen)?;
+        let spec = command::question(&self.plan, instance, &place, here, script, &self.around)?;
         Ok(Question { spec, by_code: true })
+    }
+
+    /// What conditions came to.
+    fn passed(&mut self, scope: ScopeId, purpose: Purpose, holds: Result<bool, String>) {
+        let remembered = self.plan.scope(scope).memory == Memory::Whole;
+        match (purpose, holds) {
+            (Purpose::Keep, holds) => self.settle_if(scope, holds),
+            (Purpose::Enter, Ok(true)) if remembered => self.look_up(scope),
+            (Purpose::Enter, Ok(true)) => self.feed(Input::Probed(scope, Ok(Answer::Run))),
+            (Purpose::Enter, Ok(false)) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
+            (Purpose::Enter, Err(why)) => self.feed(Input::Probed(scope, Err(why))),
+        }
     }
 
     /// Asks for the first `let` that these names need and that has no value yet, unless that is being done; whether
@@ -97,12 +132,12 @@ impl Loop {
     pub(super) fn answered(&mut self, job: JobId, said: Said) {
         let Some((waiting, waiters)) = self.questions.answered(job) else { return };
         match waiting {
-            Waiting::Probe { scope, mut probe, condition, line } => match said {
+            Waiting::Probe { scope, purpose, mut probe, condition, line } => match said {
                 Ok((code, _)) => {
                     probe.set(condition, line, code == 0);
-                    self.probe_on(scope, probe);
+                    self.look_on(scope, purpose, probe);
                 }
-                Err(why) => self.feed(Input::Probed(scope, Err(why))),
+                Err(why) => self.passed(scope, purpose, Err(why)),
             },
             Waiting::Let { file, name } => match said.and_then(probe::let_value) {
                 Ok(value) => {
@@ -117,7 +152,8 @@ impl Loop {
     fn go_on(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Job(start) => self.start(start.id, start.leaf, start.attempt, start.waits),
-            Waiter::Scope(scope) => self.probe(scope),
+            Waiter::Conditions(scope, purpose) => self.look_at(scope, purpose),
+            Waiter::Scope(scope) => self.look_up(scope),
         }
     }
 
@@ -131,6 +167,7 @@ impl Loop {
                 end.bad_value = Some(bad);
                 self.feed(Input::Ended(start.id, end));
             }
+            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Err(bad)),
             Waiter::Scope(scope) => self.feed(Input::Probed(scope, Err(bad))),
         }
     }

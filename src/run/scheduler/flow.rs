@@ -1,7 +1,7 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
@@ -73,12 +73,12 @@ impl Scheduler {
             out.push(Action::Open(instance));
         }
         match guard {
-            Guard::Ask(_) => {
+            _ if self.plan.scope(scope).memory == Memory::Whole || matches!(guard, Guard::Ask(_)) => {
                 self.shift(enter, Trigger::Met);
                 self.shift(enter, Trigger::Probe);
                 out.push(Action::Probe(scope));
             }
-            Guard::Always | Guard::Never => self.claim(enter),
+            _ => self.claim(enter),
         }
     }
 
@@ -95,6 +95,7 @@ impl Scheduler {
             }
             Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
             Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
+            Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
             Err(why) => {
                 self.complaints.insert(self.plan.scope(scope).exit, why);
                 self.skip(enter, End::Failed(1), out);
@@ -187,8 +188,12 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
+        let set = self.retrying_set(vertex).filter(|_| !ok);
         for edge in plan.successors.of(vertex) {
             match edge.kind {
+                _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
                 EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
                     self.failed_edge(vertex, edge.other, out);
                 }
@@ -208,7 +213,7 @@ impl Scheduler {
     }
 
     /// What someone waits for did not succeed. By its policy it gives up at once, or when the rest has ended.
-    fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
+    pub(super) fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
         self.pending[to.index()] = self.pending[to.index()].saturating_sub(1);
         if self.end[to.index()].is_some() || !self.phase_of(to).is_open() {
             return;

@@ -25,6 +25,10 @@ mod talk;
 mod verdict;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -38,7 +42,7 @@ use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
-pub use talk::{Action, Answer, Input, JobEnd, LockAnswer, TimerKey};
+pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -65,6 +69,8 @@ pub struct Scheduler {
     complaints: HashMap<VertexId, String>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
+    /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
+    unsaid: HashSet<VertexId>,
     /// Makes pauses differ.
     seed: u64,
     /// Demands that were given up.
@@ -131,6 +137,7 @@ impl Scheduler {
             blamed: HashMap::new(),
             complaints: HashMap::new(),
             held: HashMap::new(),
+            unsaid: HashSet::new(),
             seed: 0,
             released: HashSet::new(),
             demanded: VecDeque::new(),
@@ -172,6 +179,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Settled(scope) => self.settled(scope),
             Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
@@ -232,7 +240,7 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -247,7 +255,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed | End::Lacked(_)) => true,
+            Some(End::Ok | End::Passed | End::Lacked(_) | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

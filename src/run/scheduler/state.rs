@@ -13,6 +13,8 @@ pub(super) enum End {
     Passed,
     /// It had not to run: what it takes is not there, by its place among what it takes.
     Lacked(usize),
+    /// It had not to run: all was done already. Something was brought back, if true.
+    Fresh(bool),
     /// A command with this code, or a scope with so many failures in it.
     Failed(i32),
     TimedOut,
@@ -34,6 +36,9 @@ pub(super) struct ScopeState {
     pub(super) from_above: bool,
     /// What its body came to, once that is over.
     pub(super) body: Option<End>,
+    /// What it made is being looked at, and was.
+    pub(super) settling: bool,
+    pub(super) settled: bool,
     /// The next of its hooks to look at, and the one that was woken last.
     pub(super) stage: usize,
     pub(super) hook: Option<ScopeId>,

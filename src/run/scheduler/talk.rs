@@ -19,6 +19,8 @@ pub enum Input {
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
     Probed(ScopeId, Result<Answer, String>),
+    /// All that is remembered of a scope is.
+    Settled(ScopeId),
     /// What became of [`Action::TryLock`].
     Locked(VertexId, LockAnswer),
     /// Something shall end.
@@ -34,6 +36,11 @@ pub enum Answer {
     Pass,
     /// It has not, since a value is not there that it takes from another: by its place among these.
     Lacks(usize),
+    /// It has not, since all that it would do is done.
+    Fresh {
+        /// Something of it was brought back.
+        restored: bool,
+    },
 }
 
 /// Whether something was had of the machine.
@@ -103,12 +110,14 @@ pub enum Action {
     },
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// The body of a scope has succeeded: look at what it made, and remember it.
+    Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
     /// A part of the run, these vertices, begins anew: what they made is void.
     Forget(std::ops::Range<u32>),
-    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
-    Close(InstanceId, bool),
+    /// An attempt of an instance is over; if it was the last one, hooks and all.
+    Close(InstanceId, Closing),
     /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
@@ -123,6 +132,17 @@ pub enum Action {
     Emit(Event),
     /// The run is over.
     Done,
+}
+
+/// How an attempt of an instance is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// It succeeded.
+    Well,
+    /// It did not.
+    Badly,
+    /// It did not, and there is another one.
+    Again,
 }
 
 /// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.
