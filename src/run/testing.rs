@@ -10,7 +10,7 @@ use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
     Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, Group, Hooks, Late, Limit, Matrix, OnError,
-    Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
+    Predicate, PredicateKind, Reference, RetryText, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -105,9 +105,9 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
     }
     if tape.one_in(6) {
-        settings.retry = Some(at(Retry {
-            times: 1 + tape.pick(2) as u32,
-            delay: Duration::from_millis(tape.pick(4) as u64),
+        settings.retry = Some(at(RetryText {
+            times: at(Late::Now(1 + tape.pick(2) as u32)),
+            delay: now(Duration::from_millis(tape.pick(4) as u64)),
             backoff: Backoff::Linear,
             max: None,
             jitter: tape.one_in(2),

@@ -10,7 +10,7 @@ use crate::plan::graph::{Guard, Limit, LimitKind};
 use crate::plan::ids::{InstanceId, LimitId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Values;
-use crate::xecfile::model::{self, Late, Share, Width};
+use crate::xecfile::model::{self, Late, Retry, RetryText, Share, Width};
 
 /// A limit of the file, as the plan has it.
 pub(super) fn limit(declared: &model::Limit) -> Limit {
@@ -20,6 +20,28 @@ pub(super) fn limit(declared: &model::Limit) -> Limit {
         (None, false) => LimitKind::Held,
     };
     Limit { count: Some(declared.count), kind }
+}
+
+fn set<T: Copy>(
+    values: Values<'_>,
+    late: &Option<Spanned<Late<T>>>,
+    what: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Laid<Option<T>> {
+    late.as_ref().map(|late| values.setting(late, what, read)).transpose()
+}
+
+fn time(text: &str) -> Option<Duration> {
+    crate::base::duration::parse(text).ok()
+}
+
+/// How often something is tried again, if it is.
+fn retry(policy: &Policy, values: Values<'_>) -> Laid<Option<Retry>> {
+    let Some(RetryText { times, delay, backoff, max, jitter }) = &policy.retry else { return Ok(None) };
+    let times = values.setting(times, "`retry`", |text| text.parse().ok())?;
+    let delay = set(values, delay, "`delay`", time)?.unwrap_or_default();
+    let max = set(values, max, "`max`", time)?;
+    Ok((times > 0).then_some(Retry { times, delay, backoff: *backoff, max, jitter: *jitter }))
 }
 
 impl Builder<'_, '_> {
@@ -61,21 +83,12 @@ impl Builder<'_, '_> {
     }
 
     pub(super) fn settle(&self, policy: &Policy, values: Values<'_>) -> Laid<Rules> {
-        fn set<T: Copy>(
-            values: Values<'_>,
-            late: &Option<Spanned<Late<T>>>,
-            what: &str,
-            read: impl Fn(&str) -> Option<T>,
-        ) -> Laid<Option<T>> {
-            late.as_ref().map(|late| values.setting(late, what, read)).transpose()
-        }
         let width: Option<Width> = set(values, &policy.jobs, "`jobs`", |text| text.parse().ok())?;
         let flag = |text: &str| match text {
             "true" => Some(true),
             "" | "false" => Some(false),
             _ => None,
         };
-        let time = |text: &str| crate::base::duration::parse(text).ok();
         let timeout: Option<Duration> = set(values, &policy.timeout, "`timeout`", time)?;
         let require: Option<Share> = set(values, &policy.require, "`require`", |text| text.parse().ok())?;
         Ok(Rules {
@@ -85,7 +98,7 @@ impl Builder<'_, '_> {
             uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
             weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),
-            retry: policy.retry.filter(|retry| retry.times > 0),
+            retry: retry(policy, values)?,
             priority: policy.priority,
             ..Rules::plain(policy.on_error)
         })

@@ -16,7 +16,9 @@ use crate::base::source::{SourceId, SourceMap, Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
-use crate::xecfile::model::{Capture, FileId, Files, Group, Input, Late, Let, OnError, Reference, Retry, Share, Width};
+use crate::xecfile::model::{
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Reference, RetryText, Share, Width,
+};
 
 pub use names::names_in_sh;
 pub use place::{Conditions, Place};
@@ -138,7 +140,7 @@ pub struct Policy {
     /// How many of its children must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// How often it is tried again.
-    pub retry: Option<Retry>,
+    pub retry: Option<RetryText>,
     /// Higher first.
     pub priority: i32,
 }

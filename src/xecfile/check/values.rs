@@ -11,7 +11,7 @@ use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
     AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Reference,
-    Settings, Step, StepKind, Task,
+    RetryText, Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -265,6 +265,11 @@ impl Walk<'_, '_> {
         self.late(&settings.optional);
         self.late(&settings.jobs);
         self.late(&settings.require);
+        if let Some(Spanned { value: RetryText { times, delay, max, .. }, .. }) = &settings.retry {
+            self.late(&Some(times.clone()));
+            self.late(delay);
+            self.late(max);
+        }
     }
 
     fn late<T>(&mut self, setting: &Option<Spanned<Late<T>>>) {

@@ -21,7 +21,7 @@ pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference,
 pub use kept::{Cache, Files};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
-pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
+pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
 #[derive(Clone, Debug, Default)]
