@@ -192,7 +192,8 @@ pub fn filter(
             .collect();
         known.sort();
         known.dedup();
-        if !known.contains(&value) && !(rows.is_empty() && caller.world.lenient) {
+        let unknown_now = rows.is_empty() && caller.world.lenient;
+        if !(unknown_now || known.contains(&value)) {
             let message = format!("`{name}` of `{task}` is never `{value}`");
             let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
             return Err(Box::new(problem.help(nearest(&value, &known))));

@@ -20,6 +20,7 @@ mod machine;
 pub mod phase;
 pub mod place;
 pub mod probe;
+pub mod questions;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

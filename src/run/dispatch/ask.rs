@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
+use crate::exec::Signal;
 use crate::plan::defs::Conditions;
 use crate::plan::graph::{Guard, Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
-use crate::run::job::News;
 use crate::run::lets;
 use crate::run::place::Here;
-use crate::run::probe::{self, Probe, Purpose, Question, Said, Waiter, Waiting};
+use crate::run::probe::{self, Probe, Question, Said};
+use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
 use crate::xecfile::model::FileId;
 
@@ -48,6 +49,9 @@ impl Loop {
     pub(super) fn look_at(&mut self, scope: ScopeId, purpose: Purpose) {
         let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
         let Some((conditions, instance)) = asked else { return self.passed(scope, purpose, Ok(true)) };
+        if !self.scheduler.is_wanted(scope) {
+            return self.passed(scope, purpose, Ok(false));
+        }
         if self.wait_for_let(instance, &conditions.value_names(), Waiter::Conditions(scope, purpose)) {
             return;
         }
@@ -71,12 +75,15 @@ impl Loop {
 
     /// The next script, if there is one, is asked when the last has answered.
     fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
+        if !self.scheduler.is_wanted(scope) {
+            return self.passed(scope, purpose, Ok(false));
+        }
         let Some((condition, line, script)) = probe.next() else {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
         match self.question(scope, purpose, &script) {
             Ok(question) => {
-                let job = self.questions.next(Waiting::Probe { scope, purpose, probe, condition, line }, None);
+                let job = self.questions.probe(scope, purpose, probe, condition, line);
                 self.ask(job, question);
             }
             Err(why) => self.passed(scope, purpose, Err(why)),
@@ -110,23 +117,35 @@ impl Loop {
         let plan = self.plan.clone();
         let known = |file: FileId, name: &str| self.store.has_let(file, name);
         let Some((file, name, script)) = lets::missing(&plan, instance, names, known) else { return false };
-        let waiting = Waiting::Let { file, name };
-        if self.questions.join(&waiting, waiter) {
-            return true;
+        if let Some(job) = self.questions.for_let(file, name, waiter) {
+            let spec = lets::spec(&plan, file, &script, &self.around, &self.store);
+            self.ask(job, Question { spec, by_code: false });
         }
-        let spec = lets::spec(&plan, file, &script, &self.around, &self.store);
-        let job = self.questions.next(waiting, Some(waiter));
-        self.ask(job, Question { spec, by_code: false });
         true
     }
 
     fn ask(&mut self, job: JobId, question: Question) {
-        let (target, news) = (self.target.clone(), self.news_tx.clone());
-        tokio::task::spawn_local(async move {
-            let said = probe::ask(question, target, job, &news).await;
-            // Without a dispatcher there is no run.
-            let _ = news.send(News::Answered(job, said));
-        });
+        tokio::task::spawn_local(probe::ask(question, self.target.clone(), job, self.news_tx.clone()));
+    }
+
+    /// What is asked of a scope is of no use any more.
+    pub(super) fn unask(&mut self, scope: ScopeId, signal: Signal) {
+        if let Left::Alone(waiter) = self.questions.end(Who::Scope(scope), signal) {
+            self.gave_up(waiter);
+        }
+    }
+
+    /// One who shall end waits no more for a value that others still want.
+    pub(super) fn gave_up(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Job(start) => {
+                self.controls.remove(&start.id);
+                let why = NotStarted::Failed("it was ended before".to_owned());
+                self.feed(Input::Ended(start.id, JobEnd::plain(Outcome::NotStarted(why))));
+            }
+            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Ok(false)),
+            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
+        }
     }
 
     pub(super) fn answered(&mut self, job: JobId, said: Said) {
