@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId};
+use crate::plan::ids::LeafId;
 use crate::plan::values::Value;
 use crate::run::place::{self, Here};
 use crate::run::values::{CAPTURE_CAP, Store};
@@ -59,11 +60,15 @@ pub fn specs(
     };
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let own = own(plan, instance, attempt, around);
+    let own = own(store.items.label(plan, instance), attempt, around);
     let mut specs = Vec::with_capacity(members.len());
     for member in members {
         let here = Here::new(plan, &member.place, around, scope)?;
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
+    }
+    if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
+        let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
+        words.extend(items.items().iter().map(|item| OsString::from(&**item)));
     }
     if let (Work::Pipe(_), [first, .., last]) = (&command.work, &mut specs[..]) {
         // What is said of the pipe as a whole is said of its ends.
@@ -76,20 +81,19 @@ pub fn specs(
     Ok(specs)
 }
 
-/// What a line of conditions asks, in its place: a script that belongs to no step.
+/// What a line of conditions asks, in its place, for an instance of this name: a script that belongs to no step.
 ///
 /// # Errors
 /// As for [`specs`].
 pub fn question(
-    plan: &Plan,
-    instance: InstanceId,
+    label: &TaskLabel,
     place: &Place,
     here: Here<'_>,
     text: &Arc<str>,
     around: &Surroundings,
 ) -> Result<CommandSpec, String> {
     let (shell, exports) = (here.shell()?, here.exports(&place.names_in(text))?);
-    let env = here.env.into_iter().chain(exports).chain(own(plan, instance, 1, around));
+    let env = here.env.into_iter().chain(exports).chain(own(label, 1, around));
     Ok(CommandSpec {
         program: Program::Script { shell, text: text.clone(), args: Vec::new() },
         cwd: here.dir,
@@ -117,8 +121,7 @@ pub fn variables(
 /// What xec itself says to every process.
 type Own = [(OsString, OsString); 6];
 
-fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> Own {
-    let label = &plan.instance(instance).label;
+fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
     let [xec, root, run] = common(around);
     [
         xec,

@@ -43,7 +43,8 @@ pub fn missing(
             _ => None,
         });
         let given: Vec<Arc<str>> = given.flatten().cloned().collect();
-        at = instance.caller.filter(|_| !given.is_empty()).map(|caller| (caller, given));
+        let caller = instance.caller.or_else(|| plan.instance(instance.set?).caller);
+        at = caller.filter(|_| !given.is_empty()).map(|caller| (caller, given));
     }
     None
 }

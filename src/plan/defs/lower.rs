@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::{Part, Template};
-use crate::plan::defs::{Command, Conditions, Defs, HookDefs, Node, NodeKind, Place, Policy, TaskDef, Work};
+use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeKind, Place, Policy, TaskDef, Work};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Condition, Group, Hooks, Late, OnError, Reference, SLOTS, Settings, Step, StepKind, Xecfile,
+    Capture, CaptureForm, Condition, Data, Group, Hooks, Late, OnError, Reference, SLOTS, Settings, Step, StepKind,
+    Xecfile,
 };
 
 /// What flows down.
@@ -189,6 +190,11 @@ impl Lower<'_> {
             StepKind::Group(group, steps) => {
                 NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
+            StepKind::Reduce(reduce) => {
+                let name = reduce.capture.as_ref().map(|name| name.value.clone());
+                let step = Step { data: joins(&reduce.step), ..(*reduce.step).clone() };
+                NodeKind::Reduce(reduce.list.clone(), reduce.fan_in, name, Box::new(self.node(&step, &ambient)))
+            }
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Group(Group::Sequence, Vec::new()),
@@ -260,6 +266,12 @@ impl Lower<'_> {
             args: step.data.args.clone(),
         }
     }
+}
+
+/// The data of a step that makes one item of many: its stdout is kept for that.
+fn joins(step: &Step) -> Data {
+    let name = Spanned::new(Arc::from(JOINED), step.span);
+    Data { capture: Some(Capture { name, form: CaptureForm::Text }), ..step.data.clone() }
 }
 
 /// A leaf with hooks is a sequence of one, whose hooks and policies they are.

@@ -58,7 +58,7 @@ impl Loop {
         let (plan, around) = (self.plan.clone(), self.around.clone());
         self.store.make_inputs(&plan, &around, instance);
         let seen = self.store.scope(&plan, &around, instance).seen_from(self.eye(scope, purpose));
-        let begins = purpose == Purpose::Enter && matches!(plan.scope(scope).kind, ScopeKind::Instance(_));
+        let begins = purpose == Purpose::Enter && plan.instance_of(scope).is_some();
         if let Some(take) = begins.then(|| seen.lacking()).flatten() {
             return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
         }
@@ -95,7 +95,8 @@ impl Loop {
         let (Conditions { place, .. }, instance) = asked.ok_or("nobody asks")?;
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
         let here = Here::new(&self.plan, &place, &self.around, seen)?;
-        let spec = command::question(&self.plan, instance, &place, here, script, &self.around)?;
+        let label = self.store.items.label(&self.plan, instance);
+        let spec = command::question(label, &place, here, script, &self.around)?;
         Ok(Question { spec, by_code: true })
     }
 
