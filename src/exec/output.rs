@@ -27,6 +27,8 @@ pub struct OutputTx {
     pub budget: Arc<Semaphore>,
     /// The last that each job wrote to stderr, kept where hooks may want to know.
     pub errors: Option<LastErrors>,
+    /// Where all of it goes too, while somebody looks at it.
+    pub tap: Option<UnboundedSender<Vec<u8>>>,
 }
 
 /// So much is kept of what a job wrote to stderr.
@@ -40,13 +42,19 @@ impl OutputTx {
 
     /// With a budget of so many bytes, or 8 KiB where that is less.
     pub fn with_budget(tx: UnboundedSender<Message>, bytes: usize) -> Self {
-        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None }
+        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None, tap: None }
     }
 
     /// Keeps the last that each job writes to stderr (or to both, where they share a pipe).
     #[must_use]
     pub fn keep_errors(self) -> Self {
         Self { errors: Some(Arc::default()), ..self }
+    }
+
+    /// Hands everything on there too.
+    #[must_use]
+    pub fn with_tap(self, tap: Option<UnboundedSender<Vec<u8>>>) -> Self {
+        Self { tap, ..self }
     }
 
     /// The last lines that a job wrote to stderr.
@@ -92,6 +100,9 @@ impl OutputTx {
     /// Hands over a piece, which takes no more of its room than it needs.
     pub(crate) fn send(&self, job: JobId, stream: Stream, bytes: Vec<u8>, room: Room) {
         self.remember(job, stream, &bytes);
+        if let Some(tap) = self.tap.as_ref().filter(|tap| !tap.is_closed()) {
+            let _ = tap.send(bytes.clone()); // Nobody needs to look any more.
+        }
         let hold = room.permit.map(|mut permit| {
             let spare = permit.num_permits().saturating_sub(bytes.len() + OVERHEAD);
             drop(permit.split(spare));

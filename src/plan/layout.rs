@@ -141,6 +141,7 @@ impl Layout {
             self.limits.push(Some(count));
             LimitId(self.limits.len() as u32 - 1)
         });
+        let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
         self.scopes.push(Scope {
             parent,
             kind,
@@ -164,6 +165,8 @@ impl Layout {
             timed_parent,
             claim,
             child_token,
+            service: around_service,
+            ready: None,
             site,
         });
         Ok(id)

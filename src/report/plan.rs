@@ -123,6 +123,10 @@ impl Reasons {
 
     fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
         let who = self.who(plan, id);
+        let who = match plan.scope(plan.instance(id).scope).ready {
+            Some(_) => format!("{who}; a service, up while it is needed"),
+            None => who,
+        };
         match plan.scope(plan.instance(id).scope).guard {
             Guard::Always => who,
             Guard::Never => format!("{who}; skipped, by its condition"),

@@ -4,6 +4,8 @@
 //! Cancellation is a message like any other: no future of a job is dropped while its process lives, and the
 //! loop ends when the scheduler says that the run is over.
 
+mod asking;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
@@ -16,10 +18,12 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
+use crate::plan::defs::Work;
 use crate::plan::graph::{Guard, Plan};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
+use crate::run::dispatch::asking::Watch;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::probe::{self, Probe, Question, Questions, Said, Start, Waiting, World};
 use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
@@ -80,6 +84,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
+        watches: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         ending: None,
@@ -107,6 +112,7 @@ struct Loop {
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
+    watches: HashMap<ScopeId, Watch>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     ending: Option<Ending>,
@@ -176,6 +182,7 @@ impl Loop {
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Ready(scope) => self.ready(scope),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
         }
@@ -202,6 +209,8 @@ impl Loop {
                 Action::Probe(scope) => self.probe(scope),
                 Action::Open(instance) => self.open(instance),
                 Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Watch(scope) => self.watch(scope),
+                Action::Unwatch(scope) => self.unwatch(scope),
                 Action::Decided(scope, child) => self.store.decide(scope, child),
                 Action::Undecided(scope) => self.store.undecide(scope),
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -237,6 +246,10 @@ impl Loop {
     fn begin(&mut self, start: Start) {
         let Start { id, leaf, attempt, waits } = start;
         self.leaves.insert(id, leaf);
+        let plan = self.plan.clone();
+        if let Work::Until(ready) = &plan.command(leaf).work {
+            return self.begin_wait(start, ready);
+        }
         let step = Arc::new(self.plan.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
@@ -244,7 +257,7 @@ impl Loop {
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
-            self.output.clone(),
+            self.output.clone().with_tap(self.log_of(leaf)),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
@@ -276,7 +289,7 @@ impl Loop {
     fn probe(&mut self, scope: ScopeId) {
         let plan = self.plan.clone();
         let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        let Some(instance) = plan.instance_around(plan.scope(scope).enter) else { return };
+        let Some(instance) = plan.asker(scope) else { return self.feed(Input::Probed(scope, Ok(true))) };
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
         let around = self.around.clone();
         let world = World {

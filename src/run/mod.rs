@@ -15,6 +15,7 @@ pub mod job;
 pub mod limits;
 pub mod phase;
 pub mod probe;
+pub mod ready;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

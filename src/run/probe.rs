@@ -287,7 +287,8 @@ impl World<'_> {
     }
 }
 
-fn exists(dir: &Path, pattern: &str) -> bool {
+/// Whether there is such a path, or one that matches.
+pub fn exists(dir: &Path, pattern: &str) -> bool {
     if !pattern.contains(['*', '?', '[']) {
         return dir.join(pattern).symlink_metadata().is_ok();
     }
@@ -298,7 +299,7 @@ fn exists(dir: &Path, pattern: &str) -> bool {
 /// The script of a line of a scope's conditions.
 pub fn question(plan: &Plan, scope: ScopeId, script: &Arc<str>, around: &Surroundings, store: &Store) -> Question {
     let enter = plan.scope(scope).enter;
-    let instance = plan.instance_around(enter);
+    let instance = plan.asker(scope);
     let file = instance.map_or(FileId(0), |id| plan.defs.tasks[plan.instance(id).def.index()].file);
     Question { spec: command::script(plan, file, instance.map(|id| (id, enter)), script, around, store), by_code: true }
 }

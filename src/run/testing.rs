@@ -9,7 +9,7 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::model::{
     Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Matrix, OnError, Predicate,
-    PredicateKind, Reference, Retry, Settings, Share, Step, StepKind, Task, Width, Xecfile,
+    PredicateKind, Ready, Reference, Retry, Service, Settings, Share, Step, StepKind, Task, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -156,6 +156,11 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             (0..task).filter(|_| tape.one_in(chance)).map(reference).collect()
         };
         let mut needs = some(tape, 3);
+        let service = tape.one_in(6).then(|| Service {
+            ready: Ready::Exists(at(Template::plain(if tape.one_in(4) { "none" } else { "/" }))),
+            timeout: Duration::from_millis(1 + tape.pick(40) as u64),
+            span: Span::default(),
+        });
         for need in &mut needs {
             // Of a matrix, sometimes only one combination.
             let earlier = &file.tasks.iter().find(|other| other.name.value == need.task.value);
@@ -166,7 +171,8 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
         file.tasks.push(Task {
             needs,
             after: some(tape, 4),
-            matrix: matrix(tape, task),
+            matrix: if service.is_none() { matrix(tape, task) } else { None },
+            service,
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),

@@ -8,6 +8,7 @@ mod file;
 mod inputs;
 mod matrix;
 mod pipe;
+mod ready;
 mod settings;
 mod step;
 mod syntax;

@@ -55,7 +55,12 @@ impl Places {
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 20);
 
-    const NAMES: [(Places, &'static str); 21] = [
+    /// `ready` of a service.
+    pub const READY: Places = Places(1 << 21);
+    /// `wait`.
+    pub const WAIT: Places = Places(1 << 22);
+
+    const NAMES: [(Places, &'static str); 23] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -77,6 +82,8 @@ impl Places {
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::STDIN, "on `stdin`"),
+        (Places::READY, "on `ready`"),
+        (Places::WAIT, "on `wait`"),
     ];
 
     /// Both sets.

@@ -61,6 +61,10 @@ impl Builder<'_, '_> {
         };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
+        if def.service.is_some() && shared {
+            self.layout.scopes[scope.index()].ready.clone_from(&def.service);
+            self.layout.scopes[scope.index()].service = Some(scope);
+        }
         if let Some(gate) = gate {
             self.layout.scopes[scope.index()].gate = Some(gate);
             self.layout.scopes[scope.index()].vertices.start = gate.0;

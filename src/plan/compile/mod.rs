@@ -22,6 +22,7 @@ mod instance;
 mod leaf;
 mod roots;
 mod rules;
+mod services;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, Settings, Step, StepKind, Xecfile,
+    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Ready, Reference, Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -137,6 +137,7 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            service: task.service.clone().map(Arc::new),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
@@ -184,6 +185,10 @@ impl Lower<'_> {
                     Work::Wait(Spanned::new(time.clone(), step.span)),
                     text.into(),
                 ))
+            }
+            StepKind::Until(ready) => {
+                let text = format!("wait {}", until_text(ready));
+                NodeKind::Leaf(self.command(step, &ambient, Work::Until(Arc::new(ready.clone())), text.into()))
             }
             StepKind::Run(text) => {
                 NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
@@ -251,6 +256,15 @@ fn hooked(node: Node) -> Node {
     let inner =
         Node { policy: Policy::default(), conditions: Arc::from([]), hooks: HookDefs::default(), ..node.clone() };
     Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn until_text(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", shown(&text.value)),
+        Ready::Http(text) => format!("http={}", shown(&text.value)),
+        Ready::Exists(text) => format!("exists={}", shown(&text.value)),
+        Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
+    }
 }
 
 fn run_text(script: &Arc<str>) -> Arc<str> {

@@ -51,6 +51,20 @@ impl Plan {
         std::iter::successors(Some(self.scope(scope)), parent)
     }
 
+    /// The instance in whose name a scope is asked whether it has to run: the one around it; in the hook of a set, the
+    /// one that stands in for the set there. None where nothing in it could run.
+    pub fn asker(&self, scope: ScopeId) -> Option<InstanceId> {
+        let inside = |at: u32| match self.vertices[at as usize] {
+            Vertex::Leaf(leaf) => Some(self.leaf(leaf).instance),
+            Vertex::Enter(inner) => match self.scope(inner).kind {
+                ScopeKind::Instance(instance) => Some(instance),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.instance_around(self.scope(scope).enter).or_else(|| self.scope(scope).vertices.clone().find_map(inside))
+    }
+
     /// The instances in the order in which they would begin if one thing were done at a time: by what waits for
     /// what, then as found (Kahn's algorithm, with a heap for the ties).
     pub fn order(&self) -> Vec<InstanceId> {

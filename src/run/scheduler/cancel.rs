@@ -131,7 +131,14 @@ impl Scheduler {
                     self.close_values(scope, false, out);
                     self.finish(inner, end);
                 }
-                Vertex::Exit(_) => self.end[inner.index()] = Some(end),
+                Vertex::Exit(_) => {
+                    self.end[inner.index()] = Some(end);
+                    // A part of a set that someone waits for by itself.
+                    if plan.successors.of(inner).iter().any(|edge| !plan.scope(scope).vertices.contains(&edge.other.0))
+                    {
+                        self.ended.push_back(inner);
+                    }
+                }
                 Vertex::Enter(inside) => {
                     if let (ScopeKind::Instance(_), true) = (plan.scope(inside).kind, inner.0 >= told) {
                         told = plan.scope(inside).exit.0;

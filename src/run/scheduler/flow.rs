@@ -109,8 +109,7 @@ impl Scheduler {
             Vertex::Leaf(leaf) => {
                 let leaf = self.plan.leaf(leaf);
                 let token = self.plan.scope(leaf.scope).child_token;
-                // Who only waits needs no slot for it.
-                let slot = leaf.wait.is_none().then_some(LimitId::SLOTS);
+                let slot = leaf.slot.then_some(LimitId::SLOTS);
                 token.into_iter().chain(slot).map(|limit| (limit, 1)).collect()
             }
             _ => Vec::new(),
@@ -195,8 +194,11 @@ impl Scheduler {
             out.push(Action::Emit(Event::TaskStarted { task: plan.instance(instance).label.clone() }));
         }
         self.undecide(scope, out);
+        self.watch(scope, out);
         self.end[enter.index()] = Some(End::Ok);
         self.ended.push_back(enter);
+        // All that is in it may have been given up before it began.
+        self.look(plan.scope(scope).exit);
     }
 
     fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
@@ -246,28 +248,38 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
+        let up = self.is_up(vertex);
         for edge in plan.successors.of(vertex) {
             match edge.kind {
-                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
-                    self.failed_edge(vertex, edge.other, out);
-                }
+                EdgeKind::Ready if up => {}
+                // It had not to run, or may fail: who needs it goes on without it.
+                EdgeKind::Ready if ok && self.end[vertex.index()] != Some(End::Ok) => self.met(edge.other),
+                EdgeKind::Ready => self.failed_edge(vertex, edge.other, out),
+                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream if !ok => match self.may_come_back(vertex, edge.other)
+                {
+                    Some(retried) => drop(self.postponed.entry(retried).or_default().insert(vertex)),
+                    None => self.failed_edge(vertex, edge.other, out),
+                },
                 EdgeKind::Order if !self.counted.remove(&(vertex, edge.other)) => {}
                 EdgeKind::Demand => {}
                 _ => self.met(edge.other),
             }
+        }
+        if up && !ok {
+            self.fail_users(vertex, out);
         }
         self.give_up(vertex);
         // After the edges, so that who waited for it is skipped for its sake, and not by the policy.
         self.account(vertex, ok, out);
     }
 
-    fn met(&mut self, vertex: VertexId) {
+    pub(super) fn met(&mut self, vertex: VertexId) {
         self.pending[vertex.index()] = self.pending[vertex.index()].saturating_sub(1);
         self.look(vertex);
     }
 
     /// What someone waits for did not succeed. By its policy it gives up at once, or when the rest has ended.
-    fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
+    pub(super) fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
         self.pending[to.index()] = self.pending[to.index()].saturating_sub(1);
         if self.end[to.index()].is_some() || !self.phase_of(to).is_open() {
             return;

@@ -18,6 +18,7 @@ mod flow;
 mod hooks;
 mod jobs;
 mod retry;
+mod service;
 mod state;
 mod talk;
 mod verdict;
@@ -25,7 +26,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Scheduler {
     blamed: HashMap<VertexId, VertexId>,
     /// Why something failed that no job can tell of.
     complaints: HashMap<VertexId, String>,
+    /// What failed in a scope that may be tried again, and is waited for outside of it.
+    postponed: HashMap<ScopeId, BTreeSet<VertexId>>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
     /// Makes pauses differ.
@@ -118,6 +121,7 @@ impl Scheduler {
             counted: HashSet::new(),
             blamed: HashMap::new(),
             complaints: HashMap::new(),
+            postponed: HashMap::new(),
             held: HashMap::new(),
             seed: 0,
             released: HashSet::new(),
@@ -156,6 +160,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Ready(scope) => self.is_ready(scope),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
         self.settle(out);

@@ -17,7 +17,8 @@ impl Scheduler {
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
             Phase::Cancelling(reason, _) => {
-                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided | Reason::NotReady)
+                    && !state.from_above
             }
             _ => !state.from_above,
         };
@@ -29,6 +30,7 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, false, out);
+        self.unwatch(scope, out);
         self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
@@ -72,12 +74,14 @@ impl Scheduler {
             tries: kept.tries + 1,
             interest: kept.interest,
             wanted: kept.wanted,
+            ready: kept.ready,
             entered: kept.entered,
             touched: true,
             opened: true,
             ..ScopeState::default()
         };
         self.undecide(scope, out);
+        self.watch(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
@@ -121,6 +125,7 @@ impl Scheduler {
                     EdgeKind::Demand => false,
                     // In play since the first attempt, and it will say when it has ended.
                     EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
+                    EdgeKind::Ready => !self.is_up(edge.other),
                     _ => true,
                 };
                 waited && self.end[edge.other.index()].is_none()
@@ -129,7 +134,9 @@ impl Scheduler {
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
                 let needed = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Settled);
-                needed && self.end[edge.other.index()].is_some() && !self.satisfies(edge.other)
+                // A service that has ended is of no use, however well it did.
+                let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
+                gone || needed && self.end[edge.other.index()].is_some() && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
                 self.blamed.insert(*vertex, edge.other);
@@ -138,6 +145,41 @@ impl Scheduler {
         let (first, last) = (anew.first().copied(), anew.last().copied());
         if let (Some(first), Some(last)) = (first, last) {
             self.failures.retain(|vertex| *vertex < first || *vertex > last || self.end[vertex.index()].is_some());
+        }
+    }
+
+    /// The scope that may be tried again, and with it a vertex that has failed, for another one outside of it: a part of
+    /// a set that someone waits for by itself.
+    pub(super) fn may_come_back(&self, failed: VertexId, waits: VertexId) -> Option<ScopeId> {
+        let mut at = Some(self.plan.owner[failed.index()]);
+        while let Some(id) = at {
+            let this = self.plan.scope(id);
+            let open = self.scope_phase(id).is_live() && self.scopes[id.index()].body.is_none();
+            if this.retry.is_some() && open && !this.vertices.contains(&waits.0) {
+                return Some(id);
+            }
+            at = this.retried_parent;
+        }
+        None
+    }
+
+    /// A scope is not tried again: what failed in it has failed for those outside too.
+    pub(super) fn deliver_failures(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let plan = self.plan.clone();
+        for failed in self.postponed.remove(&scope).unwrap_or_default() {
+            if self.end[failed.index()].is_none() || self.satisfies(failed) {
+                continue;
+            }
+            for edge in plan.successors.of(failed) {
+                let counts = matches!(edge.kind, EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream);
+                if !counts || plan.scope(scope).vertices.contains(&edge.other.0) {
+                    continue;
+                }
+                match self.may_come_back(failed, edge.other) {
+                    Some(retried) => drop(self.postponed.entry(retried).or_default().insert(failed)),
+                    None => self.failed_edge(failed, edge.other, out),
+                }
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Input {
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
     Probed(ScopeId, Result<bool, String>),
+    /// A service can be used.
+    Ready(ScopeId),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
 }
@@ -83,6 +85,10 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
     Close(InstanceId, bool),
+    /// Ask until a service is ready.
+    Watch(ScopeId),
+    /// Ask no more.
+    Unwatch(ScopeId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -102,6 +108,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// The time that a service has to be ready is up.
+    Ready(ScopeId, u32),
     /// There may be room again for a leaf.
     Room(LeafId),
     /// A leaf that only waits has waited.

@@ -26,6 +26,12 @@ struct Judge<'p> {
     passed: BTreeSet<ScopeId>,
     /// Which child decided a scope, by the vertex where it ended.
     decided: HashMap<ScopeId, VertexId>,
+    /// Services that were said to be ready, that are asked, and that ended too early.
+    ready: BTreeSet<ScopeId>,
+    asked: BTreeSet<ScopeId>,
+    early: BTreeSet<ScopeId>,
+    /// What was ended, or not begun, since a service that it uses had ended too early.
+    lost: BTreeSet<ScopeId>,
     begun: BTreeSet<ScopeId>,
     cancelled: bool,
     open: BTreeSet<InstanceId>,
@@ -60,6 +66,10 @@ impl Judge<'_> {
                     prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
                     prop_assert!(self.idle(scope));
                 }
+                (EdgeKind::Ready, Vertex::Exit(scope)) => {
+                    let excused = self.plan.scope(scope).optional && self.idle(scope);
+                    prop_assert!(excused || self.ready.contains(&scope) || self.passed.contains(&scope), "not ready");
+                }
                 _ => {}
             }
         }
@@ -88,6 +98,15 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        let ready = this.gate.into_iter().chain([this.enter]).flat_map(|vertex| self.plan.predecessors.of(vertex));
+        let used = ready.filter(|edge| edge.kind == EdgeKind::Ready).filter_map(|edge| self.plan.scope_of(edge.other));
+        let up = |service: ScopeId| {
+            let excused = self.plan.scope(service).optional && !self.ended.contains(&service);
+            excused || self.ready.contains(&service) || self.passed.contains(&service)
+        };
+        if self.early.contains(&scope) || self.lost.contains(&scope) || !used.into_iter().all(up) {
+            return false;
+        }
         if this.completion != Completion::All {
             return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
         }
@@ -140,7 +159,8 @@ impl Judge<'_> {
 
     fn limits(&self) -> Result<(), TestCaseError> {
         let slots = self.plan.limits[0].expect("random plans have slots");
-        prop_assert!(self.running.len() <= slots as usize, "more at once than there are slots");
+        let taken = self.running.values().filter(|leaf| self.plan.leaf(**leaf).slot).count();
+        prop_assert!(taken <= slots as usize, "more at once than there are slots");
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             let Some(limit) = scope.child_token else { continue };
             let busy: BTreeSet<VertexId> = self
@@ -165,7 +185,19 @@ impl Judge<'_> {
             }
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
+            let late = matches!(scheduler.scope_phase(ScopeId(at as u32)), Phase::Cancelling(Reason::NotReady, _));
+            if scope.ready.is_some() && (late || scheduler.complaints.contains_key(&scope.exit)) {
+                self.early.insert(ScopeId(at as u32));
+            }
+            let lost = scheduler
+                .lost_services(scope.exit)
+                .into_iter()
+                .any(|exit| scheduler.end[exit.index()].is_some() && !scheduler.satisfies(exit));
             match scheduler.end[scope.exit.index()] {
+                Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)) if lost => {
+                    self.lost.insert(ScopeId(at as u32));
+                    self.ended.insert(ScopeId(at as u32));
+                }
                 Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
                 Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
                 _ => drop(self.ended.remove(&ScopeId(at as u32))),
@@ -192,6 +224,10 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         ended: BTreeSet::new(),
         passed: BTreeSet::new(),
         decided: HashMap::new(),
+        ready: BTreeSet::new(),
+        asked: BTreeSet::new(),
+        early: BTreeSet::new(),
+        lost: BTreeSet::new(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
@@ -213,7 +249,11 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 let deaf = |job: &JobId| job.0.is_multiple_of(4) && stopping.get(job) == Some(&Level::Soft);
                 jobs.retain(|job| !deaf(job));
                 let timer = timers.first().copied();
-                if cancels && tape.one_in(16) {
+                let asked = judge.asked.first().copied().filter(|_| tape.one_in(3));
+                if let Some(service) = asked {
+                    judge.asked.remove(&service);
+                    Input::Ready(service)
+                } else if cancels && tape.one_in(16) {
                     judge.cancelled = true;
                     let level = if tape.one_in(3) { Level::Kill } else { Level::Soft };
                     Input::Cancel(ScopeId::RUN, Reason::Signal(2), level)
@@ -254,6 +294,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
         // The time of one attempt is no matter of the next.
         judge.late.retain(|scope| scheduler.scopes[scope.index()].timed_out);
+        // Who is being ended is not ready any more, whatever it says.
+        judge.ready.extend((0..plan.scopes.len() as u32).map(ScopeId).filter(|at| scheduler.scopes[at.index()].ready));
         judge.waits_over(&scheduler);
         // Before the starts of this step: what comes into play in the same step is not waited for.
         judge.began(&scheduler)?;
@@ -271,8 +313,18 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     timers.insert((time, key));
                 }
                 Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
-                Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
+                Action::Open(instance) => {
+                    prop_assert!(judge.open.insert(instance), "it is opened once an attempt");
+                    let scope = plan.instance(instance).scope;
+                    if !scheduler.complaints.contains_key(&plan.scope(scope).exit) {
+                        judge.early.remove(&scope);
+                    }
+                }
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Watch(scope) => {
+                    prop_assert!(judge.asked.insert(scope), "it is asked once");
+                }
+                Action::Unwatch(scope) => drop(judge.asked.remove(&scope)),
                 Action::Decided(scope, child) => {
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
@@ -304,6 +356,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
+    prop_assert!(judge.asked.is_empty(), "what has ended is asked no more");
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

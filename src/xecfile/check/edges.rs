@@ -39,13 +39,26 @@ pub(super) fn check(
                 reference.takes.iter().for_each(|take| self::take(texts, take, callee, captured));
             }
         };
+        let mut services = Vec::new();
         task.needs.iter().for_each(|reference| check(reference, false));
         task.after.iter().for_each(|reference| check(reference, true));
         each_step_of(task, &mut |step| {
             if let StepKind::Call(reference) = &step.kind {
                 check(reference, false);
+                services.push(reference);
             }
         });
+        let is_service = |reference: &&&Reference| {
+            let callee = index.get(&reference.task.value).map(|at| &tasks[*at]);
+            callee.is_some_and(|callee| callee.service.is_some())
+        };
+        for reference in services.iter().filter(is_service) {
+            let name = &reference.task.value;
+            let problem =
+                Problem::error(Code::BadValue, format!("`{name}` is a service, and a `call` of it has no end"));
+            let help = format!("a task that uses it says `needs {name}`");
+            texts.report(problem.at(reference.task.span, "").help(help));
+        }
     }
 }
 

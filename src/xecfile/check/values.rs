@@ -10,8 +10,8 @@ use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Reference, Settings,
-    Step, StepKind, Task,
+    AxisSource, Condition, FileScope, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Ready, Reference,
+    Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -137,10 +137,22 @@ impl Walk<'_, '_> {
         task.temps.iter().for_each(|temp| self.add(temp, Origin::Temp));
         self.set(&task.settings);
         self.settings(&task.settings);
+        if let Some(service) = &task.service {
+            self.ready(&service.ready);
+        }
         self.steps(&task.body);
         self.hooks(&task.hooks);
         if let Some(matrix) = &task.matrix {
             self.hooks(&matrix.hooks);
+        }
+    }
+
+    fn ready(&mut self, ready: &Ready) {
+        if let Some(text) = ready.template() {
+            self.template(text);
+        }
+        if let Some(text) = ready.script() {
+            script::check(self.texts, &text.value, text.span, self.scope, &self.set);
         }
     }
 
@@ -204,6 +216,7 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Until(ready) => self.ready(ready),
             StepKind::Group(Group::Sequence | Group::Pipe, steps) => self.steps(steps),
             StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }

@@ -9,8 +9,8 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, template, values};
-use crate::xecfile::model::{Hooks, Matrix, Step, Task};
+use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, not_yet, ready, row_of, template, values};
+use crate::xecfile::model::{Hooks, Matrix, Service, Step, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -27,11 +27,15 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     cursor.finish(reader);
     let Parts { task, own, .. } = parts;
     let own = own.merged();
+    if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
+        not_yet(reader, service.span, "a service with a matrix");
+    }
     Some(Task {
         name: name?,
         desc: own.desc,
         private: own.private.unwrap_or(false),
         confirm: own.confirm,
+        service: own.service,
         matrix: own.matrix,
         hooks: own.hooks,
         settings: own.bag.settings,
@@ -64,6 +68,7 @@ pub(super) struct Own {
     desc: Option<Arc<str>>,
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
+    service: Option<Service>,
     matrix: Option<Matrix>,
     hooks: Hooks,
     /// What the templates say that it uses; their `below` is empty.
@@ -73,7 +78,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new() -> Self {
         let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
-        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, hooks, below: None }
+        Self { bag, once, desc: None, private: None, confirm: None, service: None, matrix: None, hooks, below: None }
     }
 
     /// Adds what a template says, which counts for more than what those before it say.
@@ -98,6 +103,7 @@ impl Own {
         self.desc = self.desc.or(below.desc);
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
+        self.service = self.service.or(below.service);
         self.matrix = self.matrix.or(below.matrix);
         self.hooks = Hooks {
             success: or(self.hooks.success, below.hooks.success),
@@ -127,7 +133,7 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "matrix" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "matrix" | "service" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
         "param" | "flag" | "rest" => {
             let at = cursor.head;
@@ -155,6 +161,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     if row.name == "matrix" {
         let span = cursor.head;
         own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if row.name == "service" {
+        own.service = ready::service(reader, cursor, row);
         return;
     }
     if let Some(value) = cursor.arg(reader, row) {

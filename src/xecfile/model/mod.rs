@@ -13,10 +13,12 @@ use crate::base::value::Template;
 
 mod inputs;
 mod matrix;
+mod ready;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
+pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
@@ -73,6 +75,8 @@ pub struct Task {
     pub desc: Option<Arc<str>>,
     /// It cannot be requested, and is not listed.
     pub private: bool,
+    /// It stays up while others need it.
+    pub service: Option<Service>,
     /// What the user is asked before anything runs.
     pub confirm: Option<Spanned<Template>>,
     /// What it takes.
@@ -106,6 +110,7 @@ impl Task {
             aliases: Vec::new(),
             desc: None,
             private: false,
+            service: None,
             confirm: None,
             params: Vec::new(),
             needs: Vec::new(),
@@ -228,6 +233,8 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Waits until something is there.
+    Until(Ready),
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
 }

@@ -194,3 +194,14 @@ fn the_temporary_directory_lasts_through_the_hooks() {
     let ran = case(file, ["t"]).run().ok().stdout("data\ndata\n");
     assert!(!std::path::Path::new(ran.read("log").trim()).exists());
 }
+
+#[test]
+fn a_hook_of_a_set_may_have_conditions() {
+    let file = r#"
+        task t {
+            matrix { n 1 2; finally { run "echo yes >> log" { when run "true" }; run "echo no >> log" { when run "false" } } }
+            run "true"
+        }
+    "#;
+    assert_eq!(log(file, ["t"]), "yes\n");
+}

@@ -15,7 +15,9 @@ impl Judge<'_> {
         let completion = self.plan.scope(scope).completion;
         prop_assert!(completion != Completion::All, "nothing is decided where all count");
         prop_assert!(self.decided.insert(scope, child).is_none(), "one winner for each attempt");
+        let lost = |end| matches!(end, Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)));
         let decides = |end: Option<End>| match completion {
+            Completion::First if lost(end) => true,
             Completion::FirstOk => matches!(end, Some(End::Ok)),
             _ => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
         };
