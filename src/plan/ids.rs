@@ -42,4 +42,9 @@ impl ScopeId {
 impl LimitId {
     /// The `-j` slots, which only leaves take.
     pub const SLOTS: LimitId = LimitId(0);
+
+    /// The limit at this place in the list of the file.
+    pub fn of_file(place: usize) -> LimitId {
+        LimitId(place as u32 + 1)
+    }
 }

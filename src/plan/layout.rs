@@ -10,7 +10,7 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Link, Plan, Scope, ScopeKind, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Scope, ScopeKind, Vertex,
 };
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -27,6 +27,10 @@ pub struct Rules {
     pub timeout: Option<std::time::Duration>,
     /// How many of its children at once.
     pub jobs: Option<u32>,
+    /// What it holds while it runs.
+    pub uses: Vec<(LimitId, u32)>,
+    /// How many slots each command in it takes, if that is said.
+    pub weight: Option<u32>,
     /// How many of them must succeed.
     pub require: Share,
     /// How often it is tried again.
@@ -37,6 +41,8 @@ pub struct Rules {
     pub priority: i32,
     /// Whether it has to run at all.
     pub guard: Guard,
+    /// What is remembered of it.
+    pub memory: Memory,
     /// Needed or requested, instead of standing in place.
     pub shared: bool,
     /// It follows the scope around it.
@@ -51,11 +57,14 @@ impl Rules {
             optional: false,
             timeout: None,
             jobs: None,
+            uses: Vec::new(),
+            weight: None,
             require: Share::ALL,
             retry: None,
             completion: Completion::All,
             priority: 0,
             guard: Guard::Always,
+            memory: Memory::None,
             shared: false,
             is_hook: false,
         }
@@ -81,8 +90,8 @@ pub struct Layout {
     pub instances: Vec<Instance>,
     /// What was asked for.
     pub requested: Vec<(Arc<str>, VertexId)>,
-    /// How many there are of each limit.
-    pub limits: Vec<Option<u32>>,
+    /// What there is only so much of.
+    pub limits: Vec<Limit>,
     /// Who names whom.
     pub links: Vec<Link>,
 }
@@ -123,7 +132,8 @@ impl Layout {
         let enter = self.vertex(Vertex::Enter(id), parent.unwrap_or(ScopeId::RUN), rules.priority, site)?;
         let around = parent.filter(|_| !rules.shared).map(|parent| &self.scopes[parent.index()]);
         let token = around.filter(|_| !rules.is_hook).and_then(|around| around.child_token);
-        let claim: Claim = token.map(|limit| (limit, 1)).into_iter().collect();
+        let claim: Claim = rules.uses.into_iter().chain(token.map(|limit| (limit, 1))).collect();
+        let weight = rules.weight.or(around.map(|around| around.weight)).unwrap_or(1);
         let above = |has: fn(&Scope) -> bool, next: fn(&Scope) -> Option<ScopeId>| {
             around.and_then(|scope| if has(scope) { parent } else { next(scope) })
         };
@@ -138,7 +148,7 @@ impl Layout {
         let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
         let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
         let child_token = rules.jobs.map(|count| {
-            self.limits.push(Some(count));
+            self.limits.push(Limit::held(Some(count)));
             LimitId(self.limits.len() as u32 - 1)
         });
         let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
@@ -152,6 +162,7 @@ impl Layout {
             enter,
             exit: enter,
             guard: rules.guard,
+            memory: rules.memory,
             side_by_side: false,
             children: 0,
             require: rules.require,
@@ -164,6 +175,7 @@ impl Layout {
             timeout: rules.timeout,
             timed_parent,
             claim,
+            weight,
             child_token,
             service: around_service,
             ready: None,

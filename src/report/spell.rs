@@ -8,7 +8,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
     Backoff, Binding, CaptureForm, Data, Input, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
-    Ready, Reference, Retry, Settings, Share, Task, Width,
+    Ready, Reference, Retry, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -152,10 +152,19 @@ pub(crate) fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("jobs", said(&settings.jobs, |value| late(value, |jobs| width(*jobs)))),
         ("require", said(&settings.require, |value| late(value, |part| share(*part)))),
         ("retry", said(&settings.retry, retry)),
+        ("uses", uses(&settings.uses)),
         ("leave", said(&settings.leave, yes)),
         ("interactive", said(&settings.interactive, yes)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn uses(uses: &[Use]) -> Option<String> {
+    let one = |held: &Use| match held.count {
+        1 => held.name.value.to_string(),
+        count => format!("{} {count}", held.name.value),
+    };
+    (!uses.is_empty()).then(|| uses.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 fn said<T>(value: &Option<Spanned<T>>, spell: impl FnOnce(&T) -> String) -> Option<String> {

@@ -7,7 +7,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
-use crate::base::event::{Failure, Verdict};
+use crate::base::event::{Failure, Message, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
 use crate::run::testing::{Tape, plan, plan_of};
 use crate::xecfile::model::{Group, StepKind};
@@ -45,7 +45,13 @@ fn ran(
             }
         });
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
-        run(Dispatch { plan: Arc::new(plan), target, around: around(), output: output.clone(), suspend }, &mut rx).await
+        let dir = tempfile::tempdir().unwrap();
+        let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
+        let (memory, force) = (keep::Memory::None, false);
+        let dispatch = Dispatch { plan, target, around, memory, force, output, locks, suspend };
+        // Without it, a run that waits for nothing would make the test wait for ever.
+        let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
+        ended.expect("every run ends")
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {
@@ -195,7 +201,7 @@ proptest! {
         let plan = plan(&mut tape);
         // What is part of a service takes no slot either.
         let services = plan.scopes.iter().any(|scope| scope.ready.is_some());
-        let slots = plan.limits[0].filter(|_| !services).unwrap_or(u32::MAX) as usize;
+        let slots = plan.limits[0].count.filter(|_| !services).unwrap_or(u32::MAX) as usize;
         let mut acts: Vec<Act> = Vec::new();
         for _ in 0..16 {
             let run = MS * tape.pick(90) as u32;

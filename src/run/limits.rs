@@ -1,14 +1,20 @@
-//! Who may hold what, when there is not enough for all. Pure: it counts, it does not wait.
+//! Who may hold what, when there is not enough for all. Pure: it counts, it does not wait, and it is told the time.
 //!
 //! A claim is granted whole or not at all, so that who waits holds nothing. A waiter is parked at one limit
 //! that it lacks, in the order of ranks. When something of that limit is given back, the first in its line
 //! is looked at: if it fits, it is granted; if it lacks this very limit, the line stands (so that a heavy
 //! claim is not overtaken for ever by light ones); if it lacks another one by now, it moves to that line.
 //! Who has been moved `PATIENCE` times stands in the lines of all its limits at once, and is overtaken no more.
+//!
+//! What is taken of a rate comes back by itself, a fixed time after it was taken: so in no time of that length
+//! more begins than the rate allows (a sliding window; a bucket that refills steadily would allow twice as much
+//! from a full start). A limit that must be had of somebody outside is closed while that one refuses it: its line
+//! stands until it is opened again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use crate::plan::graph::Rank;
+use crate::plan::graph::{Limit, LimitKind, Rank};
 use crate::plan::ids::{LimitId, VertexId};
 
 /// How often a waiter may be sent from one line to another.
@@ -19,6 +25,9 @@ const PATIENCE: u8 = 8;
 pub struct Limits {
     rooms: Vec<Room>,
     waiting: BTreeMap<VertexId, Waiter>,
+    /// Those of which what is taken comes back by itself.
+    rates: Vec<LimitId>,
+    now: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -27,6 +36,12 @@ struct Room {
     capacity: Option<u32>,
     used: u32,
     line: BTreeSet<(Rank, VertexId)>,
+    /// What is taken comes back after this time.
+    rate: Option<Duration>,
+    /// What comes back when, the earliest first.
+    back: VecDeque<(Duration, u32)>,
+    /// Somebody outside refuses it.
+    closed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,10 +62,54 @@ pub enum Answer {
 }
 
 impl Limits {
-    /// With these capacities.
-    pub fn new(capacities: &[Option<u32>]) -> Self {
-        let rooms = capacities.iter().map(|capacity| Room { capacity: *capacity, ..Room::default() }).collect();
-        Self { rooms, waiting: BTreeMap::new() }
+    /// Nothing of these is held.
+    pub fn new(limits: &[Limit]) -> Self {
+        let rate = |limit: &Limit| if let LimitKind::Rate(per) = limit.kind { Some(per) } else { None };
+        let room = |limit: &Limit| Room { capacity: limit.count, rate: rate(limit), ..Room::default() };
+        let rates = limits.iter().zip(0..).filter(|(limit, _)| rate(limit).is_some()).map(|(_, at)| LimitId(at));
+        Self {
+            rates: rates.collect(),
+            rooms: limits.iter().map(room).collect(),
+            waiting: BTreeMap::new(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// The time has come to this: what of rates is due comes back.
+    pub fn advance(&mut self, now: Duration, granted: &mut Vec<(VertexId, LimitId)>) {
+        self.now = now;
+        for at in 0..self.rates.len() {
+            let limit = self.rates[at];
+            let room = &mut self.rooms[limit.index()];
+            let before = room.used;
+            while let Some((_, count)) = room.back.pop_front_if(|(due, _)| *due <= now) {
+                room.used = room.used.saturating_sub(count);
+            }
+            if room.used != before {
+                self.serve(vec![limit], granted);
+            }
+        }
+    }
+
+    /// Rates that are waited for, and when something of each comes back next.
+    pub fn due(&self) -> impl Iterator<Item = (LimitId, Duration)> + '_ {
+        let next = |limit: &LimitId| {
+            let room = &self.rooms[limit.index()];
+            room.back.front().filter(|_| !room.line.is_empty()).map(|(due, _)| (*limit, *due))
+        };
+        self.rates.iter().filter_map(next)
+    }
+
+    /// Nothing of a limit is granted until it is opened.
+    pub fn close(&mut self, limit: LimitId) {
+        self.rooms[limit.index()].closed = true;
+    }
+
+    /// A limit can be had again.
+    pub fn open(&mut self, limit: LimitId, granted: &mut Vec<(VertexId, LimitId)>) {
+        if std::mem::replace(&mut self.rooms[limit.index()].closed, false) {
+            self.serve(vec![limit], granted);
+        }
     }
 
     /// Takes all of a claim, or parks who asks. More than there is of a limit waits for all of it.
@@ -69,19 +128,39 @@ impl Limits {
         }
     }
 
-    /// Gives a claim back; says who holds theirs now, and which limit each had waited for last.
+    /// Gives a claim back, but for what comes back by itself; says who holds theirs now, and which limit each had
+    /// waited for last.
     pub fn release(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<(VertexId, LimitId)>) {
-        for (limit, count) in claim {
+        let held = claim.iter().filter(|(limit, _)| self.rooms[limit.index()].rate.is_none());
+        let held: Vec<(LimitId, u32)> = held.copied().collect();
+        for (limit, count) in &held {
             let room = &mut self.rooms[limit.index()];
             debug_assert!(room.used >= *count, "nobody gives back what was not taken");
             room.used = room.used.saturating_sub(*count);
         }
-        self.serve(claim.iter().map(|(limit, _)| *limit).collect(), granted);
+        self.serve(held.iter().map(|(limit, _)| *limit).collect(), granted);
+    }
+
+    /// Gives a claim back that was granted just now and not made use of.
+    pub fn decline(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<(VertexId, LimitId)>) {
+        for (limit, count) in claim {
+            let room = &mut self.rooms[limit.index()];
+            if let Some(at) = room.back.iter().rposition(|(_, taken)| taken == count) {
+                room.back.remove(at);
+                room.used = room.used.saturating_sub(*count);
+            }
+        }
+        self.release(claim, granted);
+        let rates = claim.iter().map(|(limit, _)| *limit).filter(|limit| self.rates.contains(limit)).collect();
+        self.serve(rates, granted);
     }
 
     /// Takes a claim without asking, since it is given back at once.
     pub fn regain(&mut self, claim: &[(LimitId, u32)]) {
-        self.take(claim);
+        for (limit, count) in claim {
+            let room = &mut self.rooms[limit.index()];
+            room.used += if room.rate.is_some() { 0 } else { *count };
+        }
     }
 
     /// Whoever waited, waits no more.
@@ -136,13 +215,17 @@ impl Limits {
             let room = &self.rooms[limit.index()];
             let full = room.used > 0 && room.capacity.is_some_and(|capacity| room.used + *count > capacity);
             let behind = room.line.first().is_some_and(|first| *first < (rank, who));
-            (full || behind).then_some(*limit)
+            (room.closed || full || behind).then_some(*limit)
         })
     }
 
     fn take(&mut self, claim: &[(LimitId, u32)]) {
         for (limit, count) in claim {
-            self.rooms[limit.index()].used += *count;
+            let room = &mut self.rooms[limit.index()];
+            room.used += *count;
+            if let Some(per) = room.rate {
+                room.back.push_back((self.now.saturating_add(per), *count));
+            }
         }
     }
 
@@ -185,12 +268,16 @@ mod tests {
         Rank { priority: Reverse(0), path: Reverse(0), order }
     }
 
+    fn held(counts: &[u32]) -> Vec<Limit> {
+        counts.iter().map(|count| Limit::held(Some(*count))).collect()
+    }
+
     const A: LimitId = LimitId(0);
     const B: LimitId = LimitId(1);
 
     #[test]
     fn a_heavy_claim_is_not_overtaken() {
-        let mut limits = Limits::new(&[Some(4)]);
+        let mut limits = Limits::new(&held(&[4]));
         let mut granted = Vec::new();
         assert_eq!(limits.request(VertexId(1), rank(1), &[(A, 1)]), Answer::Granted);
         assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 4)]), Answer::Parked(A));
@@ -206,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_waiter_holds_nothing() {
-        let mut limits = Limits::new(&[Some(1), Some(1)]);
+        let mut limits = Limits::new(&held(&[1, 1]));
         let mut granted = Vec::new();
         limits.request(VertexId(1), rank(1), &[(B, 1)]);
         assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 1), (B, 1)]), Answer::Parked(B));
@@ -219,9 +306,49 @@ mod tests {
 
     #[test]
     fn more_than_there_is_counts_as_all() {
-        let mut limits = Limits::new(&[Some(2)]);
+        let mut limits = Limits::new(&held(&[2]));
         assert_eq!(limits.request(VertexId(1), rank(1), &[(A, 9)]), Answer::Granted);
         assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 1)]), Answer::Parked(A));
+    }
+
+    #[test]
+    fn a_rate_comes_back_by_itself() {
+        let second = Duration::from_secs(1);
+        let mut limits = Limits::new(&[Limit { count: Some(2), kind: LimitKind::Rate(second) }]);
+        let mut granted = Vec::new();
+        for who in 1..=2 {
+            limits.advance(second * who / 4, &mut granted);
+            assert_eq!(limits.request(VertexId(who), rank(who), &[(A, 1)]), Answer::Granted);
+            limits.release(&[(A, 1)], &mut granted);
+        }
+        assert_eq!(limits.request(VertexId(3), rank(3), &[(A, 1)]), Answer::Parked(A), "however soon the others ended");
+        assert_eq!(limits.due().collect::<Vec<_>>(), [(A, second * 5 / 4)]);
+        limits.advance(second * 5 / 4 - Duration::from_nanos(1), &mut granted);
+        assert_eq!(granted, []);
+        limits.advance(second * 5 / 4, &mut granted);
+        assert_eq!(granted, [(VertexId(3), A)]);
+        assert_eq!(limits.due().count(), 0, "nobody waits");
+    }
+
+    #[test]
+    fn what_was_not_made_use_of_counts_for_no_rate() {
+        let mut limits = Limits::new(&[Limit { count: Some(1), kind: LimitKind::Rate(Duration::from_secs(1)) }]);
+        let mut granted = Vec::new();
+        assert_eq!(limits.request(VertexId(1), rank(1), &[(A, 1)]), Answer::Granted);
+        assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 1)]), Answer::Parked(A));
+        limits.decline(&[(A, 1)], &mut granted);
+        assert_eq!(granted, [(VertexId(2), A)]);
+    }
+
+    #[test]
+    fn what_is_closed_waits_for_its_opening() {
+        let mut limits = Limits::new(&held(&[2]));
+        let mut granted = Vec::new();
+        limits.close(A);
+        assert_eq!(limits.request(VertexId(1), rank(1), &[(A, 1)]), Answer::Parked(A));
+        assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 1)]), Answer::Parked(A));
+        limits.open(A, &mut granted);
+        assert_eq!(granted, [(VertexId(1), A), (VertexId(2), A)]);
     }
 
     proptest! {
@@ -235,8 +362,7 @@ mod tests {
             asks in prop::collection::vec((prop::collection::btree_map(0u32..3, 1u32..4, 1..4), 0u32..5), 1..60),
             picks in prop::collection::vec(any::<prop::sample::Index>(), 60),
         ) {
-            let all: Vec<Option<u32>> = capacities.iter().copied().map(Some).collect();
-            let mut limits = Limits::new(&all);
+            let mut limits = Limits::new(&held(&capacities));
             let mut holding: Vec<usize> = Vec::new();
             let claim = |at: usize| -> Vec<(LimitId, u32)> {
                 asks[at].0.iter().map(|(limit, count)| (LimitId(*limit), (*count).min(capacities[*limit as usize]))).collect()
@@ -270,6 +396,38 @@ mod tests {
                 }
             }
             prop_assert_eq!(limits.waiting(), 0);
+        }
+
+        /// Whatever asks when: in no second does more begin than the rate allows, and everyone begins in the end.
+        #[test]
+        fn a_rate_is_never_exceeded(count in 1u32..4, asks in prop::collection::vec((0u64..700, 1u32..4), 1..40)) {
+            let second = Duration::from_secs(1);
+            let mut limits = Limits::new(&[Limit { count: Some(count), kind: LimitKind::Rate(second) }]);
+            let claim = |who: usize| [(A, asks[who].1.min(count))];
+            let (mut now, mut begun): (Duration, Vec<(Duration, u32)>) = (Duration::ZERO, Vec::new());
+            let mut next = 0;
+            let mut coming = Duration::ZERO;
+            while begun.len() < asks.len() {
+                let mut granted = Vec::new();
+                let due = limits.due().map(|(_, due)| due).min();
+                if next < asks.len() && due.is_none_or(|due| coming <= due) {
+                    now = now.max(coming);
+                    limits.advance(now, &mut granted);
+                    if limits.request(VertexId(next as u32), rank(next as u32), &claim(next)) == Answer::Granted {
+                        begun.push((now, claim(next)[0].1));
+                    }
+                    coming = now + Duration::from_millis(asks[next].0);
+                    next += 1;
+                } else {
+                    now = due.expect("who waits for a rate waits for a time");
+                    limits.advance(now, &mut granted);
+                }
+                begun.extend(granted.iter().map(|(who, _)| (now, claim(who.0 as usize)[0].1)));
+            }
+            for (at, _) in &begun {
+                let within = begun.iter().filter(|(other, _)| *other >= *at && *other < *at + second);
+                prop_assert!(within.map(|(_, taken)| *taken).sum::<u32>() <= count);
+            }
         }
     }
 }

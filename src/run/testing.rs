@@ -7,9 +7,11 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
+use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Matrix, OnError, Predicate,
-    PredicateKind, Ready, Reference, Retry, Service, Settings, Share, Step, StepKind, Task, Width, Xecfile,
+    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, Group, Hooks, Late, Limit, Matrix, OnError,
+    Predicate, PredicateKind, Ready, Reference, Retry, SLOTS, Service, Settings, Share, Step, StepKind, Task, Use,
+    Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -38,6 +40,43 @@ pub(crate) fn at<T>(value: T) -> Spanned<T> {
 
 pub(crate) fn now<T>(value: T) -> Option<Spanned<Late<T>>> {
     Some(at(Late::Now(value)))
+}
+
+/// What random files have only so much of: held, shared with the machine, a rate, held.
+const LIMITS: [&str; 4] = ["a", "b", "c", "d"];
+
+fn limits(tape: &mut Tape<'_>) -> Vec<Limit> {
+    let limit = |(place, called): (usize, &&str)| Limit {
+        name: at((*called).into()),
+        count: 2 + tape.pick(2) as u32,
+        per: (place == 2).then_some(Duration::from_millis(20)),
+        machine: place == 1,
+        span: Span::default(),
+    };
+    LIMITS.iter().enumerate().map(limit).collect()
+}
+
+/// Takes all that it holds away from a task.
+fn hold_nothing(task: &mut Task) {
+    fn of_hooks(hooks: &mut Hooks) {
+        [&mut hooks.success, &mut hooks.failure, &mut hooks.finally].into_iter().for_each(|steps| of_steps(steps));
+    }
+    fn of_steps(steps: &mut [Step]) {
+        for step in steps {
+            step.settings.uses.clear();
+            of_hooks(&mut step.hooks);
+            if let StepKind::Group(_, inner) = &mut step.kind {
+                of_steps(inner);
+            }
+        }
+    }
+    task.settings.uses.clear();
+    of_steps(&mut task.body);
+    of_hooks(&mut task.hooks);
+    if let Some(matrix) = &mut task.matrix {
+        matrix.settings.uses.clear();
+        of_hooks(&mut matrix.hooks);
+    }
 }
 
 fn name(task: usize) -> Arc<str> {
@@ -74,6 +113,13 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
             max: None,
             jitter: tape.one_in(2),
         }));
+    }
+    if tape.one_in(5) {
+        let (limit, count) = (tape.pick(LIMITS.len()), 1 + tape.pick(2) as u32);
+        settings.uses.push(Use { name: at(LIMITS[limit].into()), count, span: Span::default() });
+    }
+    if tape.one_in(10) {
+        settings.uses.push(Use { name: at(SLOTS.into()), count: 1 + tape.pick(3) as u32, span: Span::default() });
     }
     if tape.one_in(6) {
         settings.priority = Some(at(tape.pick(3) as i32 - 1));
@@ -131,6 +177,13 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
     vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
 }
 
+/// What is remembered, and what only others want to know.
+fn files(tape: &mut Tape<'_>) -> Files {
+    // A pattern that takes nothing: what is made by nobody is not made twice.
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("!x"))] } else { Vec::new() };
+    Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
+}
+
 fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
@@ -151,6 +204,7 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
 pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
     file.sources.add("Xecfile.kdl", "");
+    file.limits = limits(tape);
     for task in 0..1 + tape.pick(6) {
         let some = |tape: &mut Tape<'_>, chance| -> Vec<Reference> {
             (0..task).filter(|_| tape.one_in(chance)).map(reference).collect()
@@ -168,6 +222,7 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
                 need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
             }
         }
+        let served = service.is_some();
         file.tasks.push(Task {
             needs,
             after: some(tape, 4),
@@ -176,9 +231,14 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
+            files: if served { Files::default() } else { files(tape) },
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
+        // What the check accepts must never stand still: nothing else is known of the order of what is held.
+        if !limits_hold(&file) {
+            hold_nothing(&mut file.tasks[task]);
+        }
     }
     file
 }
@@ -195,6 +255,15 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     let slots = Some(1 + tape.pick(4) as u32);
     let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
+}
+
+/// The plan of tasks of a text, side by side, with four slots.
+pub(crate) fn plan_of_text(text: &str, tasks: &[&str]) -> Plan {
+    let loaded = crate::xecfile::load::read(text);
+    let file = loaded.file.unwrap_or_else(|| panic!("{:#?}", loaded.problems));
+    let tasks = tasks.iter().map(|task| Asked::plain(*task)).collect();
+    let request = Request { tasks, parallel: true, slots: Some(4), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
 }
 
 /// The plan of one task with one step, and four slots.

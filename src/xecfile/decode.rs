@@ -5,7 +5,9 @@ mod condition;
 mod data;
 mod edge;
 mod file;
+mod files;
 mod inputs;
+mod limits;
 mod matrix;
 mod pipe;
 mod ready;
@@ -32,7 +34,7 @@ use crate::base::name::did_you_mean;
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::model::{EnvEntry, Let, Settings, Task};
+use crate::xecfile::model::{EnvEntry, Let, Limit, Settings, Task};
 use crate::xecfile::plain;
 use crate::xecfile::schema::{self, Places, Row, State};
 
@@ -43,6 +45,7 @@ pub(crate) struct Decoded {
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) lets: Vec<Let>,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) dotenvs: Vec<Dotenv>,
     pub(crate) includes: Vec<Include>,
 }
@@ -128,6 +131,7 @@ fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
                 top.out.lets.push(found);
             }
         }
+        "limit" => top.out.limits.extend(limits::limit(reader, cursor, row)),
         "dotenv" => top.out.dotenvs.extend(file::dotenv(reader, cursor, row)),
         "include" => top.out.includes.extend(file::include(reader, cursor, row)),
         "env" => top.env.add(reader, cursor, row),

@@ -16,7 +16,7 @@ use crate::xecfile::circle::circles;
 use crate::xecfile::cursor::Reader;
 use crate::xecfile::decode::{self, Dotenv, Include};
 use crate::xecfile::load::{LARGEST, Loaded, clean, read_bytes};
-use crate::xecfile::model::{FileId, FileScope, Task, Xecfile};
+use crate::xecfile::model::{FileId, FileScope, Limit, Task, Xecfile};
 use crate::xecfile::{dotenv, guard};
 
 /// Files within files, at most.
@@ -35,6 +35,7 @@ pub(super) struct Loading {
     broken: Vec<Vec<Range<usize>>>,
     files: Vec<FileScope>,
     links: Vec<Links>,
+    limits: Vec<Limit>,
     tasks: Vec<Task>,
     /// The files by their true paths.
     known: HashMap<PathBuf, usize>,
@@ -66,6 +67,7 @@ impl Loading {
             broken: Vec::new(),
             files: Vec::new(),
             links: Vec::new(),
+            limits: Vec::new(),
             tasks: Vec::new(),
             known: HashMap::new(),
             edges: Vec::new(),
@@ -177,6 +179,7 @@ impl Loading {
         let scope = &mut self.files[file];
         (scope.defaults, scope.env, scope.lets) = (decoded.defaults, decoded.env, decoded.lets);
         let prefix = scope.prefix.clone();
+        self.limits.extend(decoded.limits);
         let whole = |name: &mut Spanned<Arc<str>>| {
             if let Some(prefix) = &prefix {
                 name.value = format!("{prefix}:{}", name.value).into();
@@ -293,7 +296,7 @@ impl Loading {
         });
         let mut texts = Texts::new(&self.sources, &self.broken, std::mem::take(problems));
         if self.whole {
-            check::check(&mut texts, files, &self.links, &mut self.tasks);
+            check::check(&mut texts, files, &self.links, &mut self.limits, &mut self.tasks);
         }
         let mut problems = texts.problems.into_vec();
         problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
@@ -304,7 +307,8 @@ impl Loading {
         }
         let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
         let root = self.files.first().map(|file| file.dir.clone()).unwrap_or_default();
-        let file = Xecfile { sources: self.sources.clone(), root, files: self.files, tasks: self.tasks };
+        let file =
+            Xecfile { sources: self.sources.clone(), root, files: self.files, limits: self.limits, tasks: self.tasks };
         Loaded { file: (!failed).then_some(file), sources: self.sources, problems }
     }
 }

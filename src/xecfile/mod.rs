@@ -6,7 +6,7 @@ pub mod model;
 pub mod reference;
 pub mod schema;
 
-mod check;
+pub(crate) mod check;
 mod circle;
 mod cursor;
 mod decode;

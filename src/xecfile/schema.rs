@@ -51,16 +51,21 @@ impl Places {
     pub const DOTENV: Places = Places(1 << 18);
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
+    /// `inputs`.
+    pub const INPUTS: Places = Places(1 << 23);
+    /// `cache { … }`.
+    pub const CACHE: Places = Places(1 << 24);
+    /// `limit`.
+    pub const LIMIT: Places = Places(1 << 21);
 
     /// `stdin`.
-    pub const STDIN: Places = Places(1 << 20);
-
+    pub const STDIN: Places = Places(1 << 22);
     /// `ready` of a service.
-    pub const READY: Places = Places(1 << 21);
+    pub const READY: Places = Places(1 << 25);
     /// `wait`.
-    pub const WAIT: Places = Places(1 << 22);
+    pub const WAIT: Places = Places(1 << 26);
 
-    const NAMES: [(Places, &'static str); 23] = [
+    const NAMES: [(Places, &'static str); 26] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -81,6 +86,9 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::INPUTS, "on `inputs`"),
+        (Places::CACHE, "in `cache`"),
+        (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
         (Places::READY, "on `ready`"),
         (Places::WAIT, "on `wait`"),

@@ -41,6 +41,7 @@ pub(crate) fn spec(program: Program) -> CommandSpec {
         stdout: Sink::Report,
         stderr: Sink::Report,
         grace: Duration::from_secs(5),
+        leave: false,
     }
 }
 
@@ -116,6 +117,19 @@ impl Job {
 
 pub(crate) async fn run(target: &dyn Target, spec: CommandSpec) -> Result<End, NotStarted> {
     Ok(start(target, spec).await?.end().await)
+}
+
+/// Side by side, each woken for itself alone.
+pub(crate) async fn all<F: Future<Output = ()> + 'static>(jobs: impl Iterator<Item = F>) {
+    let local = tokio::task::LocalSet::new();
+    let jobs: Vec<_> = jobs.map(|job| local.spawn_local(job)).collect();
+    local
+        .run_until(async {
+            for job in jobs {
+                job.await.unwrap();
+            }
+        })
+        .await;
 }
 
 /// A number that no other process has on its command line: `sleep` for that long is ours.

@@ -89,7 +89,7 @@ impl Builder<'_, '_> {
         if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
             return self.branch(frame, node).map(|branch| Some(vec![branch]));
         }
-        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, node.needs_scope())?;
+        let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;

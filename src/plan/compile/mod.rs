@@ -20,6 +20,7 @@ mod edges;
 mod frames;
 mod instance;
 mod leaf;
+mod outputs;
 mod roots;
 mod rules;
 mod services;
@@ -31,7 +32,7 @@ use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
-use crate::plan::graph::{Plan, ScopeKind};
+use crate::plan::graph::{Limit, Plan, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -40,6 +41,7 @@ use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::units::{Context, Meant, UnitId, Units};
 use crate::plan::values::{FileValues, Inputs};
+use crate::plan::words;
 use crate::plan::world::World;
 use crate::xecfile::model::{OnError, Xecfile};
 
@@ -55,13 +57,8 @@ pub const MAX_VERTICES: usize = 1_000_000;
 /// is too large.
 pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
     let names = Names::new(file);
-    let (mut asked, mut problems) = (Vec::new(), Vec::new());
-    for one in &request.tasks {
-        match names.select(&one.selector) {
-            Ok((tasks, filter)) => asked.push((one, tasks, filter)),
-            Err(problem) => problems.push(*problem),
-        }
-    }
+    let typed = words::attach(&names, &request.tasks).map_err(|problem| vec![*problem])?;
+    let (asked, mut problems) = words::select(&names, &typed);
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));
@@ -105,6 +102,10 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     units.follow(&cx).map_err(|problem| vec![*problem])?;
     let mut builder = Builder::new(&cx, &mut units, request);
     builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
+    let problems = outputs::check(&cx, &builder.layout.instances);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let layout = builder.layout;
     Ok(layout.freeze(cx.defs, cx.values))
 }
@@ -160,7 +161,9 @@ struct Demand {
 
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
-        let layout = Layout { limits: vec![request.slots], ..Layout::default() };
+        let slots = Limit::held(request.slots);
+        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).collect();
+        let layout = Layout { limits, ..Layout::default() };
         Self {
             cx,
             units,

@@ -33,7 +33,9 @@ impl Builder<'_, '_> {
                 self.demands.push(Demand { gate: reached, then: done, from: None, meant, takes: Vec::new() });
             }
             if !parallel {
-                tail = done;
+                // Nobody could wait for the end of what stays up.
+                let service = |one: &Meant| self.cx.def(self.units.units[one.unit.0 as usize].task).service.is_some();
+                tail = if !meant.is_empty() && meant.iter().all(service) { reached } else { done };
             }
             self.layout.requested.push((asked.selector.as_str().into(), done));
         }

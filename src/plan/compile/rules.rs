@@ -1,19 +1,32 @@
 //! Policies of the file settled for one instance: what holds its values becomes a number. Draws nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
 use crate::plan::defs::Policy;
-use crate::plan::graph::Guard;
-use crate::plan::ids::{InstanceId, TaskDefId};
+use crate::plan::graph::{Guard, Limit, LimitKind};
+use crate::plan::ids::{InstanceId, LimitId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
-use crate::plan::values::{Inputs, Values};
-use crate::xecfile::model::{Condition, Late, Share, Width};
+use crate::plan::values::Values;
+use crate::xecfile::model::{self, Condition, Late, Share, Width};
+
+/// A limit of the file, as the plan has it.
+pub(super) fn limit(declared: &model::Limit) -> Limit {
+    let kind = match (declared.per, declared.machine) {
+        (Some(per), _) => LimitKind::Rate(per),
+        (None, true) => LimitKind::Machine(declared.name.value.clone()),
+        (None, false) => LimitKind::Held,
+    };
+    Limit { count: Some(declared.count), kind }
+}
 
 impl Builder<'_, '_> {
+    fn slots(&self) -> Option<u32> {
+        self.layout.limits[LimitId::SLOTS.index()].count
+    }
+
     pub(super) fn guard(&self, conditions: &[Condition], values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
@@ -28,18 +41,18 @@ impl Builder<'_, '_> {
         policy: &Policy,
         conditions: &[Condition],
         owner: Option<InstanceId>,
+        around: ScopeId,
         needs_scope: bool,
     ) -> Laid<(Rules, bool)> {
         if !needs_scope && policy.jobs.is_none() && policy.require.is_none() {
             return Ok((Rules { priority: policy.priority, ..Rules::plain(policy.on_error) }, false));
         }
-        let none: Inputs = Arc::from([]);
         let (task, inputs) = match owner {
             Some(owner) => {
                 let instance = &self.layout.instances[owner.index()];
                 (instance.def, instance.inputs.clone())
             }
-            None => (TaskDefId(0), none),
+            None => self.set_inputs(around),
         };
         let values = self.cx.scope(task, &inputs);
         let rules = self.settle(policy, values)?;
@@ -68,6 +81,8 @@ impl Builder<'_, '_> {
             optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
             timeout,
             jobs: width.and_then(|width| width.resolve(self.cpus)),
+            uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
+            weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),
             retry: policy.retry.filter(|retry| retry.times > 0),
             priority: policy.priority,

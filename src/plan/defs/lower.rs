@@ -12,7 +12,8 @@ use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Ready, Reference, Settings, Step, StepKind, Xecfile,
+    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Ready, Reference, SLOTS, Settings, Step, StepKind,
+    Xecfile,
 };
 
 /// What flows down.
@@ -26,6 +27,9 @@ struct Ambient {
     grace: Option<Spanned<Late<Duration>>>,
     priority: i32,
     interactive: bool,
+    leave: bool,
+    /// The places of the limits of the file, by their names.
+    limits: Arc<HashMap<Arc<str>, usize>>,
 }
 
 impl Ambient {
@@ -44,6 +48,8 @@ impl Ambient {
             grace: settings.grace.clone().or_else(|| self.grace.clone()),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
+            leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
+            limits: self.limits.clone(),
         }
     }
 
@@ -52,11 +58,16 @@ impl Ambient {
         fn or<T: Clone>(own: &Option<T>, fallback: Option<&Option<T>>) -> Option<T> {
             own.clone().or_else(|| fallback.cloned().flatten())
         }
+        let from = fallback.filter(|_| settings.uses.is_empty()).unwrap_or(settings);
+        let held = from.uses.iter();
+        let limits = &self.limits;
         Policy {
             on_error: self.on_error,
             optional: or(&settings.optional, fallback.map(|other| &other.optional)),
             timeout: or(&settings.timeout, fallback.map(|other| &other.timeout)),
             jobs: or(&settings.jobs, fallback.map(|other| &other.jobs)),
+            uses: held.clone().filter_map(|held| Some((*limits.get(&held.name.value)?, held.count))).collect(),
+            weight: held.clone().find(|held| &*held.name.value == SLOTS).map(|held| held.count),
             require: or(&settings.require, fallback.map(|other| &other.require)),
             retry: or(&settings.retry, fallback.map(|other| &other.retry)).map(|retry| retry.value),
             priority: self.priority,
@@ -83,6 +94,8 @@ impl Defs {
                 by_name: HashMap::new(),
             },
         };
+        let called = file.limits.iter().map(|limit| limit.name.value.clone());
+        let limits = Arc::new(called.zip(0_usize..).collect::<HashMap<_, _>>());
         let shell: Arc<[Template]> = ["sh", "-eu", "-c"].map(Template::plain).into();
         for task in reached {
             let id = file.tasks[*task].file;
@@ -96,6 +109,8 @@ impl Defs {
                 grace: None,
                 priority: 0,
                 interactive: false,
+                leave: false,
+                limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
             let id = TaskDefId(lower.defs.tasks.len() as u32);
@@ -138,6 +153,7 @@ impl Lower<'_> {
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
             service: task.service.clone().map(Arc::new),
+            files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
@@ -242,6 +258,7 @@ impl Lower<'_> {
             names: names.into(),
             grace: ambient.grace.clone(),
             priority: ambient.priority,
+            leave: ambient.leave,
             capture: step.data.capture.clone(),
             status: step.data.status.clone(),
             stdin: step.data.stdin.clone(),

@@ -16,7 +16,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Group, Input, Late, OnError, Ready, Reference, Retry, Service, Share, Width,
+    Capture, Condition, EnvEntry, FileId, Files, Group, Input, Late, OnError, Ready, Reference, Retry, Service, Share,
+    Width,
 };
 
 pub use names::names_in_sh;
@@ -63,6 +64,8 @@ pub struct TaskDef {
     pub temps: Arc<[Arc<str>]>,
     /// It stays up while others need it.
     pub service: Option<Arc<Service>>,
+    /// What decides whether an instance has to run, and what it leaves.
+    pub files: Arc<Files>,
     /// What follows an instance.
     pub hooks: HookDefs,
     /// What follows its matrix.
@@ -96,7 +99,9 @@ impl Node {
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;
-        policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some() || !self.conditions.is_empty()
+        let holds = !policy.uses.is_empty() || policy.weight.is_some();
+        let acts = policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some();
+        holds || acts || !self.conditions.is_empty()
     }
 }
 
@@ -129,6 +134,10 @@ pub struct Policy {
     pub timeout: Option<Spanned<Late<Duration>>>,
     /// How many of its children at once.
     pub jobs: Option<Spanned<Late<Width>>>,
+    /// What it holds while it runs: places in the list of limits of the file, and how much.
+    pub uses: Vec<(usize, u32)>,
+    /// How many slots each command in it takes.
+    pub weight: Option<u32>,
     /// How many of its children must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// How often it is tried again.
@@ -164,6 +173,8 @@ pub struct Command {
     pub priority: i32,
     /// Whether it owns the terminal.
     pub interactive: bool,
+    /// What it leaves behind may outlive the run.
+    pub leave: bool,
     /// Keeps its stdout.
     pub capture: Option<Capture>,
     /// Keeps its exit code under this name.

@@ -2,6 +2,7 @@
 
 mod csr;
 mod instance;
+mod limit;
 mod scope;
 mod walk;
 
@@ -14,7 +15,8 @@ use crate::plan::values::FileValues;
 
 pub use csr::Csr;
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
-pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
+pub use limit::{Limit, LimitKind};
+pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
 
 /// What a vertex stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,8 +100,8 @@ pub struct Plan {
     pub requested: Vec<(Arc<str>, VertexId)>,
     /// The priority of each vertex; empty where none is set.
     pub priority: Vec<i32>,
-    /// How many there are of each limit; `None` is without end. The first one is the `-j` slots.
-    pub limits: Vec<Option<u32>>,
+    /// What there is only so much of: the `-j` slots, the limits of the file in their order, the `jobs` of scopes.
+    pub limits: Vec<Limit>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.

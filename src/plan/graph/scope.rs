@@ -54,6 +54,8 @@ pub struct Scope {
     pub exit: VertexId,
     /// Whether it has to run at all.
     pub guard: Guard,
+    /// What is remembered of it from run to run.
+    pub memory: Memory,
     /// Its children run side by side: tried again, only those that failed are.
     pub side_by_side: bool,
     /// How many direct children it has.
@@ -78,6 +80,8 @@ pub struct Scope {
     pub timed_parent: Option<ScopeId>,
     /// What it holds from its entry to its exit.
     pub claim: Claim,
+    /// How many slots each command in it takes.
+    pub weight: u32,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
     /// The service that it is, or is a part of.
@@ -86,6 +90,18 @@ pub struct Scope {
     pub ready: Option<Arc<Service>>,
     /// Where it is written.
     pub site: Span,
+}
+
+/// What is remembered of a scope from run to run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Memory {
+    /// Nothing.
+    #[default]
+    None,
+    /// Only within the run, what it made: others decide by it.
+    Made,
+    /// All that decides whether it has to run: that is asked before it, and remembered after its success.
+    Whole,
 }
 
 /// Whether a scope has to run at all.

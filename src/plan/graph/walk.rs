@@ -45,24 +45,21 @@ impl Plan {
         None
     }
 
+    /// Whose values a scope sees: those of the instance around it, and in the hooks of a set, which stand in none,
+    /// of the one that stands in there for its commands. There is none only where there is nothing to run.
+    pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
+        let stand_in = || {
+            let range = &self.scope(scope).vertices;
+            let first = self.leaves.partition_point(|leaf| leaf.vertex.0 < range.start);
+            self.leaves.get(first).filter(|leaf| range.contains(&leaf.vertex.0)).map(|leaf| leaf.instance)
+        };
+        self.instance_around(self.scope(scope).enter).or_else(stand_in)
+    }
+
     /// A scope and all around it, from the inside out.
     pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
         let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));
         std::iter::successors(Some(self.scope(scope)), parent)
-    }
-
-    /// The instance in whose name a scope is asked whether it has to run: the one around it; in the hook of a set, the
-    /// one that stands in for the set there. None where nothing in it could run.
-    pub fn asker(&self, scope: ScopeId) -> Option<InstanceId> {
-        let inside = |at: u32| match self.vertices[at as usize] {
-            Vertex::Leaf(leaf) => Some(self.leaf(leaf).instance),
-            Vertex::Enter(inner) => match self.scope(inner).kind {
-                ScopeKind::Instance(instance) => Some(instance),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.instance_around(self.scope(scope).enter).or_else(|| self.scope(scope).vertices.clone().find_map(inside))
     }
 
     /// The instances in the order in which they would begin if one thing were done at a time: by what waits for

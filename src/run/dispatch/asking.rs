@@ -12,6 +12,7 @@ use crate::base::event::Event;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::exec::Signal;
+use crate::exec::output::Tap;
 use crate::plan::graph::ScopeKind;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::command;
@@ -67,10 +68,15 @@ impl Loop {
         }
     }
 
-    /// Where the output of a leaf goes beside the report.
-    pub(super) fn log_of(&self, leaf: LeafId) -> Option<UnboundedSender<Vec<u8>>> {
+    /// Who looks at what a leaf writes, to see whether it is ready.
+    pub(super) fn log_of(&self, leaf: LeafId) -> Option<Tap> {
         let service = self.plan.leaf(leaf).service?;
-        self.watches.get(&service)?.log.clone()
+        let log = self.watches.get(&service)?.log.clone()?;
+        Some(Tap::new(move |_, bytes| {
+            if !log.is_closed() {
+                let _ = log.send(bytes.to_vec()); // Nobody needs to look any more.
+            }
+        }))
     }
 
     /// Begins a step that waits for something: a job without a process.

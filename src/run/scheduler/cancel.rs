@@ -5,7 +5,7 @@ use crate::base::event::{Event, Level, Reason};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, JobEnd, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 /// What ends a leaf that only waits; no process ever sees it.
@@ -40,7 +40,7 @@ impl Scheduler {
         if self.scope_phase(scope).is_open() {
             return self.skip(plan.scope(scope).enter, End::Dropped(reason), out);
         }
-        let pause = self.scope_phase(scope) == Phase::Backoff;
+        let pause = self.is_paused(scope);
         if !self.cancelling(plan.scope(scope).enter, reason, level) {
             return;
         }
@@ -60,11 +60,12 @@ impl Scheduler {
                 {
                     at = plan.scope(inner).exit.0 + 1;
                 }
-                Vertex::Enter(inner) if self.scope_phase(inner) == Phase::Backoff => {
+                Vertex::Enter(inner) if self.is_paused(inner) => {
                     self.scopes[inner.index()].from_above = true;
-                    self.cancelling(vertex, reason, level);
                     at = plan.scope(inner).exit.0 + 1;
-                    self.break_off(inner, out);
+                    if self.cancelling(vertex, reason, level) {
+                        self.break_off(inner, out);
+                    }
                 }
                 Vertex::Enter(inner) if self.scope_phase(inner).is_live() => {
                     self.scopes[inner.index()].from_above = true;
@@ -85,7 +86,7 @@ impl Scheduler {
     }
 
     /// Marks a live vertex; says whether that changed anything.
-    fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
+    pub(super) fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
         let before = self.phase_of(vertex);
         if !before.is_live() {
             return false;
@@ -122,23 +123,21 @@ impl Scheduler {
             // Nobody had asked for it: there is nothing to tell.
             told = range.end;
         }
-        for inner in range.map(VertexId) {
+        for inner in range.clone().map(VertexId) {
             if self.end[inner.index()].is_some() {
                 continue;
             }
             match plan.vertices[inner.index()] {
                 Vertex::Exit(ended) if ended == scope => {
-                    self.close_values(scope, false, out);
+                    let closing = if matches!(end, End::Fresh(_)) { Closing::Well } else { Closing::Badly };
+                    self.close_values(scope, closing, out);
                     self.finish(inner, end);
                 }
-                Vertex::Exit(_) => {
-                    self.end[inner.index()] = Some(end);
-                    // A part of a set that someone waits for by itself.
-                    if plan.successors.of(inner).iter().any(|edge| !plan.scope(scope).vertices.contains(&edge.other.0))
-                    {
-                        self.ended.push_back(inner);
-                    }
+                // Of a set, some may wait for one member alone.
+                Vertex::Exit(_) if plan.successors.of(inner).iter().any(|edge| !range.contains(&edge.other.0)) => {
+                    self.finish(inner, end);
                 }
+                Vertex::Exit(_) => self.end[inner.index()] = Some(end),
                 Vertex::Enter(inside) => {
                     if let (ScopeKind::Instance(_), true) = (plan.scope(inside).kind, inner.0 >= told) {
                         told = plan.scope(inside).exit.0;

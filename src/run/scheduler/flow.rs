@@ -1,11 +1,10 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
-use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
-use crate::run::limits::Answer;
+use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
+use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 impl Scheduler {
@@ -74,45 +73,32 @@ impl Scheduler {
             out.push(Action::Open(instance));
         }
         match guard {
-            Guard::Ask(_) => {
+            _ if self.plan.scope(scope).memory == Memory::Whole || matches!(guard, Guard::Ask(_)) => {
                 self.shift(enter, Trigger::Met);
                 self.shift(enter, Trigger::Probe);
                 out.push(Action::Probe(scope));
             }
-            Guard::Always | Guard::Never => self.claim(enter),
+            _ => self.claim(enter),
         }
     }
 
     /// It is known whether a scope has to run.
-    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<bool, String>, out: &mut Vec<Action>) {
+    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, String>, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         if self.phase_of(enter) != Phase::Probing {
             return;
         }
         match answer {
-            Ok(true) => {
+            Ok(Answer::Run) => {
                 self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
                 self.ask(enter);
             }
-            Ok(false) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
             Err(why) => {
                 self.complaints.insert(self.plan.scope(scope).exit, why);
                 self.skip(enter, End::Failed(1), out);
             }
-        }
-    }
-
-    /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and a slot, a scope its claim.
-    fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
-        match self.plan.vertices[vertex.index()] {
-            Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
-            Vertex::Leaf(leaf) => {
-                let leaf = self.plan.leaf(leaf);
-                let token = self.plan.scope(leaf.scope).child_token;
-                let slot = leaf.slot.then_some(LimitId::SLOTS);
-                token.into_iter().chain(slot).map(|limit| (limit, 1)).collect()
-            }
-            _ => Vec::new(),
         }
     }
 
@@ -129,50 +115,6 @@ impl Scheduler {
         let demands = plan.successors.of(gate).iter().filter(|edge| edge.kind == EdgeKind::Demand);
         self.demanded.extend(demands.map(|edge| edge.other));
         self.finish(gate, End::Ok);
-    }
-
-    fn claim(&mut self, vertex: VertexId) {
-        self.shift(vertex, Trigger::Met);
-        self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
-        self.ask(vertex);
-    }
-
-    /// Takes what a vertex claims, or waits for it.
-    pub(super) fn ask(&mut self, vertex: VertexId) {
-        let rank = self.plan.rank(vertex);
-        let claim = self.claim_of(vertex);
-        if self.limits.request(vertex, rank, &claim) == Answer::Granted {
-            self.grants.push_back((vertex, None));
-        }
-    }
-
-    /// Gives back what a vertex held.
-    pub(super) fn release(&mut self, vertex: VertexId) {
-        let mut granted = Vec::new();
-        let claim = self.claim_of(vertex);
-        self.limits.release(&claim, &mut granted);
-        self.later(granted);
-    }
-
-    pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
-        self.grants.extend(granted.into_iter().map(|(vertex, limit)| (vertex, Some(limit))));
-    }
-
-    /// A vertex holds what it claimed. It may have been dropped since.
-    pub(super) fn granted(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
-        let Some(mut queue) = self.queue.remove(&vertex) else { return self.release(vertex) };
-        let waited = self.now.saturating_sub(queue.since);
-        match waited_for {
-            Some(LimitId::SLOTS) => queue.waits.slot += waited,
-            Some(_) => queue.waits.limit += waited,
-            None => {}
-        }
-        match self.plan.vertices[vertex.index()] {
-            Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
-            Vertex::Enter(scope) => self.enter(scope, out),
-            Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
-            _ => {}
-        }
     }
 
     /// A scope's body begins.
@@ -201,7 +143,7 @@ impl Scheduler {
         self.look(plan.scope(scope).exit);
     }
 
-    fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
+    pub(super) fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
         self.shift(vertex, Trigger::Grant);
         let plan = self.plan.clone();
         let job = JobId(self.next_job);
@@ -248,18 +190,17 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
-        let up = self.is_up(vertex);
+        let (set, up) = (self.retrying_set(vertex).filter(|_| !ok), self.is_up(vertex));
         for edge in plan.successors.of(vertex) {
             match edge.kind {
+                _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
                 EdgeKind::Ready if up => {}
                 // It had not to run, or may fail: who needs it goes on without it.
                 EdgeKind::Ready if ok && self.end[vertex.index()] != Some(End::Ok) => self.met(edge.other),
                 EdgeKind::Ready => self.failed_edge(vertex, edge.other, out),
-                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream if !ok => match self.may_come_back(vertex, edge.other)
-                {
-                    Some(retried) => drop(self.postponed.entry(retried).or_default().insert(vertex)),
-                    None => self.failed_edge(vertex, edge.other, out),
-                },
+                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream if !ok => self.failed_edge(vertex, edge.other, out),
                 EdgeKind::Order if !self.counted.remove(&(vertex, edge.other)) => {}
                 EdgeKind::Demand => {}
                 _ => self.met(edge.other),

@@ -54,6 +54,7 @@ impl Scheduler {
             TimerKey::Ready(scope, attempt) => self.not_ready(scope, attempt, out),
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
+            TimerKey::Limit(limit) => self.limit_opens(limit),
             TimerKey::Room(leaf) => {
                 let vertex = self.plan.leaf(leaf).vertex;
                 if self.phase_of(vertex) == Phase::Queued && self.queue.contains_key(&vertex) {

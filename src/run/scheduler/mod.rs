@@ -2,7 +2,8 @@
 //! it starts nothing, waits for nothing and reads no clock.
 //!
 //! One step takes one input and works until nothing more follows from it: first whoever is demanded now,
-//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for. Because
+//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for; only when all of
+//! that is settled, slots and limits are handed out, in the order of ranks. Because
 //! demands come first, an `after` edge is known before the one that waits by it is looked at; because nothing
 //! calls back into this loop, no graph is too deep for the stack.
 //!
@@ -14,6 +15,7 @@
 mod blame;
 mod cancel;
 mod choice;
+mod claims;
 mod flow;
 mod hooks;
 mod jobs;
@@ -24,6 +26,10 @@ mod talk;
 mod verdict;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -31,13 +37,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::event::{Counts, JobId};
-use crate::plan::graph::{EdgeKind, Plan, Vertex};
+use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
-pub use talk::{Action, Input, JobEnd, TimerKey};
+pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -51,6 +57,10 @@ pub struct Scheduler {
     jobs: HashMap<JobId, Job>,
     live: HashMap<LeafId, JobId>,
     queue: HashMap<VertexId, Queue>,
+    /// Who holds something of the machine.
+    locked: HashSet<VertexId>,
+    /// When a rate is looked at next.
+    due: HashMap<LimitId, Duration>,
     next_job: u64,
     /// `after` edges that are waited for, since the one they come from is in play.
     counted: HashSet<(VertexId, VertexId)>,
@@ -58,10 +68,10 @@ pub struct Scheduler {
     blamed: HashMap<VertexId, VertexId>,
     /// Why something failed that no job can tell of.
     complaints: HashMap<VertexId, String>,
-    /// What failed in a scope that may be tried again, and is waited for outside of it.
-    postponed: HashMap<ScopeId, BTreeSet<VertexId>>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
+    /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
+    unsaid: HashSet<VertexId>,
     /// Makes pauses differ.
     seed: u64,
     /// Demands that were given up.
@@ -70,6 +80,10 @@ pub struct Scheduler {
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
     grants: VecDeque<(VertexId, Option<LimitId>)>,
+    /// Who wants something of a limit, in the order of their turn.
+    asking: BTreeSet<(Rank, VertexId)>,
+    /// Who gives back what it held.
+    giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
     /// What failed, in the order it did, whether it counts or not.
     failures: Vec<VertexId>,
@@ -117,18 +131,22 @@ impl Scheduler {
             jobs: HashMap::new(),
             live: HashMap::new(),
             queue: HashMap::new(),
+            locked: HashSet::new(),
+            due: HashMap::new(),
             next_job: 1,
             counted: HashSet::new(),
             blamed: HashMap::new(),
             complaints: HashMap::new(),
-            postponed: HashMap::new(),
             held: HashMap::new(),
+            unsaid: HashSet::new(),
             seed: 0,
             released: HashSet::new(),
             demanded: VecDeque::new(),
             ended: VecDeque::new(),
             unneeded: VecDeque::new(),
             grants: VecDeque::new(),
+            asking: BTreeSet::new(),
+            giving: VecDeque::new(),
             ready: VecDeque::new(),
             failures: Vec::new(),
             ends: HashMap::new(),
@@ -151,9 +169,11 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        if self.done {
+        // Who was given up while he waited for a lock has its answer too late, and gives back what it gave him.
+        if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
+        self.rates_advance();
         match input {
             Input::Begin => self.enter(ScopeId::RUN, out),
             Input::Started(job) => self.job_started(job, out),
@@ -161,9 +181,12 @@ impl Scheduler {
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
             Input::Ready(scope) => self.is_ready(scope),
+            Input::Settled(scope) => self.settled(scope),
+            Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
         self.settle(out);
+        self.rates_due(out);
     }
 
     /// Whether the run is over.
@@ -188,6 +211,10 @@ impl Scheduler {
                 self.granted(vertex, limit, out);
             } else if let Some(vertex) = self.ready.pop_front() {
                 self.fire(vertex, out);
+            } else if let Some((rank, vertex)) = self.asking.pop_first() {
+                self.request(vertex, rank);
+            } else if let Some(vertex) = self.giving.pop_front() {
+                self.give_back(vertex, out);
             } else {
                 return;
             }
@@ -215,7 +242,7 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -230,7 +257,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed) => true,
+            Some(End::Ok | End::Passed | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use crate::base::event::{Event, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler, ScopeState, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
 
 impl Scheduler {
@@ -29,7 +29,7 @@ impl Scheduler {
         let (attempt, next) = (state.attempt, state.tries + 1);
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
-        self.close_values(scope, false, out);
+        self.close_values(scope, Closing::Again, out);
         self.unwatch(scope, out);
         self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
@@ -38,6 +38,31 @@ impl Scheduler {
         }
         out.push(Action::SetTimer(TimerKey::Retry(scope, attempt), self.now.saturating_add(pause)));
         true
+    }
+
+    /// The set that the end of an instance lies in directly, if that may still be tried again. Nobody outside hears
+    /// of a failure there before it is the last one.
+    pub(super) fn retrying_set(&self, vertex: VertexId) -> Option<ScopeId> {
+        let (Vertex::Exit(_), set) = (self.plan.vertices[vertex.index()], self.plan.owner[vertex.index()]) else {
+            return None;
+        };
+        let (this, state) = (self.plan.scope(set), &self.scopes[set.index()]);
+        let retry = this.retry.filter(|_| this.side_by_side && self.scope_phase(set).is_live())?;
+        (state.body.is_none() && !state.from_above && state.tries <= retry.times).then_some(set)
+    }
+
+    /// A set will not be tried again: what failed in it is told to those who wait for it.
+    pub(super) fn say(&mut self, set: ScopeId, out: &mut Vec<Action>) {
+        if self.plan.scope(set).retry.is_none() || self.unsaid.is_empty() {
+            return;
+        }
+        let plan = self.plan.clone();
+        for end in plan.children_ends(set) {
+            if self.unsaid.remove(&end) {
+                let outside = |edge: &&Edge| !plan.scope(set).vertices.contains(&edge.other.0);
+                plan.successors.of(end).iter().filter(outside).for_each(|edge| self.failed_edge(end, edge.other, out));
+            }
+        }
     }
 
     /// The pause is over: the scope waits for room like any other.
@@ -52,15 +77,31 @@ impl Scheduler {
     /// A scope that waits for its next attempt is ended instead.
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
-        if self.queue.remove(&enter).is_some() {
+        // What it held was given back when the pause began: its hooks have to wait for it like anything else.
+        let waits = self.queue.contains_key(&enter);
+        if self.has_hook_due(scope) {
+            if !waits {
+                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+                self.ask(enter);
+            }
+            return;
+        }
+        if waits {
+            self.queue.remove(&enter);
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
         }
-        // What it held was given back when the pause began.
         let claim = self.plan.scope(scope).claim.clone();
         self.limits.regain(&claim);
         self.leave(scope, out);
+    }
+
+    /// Whether a scope has given back what it held, and has not got it again: between two attempts, and where the
+    /// hooks of one that was broken off there wait for room.
+    pub(super) fn is_paused(&self, scope: ScopeId) -> bool {
+        let phase = self.scope_phase(scope);
+        phase == Phase::Backoff || phase.is_live() && self.queue.contains_key(&self.plan.scope(scope).enter)
     }
 
     /// The next attempt begins.
@@ -106,6 +147,7 @@ impl Scheduler {
             self.blamed.remove(vertex);
             self.ends.remove(vertex);
             self.complaints.remove(vertex);
+            self.unsaid.remove(vertex);
             match plan.vertices[vertex.index()] {
                 // The phase of a scope stands at its entry; the exit of the one that is tried again is not touched.
                 Vertex::Exit(_) => {}
@@ -122,21 +164,19 @@ impl Scheduler {
         for vertex in anew {
             let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
                 let waited = match edge.kind {
-                    EdgeKind::Demand => false,
-                    // In play since the first attempt, and it will say when it has ended.
-                    EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
+                    EdgeKind::Order | EdgeKind::Demand => false,
                     EdgeKind::Ready => !self.is_up(edge.other),
                     _ => true,
                 };
-                waited && self.end[edge.other.index()].is_none()
+                waited && !self.is_said(edge.other)
             });
-            self.pending[vertex.index()] = waits.count() as u32;
+            self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
                 let needed = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Settled);
                 // A service that has ended is of no use, however well it did.
                 let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
-                gone || needed && self.end[edge.other.index()].is_some() && !self.satisfies(edge.other)
+                gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
                 self.blamed.insert(*vertex, edge.other);
@@ -148,39 +188,25 @@ impl Scheduler {
         }
     }
 
-    /// The scope that may be tried again, and with it a vertex that has failed, for another one outside of it: a part of
-    /// a set that someone waits for by itself.
-    pub(super) fn may_come_back(&self, failed: VertexId, waits: VertexId) -> Option<ScopeId> {
-        let mut at = Some(self.plan.owner[failed.index()]);
-        while let Some(id) = at {
-            let this = self.plan.scope(id);
-            let open = self.scope_phase(id).is_live() && self.scopes[id.index()].body.is_none();
-            if this.retry.is_some() && open && !this.vertices.contains(&waits.0) {
-                return Some(id);
+    /// How many a vertex comes after of those that are in play now, which may not be those of the last attempt.
+    fn orders(&mut self, vertex: VertexId) -> u32 {
+        let plan = self.plan.clone();
+        let mut count = 0;
+        for edge in plan.predecessors.of(vertex).iter().filter(|edge| edge.kind == EdgeKind::Order) {
+            let dormant = plan.scope_of(edge.other).is_none_or(|scope| self.scope_phase(scope) == Phase::Dormant);
+            if dormant || self.end[edge.other.index()].is_some() {
+                self.counted.remove(&(edge.other, vertex));
+            } else {
+                self.counted.insert((edge.other, vertex));
+                count += 1;
             }
-            at = this.retried_parent;
         }
-        None
+        count
     }
 
-    /// A scope is not tried again: what failed in it has failed for those outside too.
-    pub(super) fn deliver_failures(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
-        let plan = self.plan.clone();
-        for failed in self.postponed.remove(&scope).unwrap_or_default() {
-            if self.end[failed.index()].is_none() || self.satisfies(failed) {
-                continue;
-            }
-            for edge in plan.successors.of(failed) {
-                let counts = matches!(edge.kind, EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream);
-                if !counts || plan.scope(scope).vertices.contains(&edge.other.0) {
-                    continue;
-                }
-                match self.may_come_back(failed, edge.other) {
-                    Some(retried) => drop(self.postponed.entry(retried).or_default().insert(failed)),
-                    None => self.failed_edge(failed, edge.other, out),
-                }
-            }
-        }
+    /// Whether something has ended, and those who wait for it have been told.
+    fn is_said(&self, vertex: VertexId) -> bool {
+        self.end[vertex.index()].is_some() && !self.unsaid.contains(&vertex)
     }
 
     /// The nearest scope around a gate that may be tried again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,11 +18,40 @@ pub enum Input {
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
-    Probed(ScopeId, Result<bool, String>),
+    Probed(ScopeId, Result<Answer, String>),
     /// A service can be used.
     Ready(ScopeId),
+    /// All that is remembered of a scope is.
+    Settled(ScopeId),
+    /// What became of [`Action::TryLock`].
+    Locked(VertexId, LockAnswer),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether a scope has to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It has.
+    Run,
+    /// It has not, by its conditions.
+    Pass,
+    /// It has not, since all that it would do is done.
+    Fresh {
+        /// Something of it was brought back.
+        restored: bool,
+    },
+}
+
+/// Whether something was had of the machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LockAnswer {
+    /// All of it, until [`Action::Unlock`].
+    Held,
+    /// Others hold too much of it: nothing was taken.
+    Busy,
+    /// It cannot be had, for this reason.
+    Impossible(String),
 }
 
 /// How a job ended.
@@ -81,10 +110,16 @@ pub enum Action {
     },
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// The body of a scope has succeeded: look at what it made, and remember it.
+    Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
-    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
-    Close(InstanceId, bool),
+    /// An attempt of an instance is over; if it was the last one, hooks and all.
+    Close(InstanceId, Closing),
+    /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
+    TryLock(VertexId, Vec<(LimitId, u32)>),
+    /// Give back what this one had of the machine.
+    Unlock(VertexId),
     /// Ask until a service is ready.
     Watch(ScopeId),
     /// Ask no more.
@@ -101,6 +136,17 @@ pub enum Action {
     Done,
 }
 
+/// How an attempt of an instance is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// It succeeded.
+    Well,
+    /// It did not.
+    Badly,
+    /// It did not, and there is another one.
+    Again,
+}
+
 /// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum TimerKey {
@@ -110,6 +156,8 @@ pub enum TimerKey {
     Grace(JobId),
     /// The time that a service has to be ready is up.
     Ready(ScopeId, u32),
+    /// There may be more of a limit again.
+    Limit(LimitId),
     /// There may be room again for a leaf.
     Room(LeafId),
     /// A leaf that only waits has waited.

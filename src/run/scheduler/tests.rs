@@ -1,215 +1,15 @@
-//! The scheduler driven by a scripted executor, and a judge of the trace that knows only the plan.
+//! The scheduler driven by a scripted executor through random plans, and judged.
 
-use std::collections::{BTreeSet, HashMap};
-
-mod choice;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
+use super::judge::{HELD_BY_TIME, Judge};
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind};
-use crate::plan::ids::InstanceId;
+use crate::plan::graph::{Memory, ScopeKind};
 use crate::run::testing::{Tape, plan};
-
-/// What is known of a run from the outside, and what must hold of it.
-struct Judge<'p> {
-    plan: &'p Plan,
-    running: HashMap<JobId, LeafId>,
-    result: HashMap<LeafId, bool>,
-    /// Scopes whose time was up while they ran: what is optional in them is no excuse.
-    late: BTreeSet<ScopeId>,
-    /// Scopes that were ended from outside: that they are optional is no excuse.
-    ended: BTreeSet<ScopeId>,
-    /// Scopes that had not to run.
-    passed: BTreeSet<ScopeId>,
-    /// Which child decided a scope, by the vertex where it ended.
-    decided: HashMap<ScopeId, VertexId>,
-    /// Services that were said to be ready, that are asked, and that ended too early.
-    ready: BTreeSet<ScopeId>,
-    asked: BTreeSet<ScopeId>,
-    early: BTreeSet<ScopeId>,
-    /// What was ended, or not begun, since a service that it uses had ended too early.
-    lost: BTreeSet<ScopeId>,
-    begun: BTreeSet<ScopeId>,
-    cancelled: bool,
-    open: BTreeSet<InstanceId>,
-    started: usize,
-    told: usize,
-}
-
-impl Judge<'_> {
-    fn start(&mut self, job: JobId, leaf: LeafId) -> Result<(), TestCaseError> {
-        prop_assert!(!self.running.values().any(|other| *other == leaf), "one attempt at a time");
-        let again = self.plan.scope(self.plan.leaf(leaf).scope);
-        let retried = again.retry.is_some() || again.retried_parent.is_some();
-        prop_assert!(retried || !self.result.contains_key(&leaf), "a leaf that has ended does not begin again");
-        self.result.remove(&leaf);
-        prop_assert!(self.running.insert(job, leaf).is_none(), "a job's name is never used twice");
-        // Whatever the leaf, and every scope around it, waits for, has succeeded.
-        self.waits(self.plan.leaf(leaf).vertex)?;
-        let mut scope = Some(self.plan.leaf(leaf).scope);
-        while let Some(id) = scope {
-            self.waits(self.plan.scope(id).enter)?;
-            scope = self.plan.scope(id).parent;
-        }
-        self.no_lost_way(leaf)?;
-        self.limits()
-    }
-
-    fn waits(&self, vertex: VertexId) -> Result<(), TestCaseError> {
-        for edge in self.plan.predecessors.of(vertex) {
-            match (edge.kind, self.plan.vertices[edge.other.index()]) {
-                (EdgeKind::Ok, Vertex::Leaf(leaf)) => prop_assert_eq!(self.result.get(&leaf), Some(&true)),
-                (EdgeKind::Ok, Vertex::Exit(scope)) => {
-                    prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
-                    prop_assert!(self.idle(scope));
-                }
-                (EdgeKind::Ready, Vertex::Exit(scope)) => {
-                    let excused = self.plan.scope(scope).optional && self.idle(scope);
-                    prop_assert!(excused || self.ready.contains(&scope) || self.passed.contains(&scope), "not ready");
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// All that a vertex waits for is as it should be.
-    fn met(&self, vertex: VertexId) -> bool {
-        self.plan.predecessors.of(vertex).iter().all(|edge| match (edge.kind, self.plan.scope_of(edge.other)) {
-            (EdgeKind::Ok, Some(scope)) if self.plan.scope(scope).exit == edge.other => self.fine(scope),
-            _ => true,
-        })
-    }
-
-    /// A scope has succeeded, may fail, or had not to run.
-    fn fine(&self, scope: ScopeId) -> bool {
-        let excused = self.plan.scope(scope).optional && !self.ended.contains(&scope);
-        excused || self.passed.contains(&scope) || self.succeeded(scope)
-    }
-
-    /// What it needed has succeeded, and enough of what is in it.
-    fn succeeded(&self, scope: ScopeId) -> bool {
-        let this = self.plan.scope(scope);
-        let needs = this.gate.into_iter().chain([this.enter]).flat_map(|vertex| self.plan.predecessors.of(vertex));
-        let needs = needs.filter(|edge| edge.kind == EdgeKind::Ok).all(|edge| match self.plan.scope_of(edge.other) {
-            Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
-            _ => true,
-        });
-        let ready = this.gate.into_iter().chain([this.enter]).flat_map(|vertex| self.plan.predecessors.of(vertex));
-        let used = ready.filter(|edge| edge.kind == EdgeKind::Ready).filter_map(|edge| self.plan.scope_of(edge.other));
-        let up = |service: ScopeId| {
-            let excused = self.plan.scope(service).optional && !self.ended.contains(&service);
-            excused || self.ready.contains(&service) || self.passed.contains(&service)
-        };
-        if self.early.contains(&scope) || self.lost.contains(&scope) || !used.into_iter().all(up) {
-            return false;
-        }
-        if this.completion != Completion::All {
-            return !self.late.contains(&scope) && needs && self.choice_succeeded(scope);
-        }
-        let mut good = 0;
-        for child in self.plan.children(scope) {
-            good += u32::from(match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
-                (Some(inner), _) if self.plan.scope(inner).is_hook || self.plan.scope(inner).shared => continue,
-                (Some(inner), _) => self.fine(inner),
-                (None, Vertex::Leaf(leaf)) => self.result.get(&leaf) == Some(&true),
-                _ => continue,
-            });
-        }
-        !self.late.contains(&scope) && needs && good >= this.require.of(this.children)
-    }
-
-    /// Whether it is no earlier child of the same scope, but something that is needed.
-    fn foreign(&self, other: ScopeId, scope: ScopeId) -> bool {
-        let (a, b) = (self.plan.scope(other), self.plan.scope(scope));
-        a.shared || a.parent != b.parent
-    }
-
-    fn hook_failed(&self, hook: ScopeId) -> bool {
-        let range = &self.plan.scope(hook).vertices;
-        let bad = |(leaf, ok): (&LeafId, &bool)| !ok && range.contains(&self.plan.leaf(*leaf).vertex.0);
-        self.result.iter().any(bad) || self.late.contains(&hook) || !self.succeeded(hook)
-    }
-
-    /// Who comes after another waits while that one runs. (Once it waits for room alone, it waits for no one else.)
-    fn began(&mut self, scheduler: &Scheduler) -> Result<(), TestCaseError> {
-        for at in (0..self.plan.scopes.len() as u32).map(ScopeId) {
-            let waits = matches!(scheduler.scope_phase(at), Phase::Dormant | Phase::Waiting);
-            let entry = scheduler.end[self.plan.scope(at).enter.index()];
-            let never = !matches!(entry, None | Some(End::Ok));
-            if waits || never || !self.begun.insert(at) {
-                continue;
-            }
-            for edge in self.plan.predecessors.of(self.plan.scope(at).enter) {
-                if let (EdgeKind::Order, Some(other)) = (edge.kind, self.plan.scope_of(edge.other)) {
-                    prop_assert!(self.idle(other));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn idle(&self, scope: ScopeId) -> bool {
-        let range = &self.plan.scope(scope).vertices;
-        !self.running.values().any(|leaf| range.contains(&self.plan.leaf(*leaf).vertex.0))
-    }
-
-    fn limits(&self) -> Result<(), TestCaseError> {
-        let slots = self.plan.limits[0].expect("random plans have slots");
-        let taken = self.running.values().filter(|leaf| self.plan.leaf(**leaf).slot).count();
-        prop_assert!(taken <= slots as usize, "more at once than there are slots");
-        for (at, scope) in self.plan.scopes.iter().enumerate() {
-            let Some(limit) = scope.child_token else { continue };
-            let busy: BTreeSet<VertexId> = self
-                .plan
-                .children(ScopeId(at as u32))
-                .filter(|child| match self.plan.scope_of(*child) {
-                    Some(inner) => !self.idle(inner),
-                    None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
-                })
-                .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].expect("a token has a limit") as usize);
-        }
-        Ok(())
-    }
-
-    /// Leaves that only wait end by themselves; scopes that had not to run say so.
-    fn waits_over(&mut self, scheduler: &Scheduler) {
-        for (at, leaf) in self.plan.leaves.iter().enumerate().filter(|(_, leaf)| leaf.wait.is_some()) {
-            match scheduler.end[leaf.vertex.index()] {
-                Some(end) => drop(self.result.insert(LeafId(at as u32), end == End::Ok)),
-                None => drop(self.result.remove(&LeafId(at as u32))),
-            }
-        }
-        for (at, scope) in self.plan.scopes.iter().enumerate() {
-            let late = matches!(scheduler.scope_phase(ScopeId(at as u32)), Phase::Cancelling(Reason::NotReady, _));
-            if scope.ready.is_some() && (late || scheduler.complaints.contains_key(&scope.exit)) {
-                self.early.insert(ScopeId(at as u32));
-            }
-            let lost = scheduler
-                .lost_services(scope.exit)
-                .into_iter()
-                .any(|exit| scheduler.end[exit.index()].is_some() && !scheduler.satisfies(exit));
-            match scheduler.end[scope.exit.index()] {
-                Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)) if lost => {
-                    self.lost.insert(ScopeId(at as u32));
-                    self.ended.insert(ScopeId(at as u32));
-                }
-                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
-                Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
-                _ => drop(self.ended.remove(&ScopeId(at as u32))),
-            }
-        }
-    }
-
-    fn end(&mut self, job: JobId, ok: bool) {
-        let leaf = self.running.remove(&job).expect("only what runs is ended");
-        self.result.insert(leaf, ok);
-    }
-}
 
 /// One random run to its end.
 fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseError> {
@@ -220,17 +20,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         plan: &plan,
         running: HashMap::new(),
         result: HashMap::new(),
-        late: BTreeSet::new(),
+        late: BTreeMap::new(),
         ended: BTreeSet::new(),
         passed: BTreeSet::new(),
         decided: HashMap::new(),
-        ready: BTreeSet::new(),
-        asked: BTreeSet::new(),
-        early: BTreeSet::new(),
-        lost: BTreeSet::new(),
+        services: Default::default(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
+        locked: BTreeMap::new(),
         started: 0,
         told: 0,
     };
@@ -249,9 +47,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 let deaf = |job: &JobId| job.0.is_multiple_of(4) && stopping.get(job) == Some(&Level::Soft);
                 jobs.retain(|job| !deaf(job));
                 let timer = timers.first().copied();
-                let asked = judge.asked.first().copied().filter(|_| tape.one_in(3));
+                let asked = judge.services.asked.first().copied().filter(|_| tape.one_in(3));
                 if let Some(service) = asked {
-                    judge.asked.remove(&service);
+                    judge.services.asked.remove(&service);
                     Input::Ready(service)
                 } else if cancels && tape.one_in(16) {
                     judge.cancelled = true;
@@ -290,12 +88,13 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         let (mut actions, mut decisions) = (Vec::new(), Vec::new());
         let mut before = scheduler.end.clone();
         let timed = if let Input::Timer(TimerKey::Timeout(scope, _)) = input { Some(scope) } else { None };
+        let ran: Vec<ScopeId> = timed.map(|scope| judge.within(scope, &scheduler)).unwrap_or_default();
         scheduler.step(now, input, &mut actions);
-        judge.late.extend(timed.filter(|scope| scheduler.scopes[scope.index()].timed_out));
+        for (timed, inner) in timed.into_iter().flat_map(|timed| ran.iter().map(move |inner| (timed, *inner))) {
+            judge.late.entry(inner).or_insert(timed);
+        }
         // The time of one attempt is no matter of the next.
-        judge.late.retain(|scope| scheduler.scopes[scope.index()].timed_out);
-        // Who is being ended is not ready any more, whatever it says.
-        judge.ready.extend((0..plan.scopes.len() as u32).map(ScopeId).filter(|at| scheduler.scopes[at.index()].ready));
+        judge.late.retain(|_, timed| scheduler.scopes[timed.index()].timed_out);
         judge.waits_over(&scheduler);
         // Before the starts of this step: what comes into play in the same step is not waited for.
         judge.began(&scheduler)?;
@@ -312,19 +111,31 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
+                Action::Probe(scope) => {
+                    let answer = match (scope.0 % 3, plan.scope(scope).memory) {
+                        (0, Memory::Whole) => Answer::Fresh { restored: scope.0 % 2 == 0 },
+                        (0, _) => Answer::Pass,
+                        _ => Answer::Run,
+                    };
+                    inputs.push_back(Input::Probed(scope, Ok(answer)));
+                }
+                Action::Settle(scope) => inputs.push_back(Input::Settled(scope)),
+                Action::Watch(scope) => prop_assert!(judge.services.asked.insert(scope), "it is asked once"),
+                Action::Unwatch(scope) => drop(judge.services.asked.remove(&scope)),
                 Action::Open(instance) => {
                     prop_assert!(judge.open.insert(instance), "it is opened once an attempt");
-                    let scope = plan.instance(instance).scope;
-                    if !scheduler.complaints.contains_key(&plan.scope(scope).exit) {
-                        judge.early.remove(&scope);
-                    }
+                    judge.begins_anew(instance, &scheduler);
                 }
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
-                Action::Watch(scope) => {
-                    prop_assert!(judge.asked.insert(scope), "it is asked once");
+                Action::TryLock(who, parts) => {
+                    // Another run holds it, now and then.
+                    let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };
+                    if answer == LockAnswer::Held {
+                        prop_assert!(judge.locked.insert(who, parts).is_none(), "it is had once");
+                    }
+                    inputs.push_back(Input::Locked(who, answer));
                 }
-                Action::Unwatch(scope) => drop(judge.asked.remove(&scope)),
+                Action::Unlock(who) => prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had"),
                 Action::Decided(scope, child) => {
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
@@ -356,11 +167,21 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(judge.running.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
-    prop_assert!(judge.asked.is_empty(), "what has ended is asked no more");
+    prop_assert!(judge.services.asked.is_empty(), "what has ended is asked no more");
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
+        let mut actions = Vec::new();
+        scheduler.step(now, late, &mut actions);
+        for action in actions {
+            let Action::Unlock(who) = action else { panic!("nothing else follows the end: {action:?}") };
+            prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had");
+        }
+    }
+    prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {
-        prop_assert_eq!(scheduler.limits.used(LimitId(limit as u32)), 0, "what was held is given back");
+        let back = plan.limits[limit].kind == HELD_BY_TIME || scheduler.limits.used(LimitId(limit as u32)) == 0;
+        prop_assert!(back, "what was held is given back");
     }
     prop_assert!(scheduler.end.iter().all(Option::is_some), "every vertex ends");
     let over = |(phase, vertex): (&Phase, &Vertex)| matches!(vertex, Vertex::Exit(_)) || *phase == Phase::Ended;

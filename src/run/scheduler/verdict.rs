@@ -1,10 +1,10 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{Completion, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Scheduler};
+use crate::run::scheduler::{Action, Closing, End, Scheduler};
 
 impl Scheduler {
     /// A child has ended: its scope counts it, and acts by its policy.
@@ -68,9 +68,13 @@ impl Scheduler {
                 }
                 self.scopes[scope.index()].body = Some(body);
                 self.unwatch(scope, out);
+                self.say(scope, out);
                 body
             }
         };
+        if body == End::Ok && self.remember(scope, out) {
+            return;
+        }
         if let Some(hook) = self.next_hook(scope, body) {
             let enter = self.plan.scope(scope).enter;
             if self.phase_of(enter) != Phase::Hooks {
@@ -84,7 +88,25 @@ impl Scheduler {
         self.end_scope(scope, body, out);
     }
 
-    fn judge_body(&self, scope: ScopeId) -> End {
+    /// A body that succeeded is looked at, once, before anything follows it.
+    fn remember(&mut self, scope: ScopeId, out: &mut Vec<Action>) -> bool {
+        let state = &mut self.scopes[scope.index()];
+        if self.plan.scope(scope).memory == Memory::None || std::mem::replace(&mut state.settled, true) {
+            return false;
+        }
+        state.settling = true;
+        out.push(Action::Settle(scope));
+        true
+    }
+
+    /// It was looked at.
+    pub(super) fn settled(&mut self, scope: ScopeId) {
+        if std::mem::take(&mut self.scopes[scope.index()].settling) {
+            self.look(self.plan.scope(scope).exit);
+        }
+    }
+
+    pub(super) fn judge_body(&self, scope: ScopeId) -> End {
         let this = self.plan.scope(scope);
         let state = &self.scopes[scope.index()];
         let succeeded = this.children.saturating_sub(state.failed + state.dropped);
@@ -92,6 +114,8 @@ impl Scheduler {
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
             _ if this.completion != Completion::All => self.judge_choice(scope),
+            // Cut short from around it: as with a command that was sent a signal, nobody knows whether that did no harm.
+            Phase::Cancelling(reason, _) if enough && state.dropped > 0 => End::Cancelled(reason),
             _ if enough => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),
@@ -109,9 +133,9 @@ impl Scheduler {
             }
         }
         self.shift(this.enter, Trigger::End);
-        self.close_values(scope, matches!(end, End::Ok), out);
+        let closing = if end == End::Ok { Closing::Well } else { Closing::Badly };
+        self.close_values(scope, closing, out);
         self.finish(this.exit, end);
-        self.deliver_failures(scope, out);
         for gate in self.held.remove(&scope).unwrap_or_default() {
             self.give_up_gate(gate, self.scopes[scope.index()].gently);
         }
@@ -133,11 +157,11 @@ impl Scheduler {
     }
 
     /// What lived as long as an attempt of an instance goes with it.
-    pub(super) fn close_values(&mut self, scope: ScopeId, succeeded: bool, out: &mut Vec<Action>) {
+    pub(super) fn close_values(&mut self, scope: ScopeId, closing: Closing, out: &mut Vec<Action>) {
         if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind
             && std::mem::replace(&mut self.scopes[scope.index()].opened, false)
         {
-            out.push(Action::Close(instance, succeeded));
+            out.push(Action::Close(instance, closing));
         }
     }
 
@@ -160,6 +184,8 @@ impl Scheduler {
         match end {
             End::Ok => Verdict::Ok,
             End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
+            End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
@@ -218,6 +244,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
         // What failed is counted by itself at the end: around one failure there can be many tasks.
         Verdict::Failed(_) | Verdict::TimedOut(_) => {}
         Verdict::Cancelled(_) => counts.cancelled += 1,
+        Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => counts.fresh += 1,
         Verdict::Skipped(_) => counts.skipped += 1,
     }
 }

@@ -2,6 +2,7 @@
 //! not in scope, bindings that no task takes. Cycles are the plan's to find. Knows no KDL and no IO.
 
 mod edges;
+mod limits;
 mod names;
 mod scope;
 mod script;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::{SourceId, SourceMap, Span};
 use crate::xecfile::cursor::overlaps;
-use crate::xecfile::model::{FileScope, Hooks, Reference, Step, StepKind, Task};
+use crate::xecfile::model::{FileScope, Hooks, Limit, Reference, Step, StepKind, Task};
 
 /// Where checking reads from and reports to.
 pub(crate) struct Texts<'a> {
@@ -75,13 +76,29 @@ pub(crate) struct Links {
 
 /// Checks everything, gives each reference the whole name of its task, and drops the second of two tasks with
 /// one name.
-pub(crate) fn check(texts: &mut Texts<'_>, files: &[FileScope], links: &[Links], tasks: &mut Vec<Task>) {
+pub(crate) fn check(
+    texts: &mut Texts<'_>,
+    files: &[FileScope],
+    links: &[Links],
+    limits: &mut Vec<Limit>,
+    tasks: &mut Vec<Task>,
+) {
     names::unique(texts, tasks);
     let index = names::index(tasks);
     names::resolve(texts, links, &index, tasks);
+    limits::unique(texts, limits);
+    limits::check(texts, files, tasks, &index, limits);
     let unsure = texts.unsure();
     values::check(texts, files, tasks, &unsure);
     edges::check(texts, tasks, &index, &unsure);
+}
+
+/// Whether the limits of a file are there, large enough, and taken in order.
+#[cfg(test)]
+pub(crate) fn limits_hold(file: &crate::xecfile::model::Xecfile) -> bool {
+    let mut texts = Texts::new(&file.sources, &[], Problems::default());
+    limits::check(&mut texts, &file.files, &file.tasks, &names::index(&file.tasks), &file.limits);
+    texts.problems.as_slice().is_empty()
 }
 
 /// The steps of a list and all that is within them, hooks of groups too; no deeper than blocks are nested.

@@ -45,8 +45,9 @@ pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: 
 
 /// What a command says that only the pipe can say.
 fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
-    let Settings { priority, on_error, timeout, grace, optional, jobs, require, retry, interactive, leave, .. } =
-        &member.settings;
+    let Settings {
+        priority, on_error, timeout, grace, optional, jobs, require, retry, uses, interactive, leave, ..
+    } = &member.settings;
     let data = &member.data;
     [
         ("when", member.conditions.first().map(|condition| condition.span)),
@@ -62,6 +63,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("jobs", jobs.as_ref().map(|set| set.span)),
         ("require", require.as_ref().map(|set| set.span)),
         ("retry", retry.as_ref().map(|set| set.span)),
+        ("uses", uses.first().map(|used| used.span)),
         ("interactive", interactive.as_ref().map(|set| set.span)),
         ("leave", leave.as_ref().map(|set| set.span)),
     ]

@@ -8,7 +8,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
-use crate::xecfile::decode::{Once, details, empty, unreachable_row, values};
+use crate::xecfile::decode::{Once, details, empty, limits, unreachable_row, values};
 use crate::xecfile::model::{Backoff, EnvEntry, Retry, Settings};
 use crate::xecfile::schema::{Places, Row};
 
@@ -42,8 +42,10 @@ impl Bag {
 
     /// Adds a policy, written either way.
     pub(super) fn add<'a>(&mut self, reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) {
-        if row.name == "env" {
-            return self.env(reader, cursor, row);
+        match row.name {
+            "env" => return self.env(reader, cursor, row),
+            "uses" => return limits::uses(reader, cursor, row, &mut self.settings.uses),
+            _ => {}
         }
         if !self.once.check(reader, row.name, &cursor) {
             return;

@@ -9,8 +9,8 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, not_yet, ready, row_of, template, values};
-use crate::xecfile::model::{Hooks, Matrix, Service, Step, Task};
+use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, not_yet, ready, row_of, template, values};
+use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Service, Step, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -25,11 +25,19 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         child(reader, cursor, &mut parts);
     }
     cursor.finish(reader);
-    let Parts { task, own, .. } = parts;
+    let Parts { mut task, own, .. } = parts;
     let own = own.merged();
     if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
         not_yet(reader, service.span, "a service with a matrix");
     }
+    let kept = own.cache.is_some() || !task.files.inputs.is_empty() || !task.files.outputs.is_empty();
+    if let (Some(service), true) = (&own.service, kept) {
+        let problem = Problem::error(Code::UnknownSetting, "a service has no `inputs`, `outputs` or `cache`");
+        reader.report(problem.at(service.span, "").help("it is there while it runs; put them on a task that it needs"));
+    }
+    // A vector has room for four from its first; a step is large, and most tasks have one.
+    task.body.shrink_to_fit();
+    task.needs.shrink_to_fit();
     Some(Task {
         name: name?,
         desc: own.desc,
@@ -38,6 +46,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         service: own.service,
         matrix: own.matrix,
         hooks: own.hooks,
+        files: Files { cache: own.cache, ..task.files },
         settings: own.bag.settings,
         ..task
     })
@@ -70,6 +79,7 @@ pub(super) struct Own {
     confirm: Option<Spanned<Template>>,
     service: Option<Service>,
     matrix: Option<Matrix>,
+    cache: Option<Cache>,
     hooks: Hooks,
     /// What the templates say that it uses; their `below` is empty.
     below: Option<Box<Own>>,
@@ -78,7 +88,18 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new() -> Self {
         let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
-        Self { bag, once, desc: None, private: None, confirm: None, service: None, matrix: None, hooks, below: None }
+        Self {
+            bag,
+            once,
+            desc: None,
+            private: None,
+            confirm: None,
+            service: None,
+            matrix: None,
+            cache: None,
+            hooks,
+            below: None,
+        }
     }
 
     /// Adds what a template says, which counts for more than what those before it say.
@@ -105,6 +126,7 @@ impl Own {
         self.confirm = self.confirm.or(below.confirm);
         self.service = self.service.or(below.service);
         self.matrix = self.matrix.or(below.matrix);
+        self.cache = self.cache.or(below.cache);
         self.hooks = Hooks {
             success: or(self.hooks.success, below.hooks.success),
             failure: or(self.hooks.failure, below.hooks.failure),
@@ -133,8 +155,9 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "matrix" | "service" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "matrix" | "cache" | "service" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
+        "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
             let at = cursor.head;
             let input = inputs::input(reader, cursor, row);
@@ -165,6 +188,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     }
     if row.name == "service" {
         own.service = ready::service(reader, cursor, row);
+        return;
+    }
+    if row.name == "cache" {
+        own.cache = Some(files::cache(reader, cursor, row));
         return;
     }
     if let Some(value) = cursor.arg(reader, row) {

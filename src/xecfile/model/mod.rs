@@ -12,11 +12,15 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
 mod inputs;
+mod kept;
+mod limits;
 mod matrix;
 mod ready;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use kept::{Cache, Files};
+pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
@@ -30,6 +34,8 @@ pub struct Xecfile {
     pub root: PathBuf,
     /// What holds in each file alone; the first one is the file that was asked for.
     pub files: Vec<FileScope>,
+    /// What there is only so much of, in the order of the files and in them, names unique.
+    pub limits: Vec<Limit>,
     /// The tasks of all files, in the order they were read, names and aliases unique.
     pub tasks: Vec<Task>,
 }
@@ -91,6 +97,8 @@ pub struct Task {
     pub conditions: Vec<Condition>,
     /// Directories that live as long as an attempt of an instance, by the names of the values that hold their paths.
     pub temps: Vec<Spanned<Arc<str>>>,
+    /// What decides whether it has to run, and what it leaves.
+    pub files: Files,
     /// Its policies.
     pub settings: Settings,
     /// Its steps: a sequence.
@@ -118,6 +126,7 @@ impl Task {
             matrix: None,
             conditions: Vec::new(),
             temps: Vec::new(),
+            files: Files::default(),
             settings: Settings::default(),
             body: Vec::new(),
             hooks: Hooks::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::xecfile::model::Use;
 
 /// A value that is there, or the text that it will be read from when its holes are filled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub require: Option<Spanned<Late<Share>>>,
     /// Acts here: how often it is tried again.
     pub retry: Option<Spanned<Retry>>,
+    /// Acts here: what is held while it runs.
+    pub uses: Vec<Use>,
     /// Acts here: what it leaves running may outlive the run.
     pub leave: Option<Spanned<bool>>,
     /// Acts here: the terminal belongs to this step while it runs.
@@ -61,12 +64,13 @@ impl Settings {
             jobs,
             require,
             retry,
+            uses,
             leave,
             interactive,
         } = self;
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
-        flows && acts && retry.is_none() && leave.is_none() && interactive.is_none()
+        flows && acts && uses.is_empty() && retry.is_none() && leave.is_none() && interactive.is_none()
     }
 
     /// These, and where they say nothing, `others`.
@@ -84,6 +88,7 @@ impl Settings {
             jobs: self.jobs.or(others.jobs),
             require: self.require.or(others.require),
             retry: self.retry.or(others.retry),
+            uses: if self.uses.is_empty() { others.uses } else { self.uses },
             leave: self.leave.or(others.leave),
             interactive: self.interactive.or(others.interactive),
         }

@@ -196,12 +196,19 @@ fn the_temporary_directory_lasts_through_the_hooks() {
 }
 
 #[test]
-fn a_hook_of_a_set_may_have_conditions() {
+fn a_step_in_the_hook_of_a_set_may_ask_whether_it_has_to_run() {
     let file = r#"
         task t {
-            matrix { n 1 2; finally { run "echo yes >> log" { when run "true" }; run "echo no >> log" { when run "false" } } }
+            param who default="me"
+            matrix {
+                n 1 2
+                finally {
+                    run "echo yes $who >> log" { when exists "Xecfile.kdl"; when run "test $who = me" }
+                    run "echo no >> log" { when exists "nothing-here" }
+                }
+            }
             run "true"
         }
     "#;
-    assert_eq!(log(file, ["t"]), "yes\n");
+    assert_eq!(log(file, ["t"]), "yes me\n");
 }

@@ -93,6 +93,12 @@ fn asked_for_by_itself_it_runs_until_it_is_ended() {
     assert_eq!(live.tell.line(), "up");
     live.signal(Signal::SIGKILL);
     live.end().nothing_left();
+    // What is asked for after it does not wait for its end.
+    let file = format!("{DB}\ntask t {{ needs db; run \"echo up > $TELL\" }}");
+    let mut live = case(&file, ["db", "t"]).spawn();
+    assert_eq!(live.tell.line(), "up");
+    live.signal(Signal::SIGTERM);
+    live.end().signal(Signal::SIGTERM).nothing_left();
 }
 
 #[test]

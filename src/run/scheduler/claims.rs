@@ -1,0 +1,195 @@
+//! What is held from a start to an end, and how it is come by. Who gets how much when there is too little is
+//! [`crate::run::limits`]'s to say.
+//!
+//! A limit of the machine must also be had from the other runs there: once all else of a claim is held, that is
+//! tried, and never waited for. Where it is refused, everything is given back, and the limit is closed for a while.
+
+use std::time::Duration;
+
+use crate::base::event::{Level, Reason};
+use crate::plan::graph::{LimitKind, Rank, Vertex};
+use crate::plan::ids::{LimitId, VertexId};
+use crate::run::limits::Answer;
+use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::state::{End, Queue};
+use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
+
+/// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
+const LOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+impl Scheduler {
+    /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and its slots, a scope its claim.
+    pub(super) fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
+            Vertex::Leaf(leaf) => {
+                let leaf = self.plan.leaf(leaf);
+                let scope = self.plan.scope(leaf.scope);
+                let token = scope.child_token.map(|token| (token, 1));
+                let slots = leaf.slot.then_some((LimitId::SLOTS, scope.weight));
+                token.into_iter().chain(slots).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn claim(&mut self, vertex: VertexId) {
+        self.shift(vertex, Trigger::Met);
+        self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
+        self.ask(vertex);
+    }
+
+    /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
+    /// known who else wants something now, so that the first to be found does not go before the first in rank.
+    pub(super) fn ask(&mut self, vertex: VertexId) {
+        if self.claim_of(vertex).is_empty() {
+            self.grants.push_back((vertex, None));
+        } else {
+            self.asking.insert((self.plan.rank(vertex), vertex));
+        }
+    }
+
+    /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
+    pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
+        let claim = self.claim_of(vertex);
+        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
+            self.grants.push_back((vertex, None));
+        }
+    }
+
+    /// A vertex gives back what it held, once all who want something stand in line for it. Slots come last: who waits
+    /// for nothing but a limit that comes back now may want one, too.
+    pub(super) fn release(&mut self, vertex: VertexId) {
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Leaf(_) => self.giving.push_back(vertex),
+            _ => self.giving.push_front(vertex),
+        }
+    }
+
+    /// Gives it back.
+    pub(super) fn give_back(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+        let mut granted = Vec::new();
+        let claim = self.claim_of(vertex);
+        if self.locked.remove(&vertex) {
+            out.push(Action::Unlock(vertex));
+            for (limit, _) in self.machine_part(&claim) {
+                self.limits.open(limit, &mut granted);
+            }
+        }
+        self.limits.release(&claim, &mut granted);
+        self.later(granted);
+    }
+
+    pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
+        self.grants.extend(granted.into_iter().map(|(vertex, limit)| (vertex, Some(limit))));
+    }
+
+    /// A vertex holds what it claimed, as far as this run goes. It may have been dropped since.
+    pub(super) fn granted(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
+        if !self.queue.contains_key(&vertex) {
+            return self.release(vertex);
+        }
+        let locks = self.machine_part(&self.claim_of(vertex));
+        if locks.is_empty() {
+            self.admit(vertex, waited_for, out);
+        } else {
+            out.push(Action::TryLock(vertex, locks));
+        }
+    }
+
+    /// What is shared with other runs on the machine.
+    fn machine_part(&self, claim: &[(LimitId, u32)]) -> Vec<(LimitId, u32)> {
+        let shared = |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_));
+        claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
+    }
+
+    /// What the machine says.
+    pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
+        let claim = self.claim_of(vertex);
+        let locks = self.machine_part(&claim);
+        if answer == LockAnswer::Held {
+            self.locked.insert(vertex);
+        }
+        if !self.queue.contains_key(&vertex) {
+            return self.release(vertex);
+        }
+        match answer {
+            LockAnswer::Held => self.admit(vertex, locks.first().map(|(limit, _)| *limit), out),
+            LockAnswer::Busy => {
+                for (limit, _) in locks {
+                    self.limits.close(limit);
+                    out.push(Action::SetTimer(TimerKey::Limit(limit), self.now.saturating_add(LOCKED_PAUSE)));
+                }
+                self.decline(&claim);
+                self.ask(vertex);
+            }
+            LockAnswer::Impossible(why) => {
+                self.decline(&claim);
+                self.impossible(vertex, why, out);
+            }
+        }
+    }
+
+    fn decline(&mut self, claim: &[(LimitId, u32)]) {
+        let mut granted = Vec::new();
+        self.limits.decline(claim, &mut granted);
+        self.later(granted);
+    }
+
+    /// What a scope claims cannot be had at all: it fails without having begun.
+    fn impossible(&mut self, enter: VertexId, why: String, out: &mut Vec<Action>) {
+        let Vertex::Enter(scope) = self.plan.vertices[enter.index()] else { return };
+        self.complaints.insert(self.plan.scope(scope).exit, why);
+        if self.is_paused(scope) {
+            // No more attempts, and its hooks would need the same.
+            self.scopes[scope.index()].from_above = true;
+            self.scopes[scope.index()].stage = self.plan.scope(scope).hooks.len();
+            self.cancelling(enter, Reason::Failed, Level::Soft);
+            self.break_off(scope, out);
+        } else {
+            self.skip(enter, End::Failed(1), out);
+        }
+    }
+
+    /// All that a vertex claims is held.
+    fn admit(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
+        let Some(mut queue) = self.queue.remove(&vertex) else { return };
+        let waited = self.now.saturating_sub(queue.since);
+        match waited_for {
+            Some(LimitId::SLOTS) => queue.waits.slot += waited,
+            Some(_) => queue.waits.limit += waited,
+            None => {}
+        }
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
+            // Its hooks waited for this.
+            Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
+            Vertex::Enter(scope) => self.enter(scope, out),
+            Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
+            _ => {}
+        }
+    }
+
+    /// Time has gone by: what comes back of rates.
+    pub(super) fn rates_advance(&mut self) {
+        let mut granted = Vec::new();
+        self.limits.advance(self.now, &mut granted);
+        self.later(granted);
+    }
+
+    /// Comes back when something of a rate does that is waited for.
+    pub(super) fn rates_due(&mut self, out: &mut Vec<Action>) {
+        for (limit, due) in self.limits.due() {
+            if self.due.insert(limit, due) != Some(due) {
+                out.push(Action::SetTimer(TimerKey::Limit(limit), due));
+            }
+        }
+    }
+
+    /// A limit may be had again.
+    pub(super) fn limit_opens(&mut self, limit: LimitId) {
+        let mut granted = Vec::new();
+        self.limits.open(limit, &mut granted);
+        self.later(granted);
+    }
+}
