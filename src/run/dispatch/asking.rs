@@ -23,12 +23,15 @@ use crate::run::ready::{Probe, until};
 use crate::run::scheduler::{Input, JobEnd};
 use crate::xecfile::model::Ready;
 
+/// Takes what a service writes.
+type Log = UnboundedSender<Vec<u8>>;
+
 /// A service that is asked whether it is ready.
 pub(super) struct Watch {
     /// Dropped, it ends the asking.
     _stop: oneshot::Sender<()>,
     /// Where what the service writes goes too, if that is what is looked at.
-    log: Option<UnboundedSender<Vec<u8>>>,
+    log: Option<Log>,
 }
 
 /// What ends by a signal without being a process.
@@ -114,12 +117,7 @@ impl Loop {
     }
 
     /// What is asked, with all values filled in; with the other end of a log, where that is looked at.
-    fn probe_for(
-        &self,
-        ready: &Ready,
-        instance: InstanceId,
-        at: VertexId,
-    ) -> Result<(Probe, Option<UnboundedSender<Vec<u8>>>), String> {
+    fn probe_for(&self, ready: &Ready, instance: InstanceId, at: VertexId) -> Result<(Probe, Option<Log>), String> {
         let (plan, around) = (&self.plan, &*self.around);
         let scope = self.store.scope(plan, around, instance).seen_from(at);
         let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
