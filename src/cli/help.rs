@@ -24,7 +24,7 @@ Look, without running
       --explain CODE      what a problem means, by the word in brackets
       --json              any look at a file or a plan, for machines
 Run
-  -f, --file FILE         this file
+  -f, --file FILE         this file; - is standard input
   -C, --directory DIR     go there first
   -j, --jobs N            at most N steps at once: 4, 50%, cpus-1; 0 is no limit [all CPUs]
   -p, --parallel          the tasks named side by side

@@ -29,7 +29,8 @@ use crate::run::dispatch::asking::Watch;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
-use crate::run::probe::{self, Questions, Start, Waiter};
+use crate::run::probe;
+use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
@@ -97,11 +98,12 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
-        inputs: VecDeque::new(),
         watches: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks),
+        inputs: VecDeque::new(),
+        feeding: false,
         ending: None,
     };
     loop_.run(news, told, orders).await
@@ -113,6 +115,15 @@ struct Handle {
     control: Option<Control>,
     /// What it was told before there was a way to tell it.
     held: Vec<Signal>,
+}
+
+impl Handle {
+    fn send(&mut self, signal: Signal) {
+        match &self.control {
+            Some(control) => control(signal),
+            None => self.held.push(signal),
+        }
+    }
 }
 
 struct Loop {
@@ -129,12 +140,13 @@ struct Loop {
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
-    /// What the scheduler is to be told, the first of it being worked on.
-    inputs: VecDeque<Input>,
     watches: HashMap<ScopeId, Watch>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
+    /// What the scheduler is to be told next, and whether someone is about it.
+    inputs: VecDeque<Input>,
+    feeding: bool,
     ending: Option<Ending>,
 }
 
@@ -180,18 +192,13 @@ impl Loop {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Cancel(reason, level) => {
-                self.questions.signal_all(signal_for(reason, level));
-                self.feed(Input::Cancel(ScopeId::RUN, reason, level));
-            }
+            Order::Cancel(reason, level) => self.feed(Input::Cancel(ScopeId::RUN, reason, level)),
             Order::Suspend => {
-                self.questions.signal_all(Signal::Stop);
                 self.clock.stop();
                 self.tell(Event::Suspended);
                 self.signal_all(Signal::Stop);
                 (self.suspend)().await;
                 self.signal_all(Signal::Continue);
-                self.questions.signal_all(Signal::Continue);
                 self.clock.resume();
                 self.tell(Event::Resumed);
             }
@@ -230,48 +237,47 @@ impl Loop {
         }
     }
 
-    /// Gives the scheduler its next input, and does what it says. What is fed meanwhile has its turn once all of that is
-    /// done, so that nothing is told before what it follows from.
+    /// Gives something to the scheduler, and does what that says. What is known at once of what it says comes after
+    /// that: all that one step says is done before the next one, and no chain of answers is too long for the stack.
     fn feed(&mut self, input: Input) {
         self.inputs.push_back(input);
-        if self.inputs.len() > 1 {
+        if std::mem::replace(&mut self.feeding, true) {
             return;
         }
-        while let Some(input) = self.inputs.front().cloned() {
-            let mut actions = Vec::new();
+        let mut actions = Vec::new();
+        while let Some(input) = self.inputs.pop_front() {
             self.scheduler.step(self.clock.now(), input, &mut actions);
-            self.act(actions);
-            self.inputs.pop_front();
+            actions.drain(..).for_each(|action| self.act(action));
         }
+        self.feeding = false;
     }
 
-    fn act(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
-                Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
-                Action::Probe(scope) => self.probe(scope),
-                Action::Settle(scope) => self.settle(scope),
-                Action::Open(instance) => self.open(instance),
-                Action::Close(instance, closing) => self.close(instance, closing),
-                Action::TryLock(vertex, limits) => {
-                    let answer = self.locks.take(&self.plan, vertex, &limits);
-                    self.feed(Input::Locked(vertex, answer));
-                }
-                Action::Unlock(vertex) => self.locks.give_back(vertex),
-                Action::Watch(scope) => self.watch(scope),
-                Action::Unwatch(scope) => self.unwatch(scope),
-                Action::Decided(scope, child) => self.store.decide(scope, child),
-                Action::Undecided(scope) => self.store.undecide(scope),
-                Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
-                Action::Emit(event) => match event {
-                    Event::RunFinished { code, signal, .. } => {
-                        self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
-                    }
-                    event => self.tell(event),
-                },
-                Action::Done => debug_assert!(self.ending.is_some()),
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+            Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
+            Action::Probe(scope) => self.probe(scope),
+            Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
+            Action::Settle(scope) => self.settle(scope),
+            Action::Open(instance) => self.open(instance),
+            Action::Close(instance, closing) => self.close(instance, closing),
+            Action::TryLock(vertex, limits) => {
+                let answer = self.locks.take(&self.plan, vertex, &limits);
+                self.feed(Input::Locked(vertex, answer));
             }
+            Action::Unlock(vertex) => self.locks.give_back(vertex),
+            Action::Watch(scope) => self.watch(scope),
+            Action::Unwatch(scope) => self.unwatch(scope),
+            Action::Decided(scope, child) => self.store.decide(scope, child),
+            Action::Undecided(scope) => self.store.undecide(scope),
+            Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
+            Action::Emit(event) => match event {
+                Event::RunFinished { code, signal, .. } => {
+                    self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
+                }
+                event => self.tell(event),
+            },
+            Action::Done => debug_assert!(self.ending.is_some() && self.questions.is_empty()),
         }
     }
 
@@ -331,20 +337,22 @@ impl Loop {
         }
     }
 
-    fn signal(&mut self, job: JobId, signal: Signal) {
-        self.questions.signal(job, signal);
-        let Some(handle) = self.controls.get_mut(&job) else { return };
-        match &handle.control {
-            Some(control) => control(signal),
-            None => handle.held.push(signal),
+    /// Ends a job, or who is asked for what it waits for.
+    fn stop(&mut self, job: JobId, signal: Signal) {
+        match self.questions.end(Who::Job(job), signal) {
+            Left::Alone(waiter) => self.gave_up(waiter),
+            Left::Sent => {}
+            Left::Nothing => {
+                if let Some(handle) = self.controls.get_mut(&job) {
+                    handle.send(signal);
+                }
+            }
         }
     }
 
     fn signal_all(&mut self, signal: Signal) {
-        let jobs: Vec<JobId> = self.controls.keys().copied().collect();
-        for job in jobs {
-            self.signal(job, signal);
-        }
+        self.controls.values_mut().for_each(|handle| handle.send(signal));
+        self.questions.signal_all(signal);
     }
 }
 

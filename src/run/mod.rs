@@ -18,6 +18,7 @@ pub mod limits;
 mod machine;
 pub mod phase;
 pub mod probe;
+pub mod questions;
 pub mod ready;
 pub mod scheduler;
 #[cfg(test)]

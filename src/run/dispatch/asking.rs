@@ -18,7 +18,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::job::News;
-use crate::run::probe::Start;
+use crate::run::questions::Start;
 use crate::run::ready::{Probe, until};
 use crate::run::scheduler::{Input, JobEnd};
 use crate::xecfile::model::Ready;

@@ -52,6 +52,7 @@ impl Scheduler {
                 }
             }
             TimerKey::Ready(scope, attempt) => self.not_ready(scope, attempt, out),
+            TimerKey::Question(scope, number) => self.question_is_late(scope, number, out),
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
             TimerKey::Limit(limit) => self.limit_opens(limit),

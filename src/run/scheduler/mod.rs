@@ -19,6 +19,7 @@ mod claims;
 mod flow;
 mod hooks;
 mod jobs;
+mod questions;
 mod retry;
 mod service;
 mod state;
@@ -32,7 +33,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
+use crate::run::scheduler::state::{Asked, End, Job, Queue, ScopeState};
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
@@ -62,6 +63,9 @@ pub struct Scheduler {
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
+    /// What is asked of scopes, by their entries.
+    asked: BTreeMap<VertexId, Asked>,
+    questions: u32,
     /// `after` edges that are waited for, since the one they come from is in play.
     counted: HashSet<(VertexId, VertexId)>,
     /// Who will be skipped when nothing is pending any more, and for whose sake.
@@ -134,6 +138,8 @@ impl Scheduler {
             locked: HashSet::new(),
             due: HashMap::new(),
             next_job: 1,
+            asked: BTreeMap::new(),
+            questions: 0,
             counted: HashSet::new(),
             blamed: HashMap::new(),
             complaints: HashMap::new(),
