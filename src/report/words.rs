@@ -72,6 +72,7 @@ pub(crate) fn why(reason: Reason) -> String {
         Reason::NotReady => "it was not ready in time".to_owned(),
         Reason::Service => "a service that it needs has ended".to_owned(),
         Reason::Signal(number) => signal(number),
+        Reason::Changed => "files changed".to_owned(),
         Reason::OutputClosed => "the output is closed or full".to_owned(),
         Reason::Lost => "the process layer is gone".to_owned(),
     }

@@ -55,17 +55,19 @@ impl Places {
     pub const INPUTS: Places = Places(1 << 23);
     /// `cache { … }`.
     pub const CACHE: Places = Places(1 << 24);
+    /// `watch`.
+    pub const WATCH: Places = Places(1 << 25);
     /// `limit`.
     pub const LIMIT: Places = Places(1 << 21);
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
     /// `ready` of a service.
-    pub const READY: Places = Places(1 << 25);
+    pub const READY: Places = Places(1 << 26);
     /// `wait`.
-    pub const WAIT: Places = Places(1 << 26);
+    pub const WAIT: Places = Places(1 << 27);
 
-    const NAMES: [(Places, &'static str); 26] = [
+    const NAMES: [(Places, &'static str); 27] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -88,6 +90,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),
         (Places::CACHE, "in `cache`"),
+        (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
         (Places::READY, "on `ready`"),

@@ -10,7 +10,7 @@ use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
 use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, not_yet, ready, row_of, template, values};
-use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Service, Step, Task};
+use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Service, Step, Task, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -43,6 +43,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         desc: own.desc,
         private: own.private.unwrap_or(false),
         confirm: own.confirm,
+        watch: own.watch,
         service: own.service,
         matrix: own.matrix,
         hooks: own.hooks,
@@ -77,6 +78,7 @@ pub(super) struct Own {
     desc: Option<Arc<str>>,
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
+    watch: Option<Watch>,
     service: Option<Service>,
     matrix: Option<Matrix>,
     cache: Option<Cache>,
@@ -94,6 +96,7 @@ impl Own {
             desc: None,
             private: None,
             confirm: None,
+            watch: None,
             service: None,
             matrix: None,
             cache: None,
@@ -124,6 +127,7 @@ impl Own {
         self.desc = self.desc.or(below.desc);
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
+        self.watch = self.watch.or(below.watch);
         self.service = self.service.or(below.service);
         self.matrix = self.matrix.or(below.matrix);
         self.cache = self.cache.or(below.cache);
@@ -155,7 +159,7 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "matrix" | "cache" | "service" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "watch" | "service" | "matrix" | "cache" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
         "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
@@ -188,6 +192,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     }
     if row.name == "service" {
         own.service = ready::service(reader, cursor, row);
+        return;
+    }
+    if row.name == "watch" {
+        own.watch = Some(files::watch(reader, cursor, row));
         return;
     }
     if row.name == "cache" {

@@ -19,7 +19,7 @@ mod ready;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
-pub use kept::{Cache, Files};
+pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
@@ -85,6 +85,8 @@ pub struct Task {
     pub service: Option<Service>,
     /// What the user is asked before anything runs.
     pub confirm: Option<Spanned<Template>>,
+    /// It runs again whenever files change.
+    pub watch: Option<Watch>,
     /// What it takes.
     pub params: Vec<Param>,
     /// What must have succeeded before.
@@ -120,6 +122,7 @@ impl Task {
             private: false,
             service: None,
             confirm: None,
+            watch: None,
             params: Vec::new(),
             needs: Vec::new(),
             after: Vec::new(),
