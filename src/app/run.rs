@@ -1,9 +1,7 @@
 //! Runs tasks: wires the plan, the broker, the report and the signals, and waits for the end.
 
 use std::cell::RefCell;
-use std::ffi::OsStr;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,12 +15,12 @@ use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
+use crate::app::place;
 use crate::app::signals::Escalation;
 use crate::app::watch;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
-use crate::cache::digest::Digest;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
@@ -30,7 +28,7 @@ use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
-use crate::plan::{LimitId, Plan, ScopeId};
+use crate::plan::{LeafId, LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
@@ -187,8 +185,8 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
         jobs: plan.limits[LimitId::SLOTS.index()].count,
-        tasks: plan.instances.len() as u32,
-        steps: plan.leaves.len() as u32,
+        tasks: plan.instances.iter().filter(|instance| !instance.hidden).count() as u32,
+        steps: (0..plan.leaves.len() as u32).filter(|leaf| !plan.is_spare(LeafId(*leaf))).count() as u32,
     };
     let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }
@@ -198,23 +196,12 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
     if !keep::is_wanted(plan) {
         return Memory::None;
     }
-    match State::open(&place(around), &around.run) {
+    match State::open(&place::of(around), &around.run) {
         Ok(state) => Memory::Here(Arc::new(state)),
         Err(NoState(why)) => {
             let why = format!("nothing is up to date, and nothing is remembered: {why}");
             let _ = output.tx.send(Message::Event(Duration::ZERO, Event::Trouble { why }));
             Memory::None
-        }
-    }
-}
-
-/// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.
-pub(super) fn place(around: &Surroundings) -> PathBuf {
-    match around.env.get(OsStr::new("XEC_STATE")).filter(|dir| !dir.is_empty()) {
-        None => around.root.join(".xec"),
-        Some(dir) => {
-            let name = Digest::of(around.root.as_os_str().as_encoded_bytes()).to_string();
-            around.root.join(dir).join(&name[..16])
         }
     }
 }

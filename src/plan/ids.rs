@@ -26,8 +26,8 @@ ids! {
     InstanceId,
     /// Something of which only so many may be held at once.
     LimitId,
-    /// What cannot be known before it runs: checked once, instantiated by an `Expand` vertex.
-    TemplateId,
+    /// What lanes are fed with: their number is known, their items are not.
+    FeedId,
     /// A task as it was lowered once for all of its instances.
     TaskDefId,
     /// A command as it was lowered once for all of its instances.

@@ -22,7 +22,8 @@ use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId};
+use crate::plan::values::Value;
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::dispatch::asking::Watch;
@@ -221,6 +222,7 @@ impl Loop {
                 self.feed(Input::Ended(job, end));
             }
             News::Ready(scope) => self.ready(scope),
+            News::Lines(job, lines) => self.stream(job, &lines),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
         }
@@ -261,6 +263,9 @@ impl Loop {
             Action::Settle(scope) => self.settle(scope),
             Action::Open(instance) => self.open(instance),
             Action::Close(instance, closing) => self.close(instance, closing),
+            Action::Feed(feed) => self.list(feed),
+            Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
+            Action::Keep(instance, name, by, value) => self.store.set(instance, &name, by, value),
             Action::TryLock(vertex, limits) => {
                 let answer = self.locks.take(&self.plan, vertex, &limits);
                 self.feed(Input::Locked(vertex, answer));
@@ -300,10 +305,11 @@ impl Loop {
         if let Work::Until(ready) = &plan.command(leaf).work {
             return self.begin_wait(start, ready);
         }
-        let step = Arc::new(self.plan.step_label(leaf));
+        let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let job = Job { id, step, attempt, waits, specs };
+        let streams = self.plan.fed_by(leaf).next().is_some();
+        let job = Job { id, step, attempt, waits, specs, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
@@ -323,6 +329,35 @@ impl Loop {
         end
     }
 
+    /// What a step wrote, for the lanes that wait for it. What is no UTF-8 the step fails for, at its end.
+    fn stream(&mut self, job: JobId, lines: &[Vec<u8>]) {
+        let Some(leaf) = self.leaves.get(&job).copied() else { return };
+        let texts = lines.iter().filter_map(|line| std::str::from_utf8(line).ok()).map(Arc::from);
+        let items: Vec<Arc<str>> = texts.collect();
+        let plan = self.plan.clone();
+        for feed in plan.fed_by(leaf) {
+            self.feed(Input::Items(feed, items.clone()));
+        }
+    }
+
+    /// Makes the list that lanes are fed with.
+    fn list(&mut self, feed: FeedId) {
+        let plan = self.plan.clone();
+        let this = plan.feed(feed);
+        if plan.instance(this.instance).hidden {
+            self.open(this.instance);
+        }
+        let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {
+            Ok(Some(Value::List(items))) => Ok(items.to_vec()),
+            Ok(_) => Err("what should be a list is a text: keep it by `capture … as=lines`, or `as=json`".to_owned()),
+            Err(name) => Err(format!("`{name}` has no value here")),
+        };
+        self.feed(match list {
+            Ok(items) => Input::Items(feed, items),
+            Err(why) => Input::Unfed(feed, why),
+        });
+    }
+
     fn open(&mut self, instance: InstanceId) {
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
@@ -332,7 +367,7 @@ impl Loop {
 
     fn close(&mut self, instance: InstanceId, closing: Closing) {
         self.keeper.close(instance, closing);
-        if let Err(why) = self.store.close(&self.plan, instance, closing == Closing::Well) {
+        if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
     }

@@ -19,6 +19,7 @@ mod check;
 mod edges;
 mod frames;
 mod instance;
+mod lanes;
 mod leaf;
 mod outputs;
 mod roots;

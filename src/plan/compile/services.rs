@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::graph::EdgeKind;
-use crate::plan::ids::{InstanceId, VertexId};
+use crate::plan::ids::{InstanceId, ScopeId, VertexId};
 use crate::plan::units::UnitId;
 
 impl Builder<'_, '_> {
@@ -40,15 +40,20 @@ impl Builder<'_, '_> {
     /// For each unit, the services that it reaches through what it needs, itself not among them (a depth-first walk
     /// with a stack of its own: there are no cycles, which was checked).
     fn services_of(&self, demands: &[Demand]) -> HashMap<UnitId, BTreeSet<UnitId>> {
-        let unit_of: HashMap<InstanceId, UnitId> = self
-            .standing
-            .iter()
-            .flat_map(|(unit, standing)| standing.members.values().map(|id| (*id, *unit)))
-            .collect();
+        let mut unit_of: HashMap<InstanceId, UnitId> = HashMap::new();
+        let mut of_scope: HashMap<ScopeId, UnitId> = HashMap::new();
+        for (unit, standing) in &self.standing {
+            unit_of.extend(standing.members.values().map(|id| (*id, *unit)));
+            of_scope.insert(standing.scope, *unit);
+        }
+        // What a late set needs, the one needs that stands for it.
+        let unit = |from: InstanceId| {
+            unit_of.get(&from).or_else(|| of_scope.get(&self.layout.instances[from.index()].scope)).copied()
+        };
         let mut needs: HashMap<UnitId, Vec<UnitId>> = HashMap::new();
         for demand in demands {
-            if let Some(unit) = demand.from.and_then(|from| unit_of.get(&from)) {
-                needs.entry(*unit).or_default().push(demand.meant.unit);
+            if let Some(unit) = demand.from.and_then(unit) {
+                needs.entry(unit).or_default().push(demand.meant.unit);
             }
         }
         let mut reached: HashMap<UnitId, BTreeSet<UnitId>> = HashMap::new();

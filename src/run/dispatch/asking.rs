@@ -86,7 +86,7 @@ impl Loop {
     pub(super) fn begin_wait(&mut self, start: Start, ready: &Arc<Ready>) {
         let Start { id, leaf, attempt, waits } = start;
         let plan = self.plan.clone();
-        let step = Arc::new(plan.step_label(leaf));
+        let step = Arc::new(self.scheduler.step_label(leaf));
         self.tell(Event::StepStarted { job: id, step, attempt, waits, pid: None });
         let found = self.probe_for(ready, plan.leaf(leaf).instance, plan.leaf(leaf).vertex);
         let news = self.news_tx.clone();

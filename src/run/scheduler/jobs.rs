@@ -43,6 +43,7 @@ impl Scheduler {
                     self.cancel(scope, Reason::Timeout, Level::Soft, out);
                 }
             }
+            TimerKey::Feed(feed) => self.pull(feed, out),
             TimerKey::Grace(job) => {
                 let Some(leaf) = self.jobs.get(&job).map(|live| live.leaf) else { return };
                 let vertex = self.plan.leaf(leaf).vertex;
@@ -87,12 +88,14 @@ impl Scheduler {
         let (how, verdict) = self.judge(leaf, &end);
         out.push(Action::Emit(Event::StepFinished {
             job,
-            step: std::sync::Arc::new(self.plan.step_label(leaf)),
+            step: std::sync::Arc::new(self.step_label(leaf)),
             verdict,
             duration: self.now.saturating_sub(live.started.unwrap_or(self.now)),
             usage: end.usage,
         }));
-        if how != End::Ok {
+        if how == End::Ok {
+            self.lane_made(leaf, &end);
+        } else {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);

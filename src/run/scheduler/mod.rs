@@ -16,6 +16,7 @@ mod blame;
 mod cancel;
 mod choice;
 mod claims;
+mod feeds;
 mod flow;
 mod hooks;
 mod jobs;
@@ -37,13 +38,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::event::{Counts, JobId};
+use crate::base::event::{Counts, JobId, TaskLabel};
 use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
-use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-use crate::run::scheduler::state::{Asked, End, Job, Queue, ScopeState};
+use crate::run::scheduler::claims::Locking;
+use crate::run::scheduler::feeds::FeedState;
+use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
+pub use feeds::WAITING_CAP;
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
@@ -80,6 +84,11 @@ pub struct Scheduler {
     seed: u64,
     /// Demands that were given up.
     released: HashSet<(VertexId, VertexId)>,
+    /// For whom the machine was asked.
+    locking: HashMap<VertexId, Locking>,
+    feeds: Vec<FeedState>,
+    /// Lanes that work on an item are called after it.
+    labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
@@ -90,7 +99,7 @@ pub struct Scheduler {
     giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
     /// What failed, in the order it did, whether it counts or not.
-    failures: Vec<VertexId>,
+    failures: Vec<Failed>,
     /// How the jobs of those leaves ended that did not succeed.
     ends: HashMap<VertexId, (JobId, JobEnd)>,
     /// The slots there were before they became scarce, and successes since the last change.
@@ -111,10 +120,9 @@ impl Scheduler {
         let mut scopes = vec![ScopeState::default(); plan.scopes.len()];
         for vertex in (0..count as u32).map(VertexId) {
             let edges = plan.predecessors.of(vertex);
-            let waited = |kind| !matches!(kind, EdgeKind::Order | EdgeKind::Demand);
-            pending[vertex.index()] = edges.iter().filter(|edge| waited(edge.kind)).count() as u32;
+            pending[vertex.index()] = edges.iter().filter(|edge| edge.kind.is_waited_for()).count() as u32;
         }
-        for scope in plan.scopes.iter().filter(|scope| scope.is_hook) {
+        for scope in plan.scopes.iter().filter(|scope| scope.is_hook || scope.is_lane) {
             phase[scope.enter.index()] = Phase::Dormant;
         }
         for (scope, state) in plan.scopes.iter().zip(&mut scopes).filter(|(scope, _)| scope.shared) {
@@ -126,6 +134,9 @@ impl Scheduler {
         }
         Self {
             limits: Limits::new(&plan.limits),
+            feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            labels: HashMap::new(),
+            locking: HashMap::new(),
             plan,
             now: Duration::ZERO,
             pending,
@@ -187,6 +198,8 @@ impl Scheduler {
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
             Input::Ready(scope) => self.is_ready(scope),
+            Input::Items(feed, items) => self.items(feed, items, out),
+            Input::Unfed(feed, why) => self.unfed(feed, why, out),
             Input::Settled(scope) => self.settled(scope),
             Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),

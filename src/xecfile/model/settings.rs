@@ -257,6 +257,11 @@ impl Share {
     /// All of it.
     pub const ALL: Share = Share::Part(1, 1);
 
+    /// Whether it is all of it, however many there are.
+    pub fn is_all(self) -> bool {
+        matches!(self, Share::Part(part, whole) if part == whole)
+    }
+
     /// The number, of a set of so many.
     pub fn of(self, total: u32) -> u32 {
         match self {

@@ -34,6 +34,31 @@ fn it_is_up_while_it_is_needed() {
 }
 
 #[test]
+fn a_late_set_keeps_it_up_by_way_of_others() {
+    let file = format!(
+        r#"{DB}
+        task list {{ run "printf '1\n2\n'" {{ capture items as=lines }} }}
+        task a {{ needs db; run "echo a >> log" }}
+        task set {{ needs list {{ take items }}; needs a; matrix {{ item from="${{items}}" }}; run "test -e up" }}
+        task top {{ needs set; run "test -e up; echo top >> log" }}
+    "#
+    );
+    for width in ["-j1", "-j4"] {
+        let ran = case(&file, [width, "top"]).run().ok().nothing_left();
+        assert_eq!(ran.read("log"), "started\na\ntop\nstopped\n", "{}", ran.story());
+    }
+}
+
+#[test]
+fn what_it_kept_before_it_was_ready_can_be_taken() {
+    let file = r#"
+        task db { service { ready exists="up" }; run "echo 5432" { capture port }; run "touch up; exec sleep 1000" }
+        task t { needs db { take port }; run "echo $port >> log" }
+    "#;
+    assert_eq!(log(file, ["t"]), "5432\n");
+}
+
+#[test]
 fn nobody_waits_for_what_nobody_needs() {
     let file = format!(
         r#"{DB}
