@@ -169,7 +169,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
                 Action::Undecided(scope) => {
                     judge.decided.remove(&scope);
-                    // It begins anew: how things stood is void too.
+                    // It begins anew: how things stood is void too, and who ran then has ended.
+                    decisions.retain(|(decided, _)| *decided != scope);
                     plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
                 }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
