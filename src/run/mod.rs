@@ -23,6 +23,7 @@ pub mod phase;
 pub mod place;
 pub mod probe;
 pub mod questions;
+pub mod ready;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

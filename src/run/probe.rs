@@ -181,7 +181,8 @@ fn on_path(here: &Here<'_>, program: &str) -> bool {
     std::env::split_paths(&here.path()).any(|dir| executable(&here.dir.join(dir).join(program)))
 }
 
-fn exists(dir: &Path, pattern: &str) -> bool {
+/// Whether there is such a path, or one that matches.
+pub fn exists(dir: &Path, pattern: &str) -> bool {
     if !pattern.contains(['*', '?', '[']) {
         return dir.join(pattern).symlink_metadata().is_ok();
     }

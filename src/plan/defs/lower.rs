@@ -10,8 +10,8 @@ use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeK
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Condition, Data, Group, Hooks, Late, OnError, Reference, SLOTS, Settings, Step, StepKind,
-    Xecfile,
+    Capture, CaptureForm, Condition, Data, Group, Hooks, Late, OnError, Ready, Reference, SLOTS, Settings, Step,
+    StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -157,6 +157,7 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            service: task.service.clone().map(Arc::new),
             files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
@@ -210,6 +211,10 @@ impl Lower<'_> {
                     Work::Wait(Spanned::new(time.clone(), step.span)),
                     text.into(),
                 ))
+            }
+            StepKind::Until(ready) => {
+                let text = format!("wait {}", until_text(ready));
+                NodeKind::Leaf(self.command(step, &ambient, Work::Until(Arc::new(ready.clone())), text.into()))
             }
             StepKind::Run(text) => {
                 NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
@@ -279,6 +284,15 @@ fn hooked(node: Node) -> Node {
     let conditions = Conditions { all: Arc::from([]), ..node.conditions.clone() };
     let inner = Node { policy: Policy::default(), conditions, hooks: HookDefs::default(), ..node.clone() };
     Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn until_text(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", shown(&text.value)),
+        Ready::Http(text) => format!("http={}", shown(&text.value)),
+        Ready::Exists(text) => format!("exists={}", shown(&text.value)),
+        Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
+    }
 }
 
 fn run_text(script: &Arc<str>) -> Arc<str> {

@@ -17,7 +17,7 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, OnError, Reference, RetryText, Share, Width,
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Ready, Reference, RetryText, Service, Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -66,6 +66,8 @@ pub struct TaskDef {
     pub body: Vec<Node>,
     /// Names of the directories that live as long as an attempt of an instance.
     pub temps: Arc<[Arc<str>]>,
+    /// It stays up while others need it.
+    pub service: Option<Arc<Service>>,
     /// What decides whether an instance has to run, and what it leaves.
     pub files: Arc<Files>,
     /// What follows an instance.
@@ -190,12 +192,16 @@ impl Command {
         let mut add = |text: &Template| names.extend(text.names().cloned());
         match &self.work {
             Work::Exec(words) => words.iter().for_each(|word| add(&word.value)),
-            Work::Run(_) => self.place.shell.iter().for_each(&mut add),
+            Work::Run(_) | Work::Until(_) => self.place.shell.iter().for_each(&mut add),
             Work::Wait(_) | Work::Pipe(_) => {}
         }
         let stdin = self.stdin.as_ref().map(Input::text);
         let texts = [stdin, self.stdout.as_ref(), self.args.as_ref()];
         texts.into_iter().flatten().for_each(|text| add(&text.value));
+        if let Work::Until(ready) = &self.work {
+            ready.template().into_iter().for_each(|text| add(&text.value));
+            names.extend(ready.script().into_iter().flat_map(|script| self.place.names_in(&script.value)));
+        }
         if let Work::Pipe(members) = &self.work {
             names.extend(members.iter().flat_map(Command::value_names));
         }
@@ -212,6 +218,8 @@ pub enum Work {
     Exec(Arc<[Spanned<Template>]>),
     /// Commands of which each reads what the one before it writes; at least two.
     Pipe(Arc<[Command]>),
+    /// Waits until something is there.
+    Until(Arc<Ready>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }
