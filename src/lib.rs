@@ -27,7 +27,7 @@
 //!   `layout` (the arrays as they grow), `graph` (as they stay).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to
-//!   hosts. `broker` is the process that starts all others; `pump`, `output` and `attend` move what they write;
+//!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others; `pump`, `output` and `attend` move what they write;
 //!   `terminal` and `signals` are xec's own.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
@@ -38,6 +38,8 @@
 //!   `values` keeps, `probe` and `questions` ask what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
+//! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints
+//!   of the system, and a look at what it was), `debounce`.
 //! - [`app`], one file for each verb, which wires the floors below. `confirm` asks, before anything runs.
 //! - [`cli`], what was typed: `words` cuts the line apart, `values` and `args` make `app::options::Options` of it.
 //!
@@ -76,4 +78,5 @@ pub mod exec;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod watch;
 pub mod xecfile;

@@ -18,6 +18,7 @@ use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
 use crate::app::signals::Escalation;
+use crate::app::watch;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
@@ -40,6 +41,9 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Ok(plan) => Arc::new(plan),
         Err(answer) => return answer,
     };
+    if options.watch || watch::is_wanted(&opened, &plan) {
+        return watch::watch(options, opened, broker);
+    }
     let setup = match setup(options, &plan) {
         Ok(setup) => setup,
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
@@ -64,22 +68,22 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
 }
 
 /// One thread, and all tasks in one queue of it: what wakes one of them costs no system call.
-fn runtime() -> Result<LocalRuntime, String> {
+pub(super) fn runtime() -> Result<LocalRuntime, String> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_io().enable_time().build_local(LocalOptions::default()).map_err(cannot("start"))
 }
 
-fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
+pub(super) fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
     move |why| format!("cannot {what}: {why}")
 }
 
-fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
+pub(super) fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
     let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()].count != Some(1);
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
 /// What is to be confirmed, in the order in which it would begin. What only hooks call is not asked for.
-fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, Vec<Problem>> {
+pub(super) fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, Vec<Problem>> {
     let mut asked = Vec::new();
     for id in plan.order() {
         let instance = plan.instance(id);
@@ -103,7 +107,7 @@ fn in_hook(plan: &Plan, scope: ScopeId) -> bool {
     false
 }
 
-fn surroundings(opened: &Opened) -> Surroundings {
+pub(super) fn surroundings(opened: &Opened) -> Surroundings {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Surroundings {
         env: std::env::vars_os().collect(),
@@ -123,45 +127,59 @@ fn go(
     force: bool,
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
-    let (tx, rx) = unbounded_channel();
-    let broken = orders_tx.clone();
-    let report = report::spawn(
-        setup,
-        rx,
-        Box::new(move |_| {
-            // After the run there is nobody to be told, and nothing to be ended.
-            let _ = broken.send(Order::Cancel(Reason::OutputClosed, Level::Soft));
-        }),
-    )
-    .map_err(cannot("start the report"))?;
-    let output = OutputTx::new(tx);
-    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
-    let output = if hooks { output.keep_errors() } else { output };
-    begin(&plan, &around, &output);
-    let memory = remember(&plan, &around, &output);
+    let (report, output) = show(setup, &plan, orders_tx.clone())?;
     let link = {
         let _here = runtime.enter();
         broker.link().map_err(cannot("reach the process layer"))?
     };
-    let (told, known) = (output.clone(), memory.clone());
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
-        listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, (known, force), told.clone(), &mut orders).await;
-        sweep(&link, &told, ending.at, &mut orders).await;
-        Ok::<Ending, String>(ending)
+        listen(&orders_tx, &link)?;
+        Ok::<Ending, String>(once(plan, around, &link, force, output, &mut orders).await)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
+    // The report ends when nobody can tell it anything any more.
+    drop(runtime);
+    Ok(close(report, ending.code, ending.signal))
+}
+
+/// The report of a run, and the way to it.
+pub(super) fn show(
+    setup: Setup,
+    plan: &Plan,
+    orders: UnboundedSender<Order>,
+) -> Result<(JoinHandle<std::io::Result<()>>, OutputTx), String> {
+    let (tx, rx) = unbounded_channel();
+    let broken = Box::new(move |_| {
+        // After the run there is nobody to be told, and nothing to be ended.
+        let _ = orders.send(Order::Cancel(Reason::OutputClosed, Level::Soft));
+    });
+    let report = report::spawn(setup, rx, broken).map_err(cannot("start the report"))?;
+    let output = OutputTx::new(tx);
+    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
+    Ok((report, if hooks { output.keep_errors() } else { output }))
+}
+
+/// One run, from its first event to its last.
+pub(super) async fn once(
+    plan: Arc<Plan>,
+    around: Rc<Surroundings>,
+    link: &Link,
+    force: bool,
+    output: OutputTx,
+    orders: &mut UnboundedReceiver<Order>,
+) -> Ending {
+    begin(&plan, &around, &output);
+    let memory = remember(&plan, &around, &output);
+    let ending = drive(plan, around, link, (memory.clone(), force), output.clone(), orders).await;
+    sweep(link, &output, ending.at, orders).await;
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
         let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
     }
-    let _ = output.tx.send(Message::Event(ending.at, ending.finished));
-    // The report ends when nobody can tell it anything any more.
-    drop(runtime);
-    drop(output);
-    Ok(close(report, ending.code, ending.signal))
+    let _ = output.tx.send(Message::Event(ending.at, ending.finished.clone()));
+    ending
 }
 
 fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
@@ -191,7 +209,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
 }
 
 /// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.
-fn place(around: &Surroundings) -> PathBuf {
+pub(super) fn place(around: &Surroundings) -> PathBuf {
     match around.env.get(OsStr::new("XEC_STATE")).filter(|dir| !dir.is_empty()) {
         None => around.root.join(".xec"),
         Some(dir) => {
@@ -248,14 +266,15 @@ async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut Unboun
 }
 
 /// Signals end the run, softly or hard; Ctrl-Z stops it.
-fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
+pub(super) fn listen(orders: &UnboundedSender<Order>, link: &Link) -> Result<(), String> {
     let escalation = Rc::new(RefCell::new(Escalation::default()));
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
         let number = kind.as_raw_value();
         if signals::is_ignored(number) {
             continue;
         }
-        let (mut stream, orders, escalation) = (signal(kind)?, orders.clone(), escalation.clone());
+        let (mut stream, orders, escalation) =
+            (signal(kind).map_err(cannot("listen to signals"))?, orders.clone(), escalation.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 if let Some(level) = escalation.borrow_mut().on(number, Instant::now()) {
@@ -266,7 +285,7 @@ fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
     }
     let stop = SignalKind::from_raw(nix::libc::SIGTSTP);
     if !signals::is_ignored(stop.as_raw_value()) {
-        let (mut stream, orders) = (signal(stop)?, orders.clone());
+        let (mut stream, orders) = (signal(stop).map_err(cannot("listen to signals"))?, orders.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 let _ = orders.send(Order::Suspend);
@@ -281,7 +300,7 @@ fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
     Ok(())
 }
 
-fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
+pub(super) fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
     report.thread().unpark();
     let complaint = match report.join() {
         Ok(Ok(())) => None,

@@ -31,6 +31,7 @@ Run
   -k, --keep-going        after a failure, run all that can still be reached
       --on-error MODE     after a failure: fail-fast (end the rest), drain (begin nothing new) or continue
       --force             run what is asked for, up to date or not
+  -w, --watch             run again whenever files change
   -y, --yes               answer every question with yes
 See
   -o, --output MODE       auto, live, prefixed, grouped, failed or quiet

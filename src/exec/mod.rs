@@ -17,10 +17,13 @@ use crate::base::event::JobId;
 
 mod attend;
 pub mod broker;
+pub mod containers;
+pub mod copy;
 pub mod fake;
 mod fd;
 mod find;
 pub mod inherited;
+pub mod keys;
 pub mod local;
 pub mod locks;
 pub mod output;

@@ -28,11 +28,13 @@ pub struct Loaded {
     pub sources: SourceMap,
     /// What is wrong, in the order of the file; warnings too.
     pub problems: Vec<Problem>,
+    /// Every file that was looked for, there or not: if one of them changes, the file may say something else.
+    pub looked_for: Vec<PathBuf>,
 }
 
 impl Loaded {
     pub(super) fn failed(sources: SourceMap, problem: Problem) -> Self {
-        Self { file: None, sources, problems: vec![problem] }
+        Self { sources, problems: vec![problem], ..Self::default() }
     }
 }
 

@@ -55,13 +55,15 @@ impl Places {
     pub const INPUTS: Places = Places(1 << 23);
     /// `cache { … }`.
     pub const CACHE: Places = Places(1 << 24);
+    /// `watch`.
+    pub const WATCH: Places = Places(1 << 25);
     /// `limit`.
     pub const LIMIT: Places = Places(1 << 21);
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
 
-    const NAMES: [(Places, &'static str); 24] = [
+    const NAMES: [(Places, &'static str); 25] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -84,6 +86,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),
         (Places::CACHE, "in `cache`"),
+        (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
     ];
