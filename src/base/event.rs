@@ -134,6 +134,13 @@ pub enum SkipReason {
     Done,
     /// Nothing that it depends on has changed (`--affected`): who waits for it goes on.
     Unaffected,
+    /// A value is not there that it takes from another, which did not fail: who waits for it goes on.
+    Value {
+        /// What it is called there.
+        name: Arc<str>,
+        /// From that instance.
+        from: Arc<str>,
+    },
     /// All that it would do is done: who waits for it goes on.
     UpToDate,
     /// The same, and what it had made was brought back.
@@ -153,6 +160,10 @@ pub enum Reason {
     Unneeded,
     /// Another branch was enough (`any`, `race`).
     Decided,
+    /// It was not ready within the time that it had for that.
+    NotReady,
+    /// A service that it uses has ended.
+    Service,
     /// xec was sent this signal.
     Signal(i32),
     /// What xec writes to is closed or full.

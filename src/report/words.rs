@@ -32,6 +32,9 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
         Verdict::Skipped(SkipReason::Done) => "went well the last time".to_owned(),
         Verdict::Skipped(SkipReason::Unaffected) => "not affected by what changed".to_owned(),
+        Verdict::Skipped(SkipReason::Value { name, from }) => {
+            format!("skipped, since `{}` made no `{}`", visible(from), visible(name))
+        }
         Verdict::Skipped(SkipReason::UpToDate) => "up to date".to_owned(),
         Verdict::Skipped(SkipReason::Restored) => "up to date, brought back".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),
@@ -71,6 +74,8 @@ pub(crate) fn why(reason: Reason) -> String {
         Reason::Timeout => "the time of what holds it was up".to_owned(),
         Reason::Unneeded => "nothing needs it any more".to_owned(),
         Reason::Decided => "another branch was enough".to_owned(),
+        Reason::NotReady => "it was not ready in time".to_owned(),
+        Reason::Service => "a service that it needs has ended".to_owned(),
         Reason::Signal(number) => signal(number),
         Reason::Changed => "files changed".to_owned(),
         Reason::OutputClosed => "the output is closed or full".to_owned(),

@@ -65,10 +65,14 @@ impl Places {
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
+    /// `ready` of a service.
+    pub const READY: Places = Places(1 << 26);
+    /// `wait`.
+    pub const WAIT: Places = Places(1 << 27);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 26] = [
+    const NAMES: [(Places, &'static str); 28] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
@@ -95,6 +99,8 @@ impl Places {
         (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
+        (Places::READY, "on `ready`"),
+        (Places::WAIT, "on `wait`"),
     ];
 
     /// Both sets.

@@ -108,6 +108,7 @@ fn is_well(verdict: &Verdict) -> bool {
         Verdict::Ok => true,
         Verdict::Skipped(why) => match why {
             SkipReason::Condition
+            | SkipReason::Value { .. }
             | SkipReason::Done
             | SkipReason::Unaffected
             | SkipReason::UpToDate
