@@ -26,7 +26,7 @@ Look, without running
 Run
   -f, --file FILE         this file
   -C, --directory DIR     go there first
-  -j, --jobs N            at most N steps at once: 4, 50%, cpus-1; 0 is no limit [all CPUs]
+  -j, --jobs N            at most N steps at once: 4, 50%, cpus-1, adaptive; 0 is no limit [all CPUs]
   -p, --parallel          the tasks named side by side
   -k, --keep-going        after a failure, run all that can still be reached
       --on-error MODE     after a failure: fail-fast (end the rest), drain (begin nothing new) or continue

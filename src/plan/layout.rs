@@ -26,7 +26,7 @@ pub struct Rules {
     /// The longest an attempt may take.
     pub timeout: Option<std::time::Duration>,
     /// How many of its children at once.
-    pub jobs: Option<u32>,
+    pub jobs: Option<Limit>,
     /// What it holds while it runs.
     pub uses: Vec<(LimitId, u32)>,
     /// How many slots each command in it takes, if that is said.
@@ -144,8 +144,8 @@ impl Layout {
         };
         let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
         let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
-        let child_token = rules.jobs.map(|count| {
-            self.limits.push(Limit::held(Some(count)));
+        let child_token = rules.jobs.map(|limit| {
+            self.limits.push(limit);
             LimitId(self.limits.len() as u32 - 1)
         });
         self.scopes.push(Scope {

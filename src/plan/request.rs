@@ -1,6 +1,6 @@
 //! What a run is asked to do, as it was typed: no name in here has been looked up yet.
 
-use crate::xecfile::model::OnError;
+use crate::xecfile::model::{OnError, Width};
 
 /// What a run is asked to do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -12,7 +12,7 @@ pub struct Request {
     /// What a failure does where the file does not say.
     pub on_error: OnError,
     /// The `-j` slots; `None` is no limit.
-    pub slots: Option<u32>,
+    pub slots: Option<Width>,
     /// The CPUs that widths count by.
     pub cpus: u32,
 }

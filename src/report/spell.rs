@@ -222,6 +222,8 @@ fn width(width: Width) -> String {
         Width::Percent(percent) => format!("{percent}%"),
         Width::CpusLess(0) => "cpus".to_owned(),
         Width::CpusLess(less) => format!("cpus-{less}"),
+        Width::Adaptive { min, max: None } => format!("adaptive min={min}"),
+        Width::Adaptive { min, max: Some(max) } => format!("adaptive min={min} max={max}"),
     }
 }
 

@@ -268,6 +268,10 @@ mod tests {
         Rank { priority: Reverse(0), path: Reverse(0), order }
     }
 
+    fn rate(count: u32, per: Duration) -> Limit {
+        Limit { kind: LimitKind::Rate(per), ..Limit::held(Some(count)) }
+    }
+
     fn held(counts: &[u32]) -> Vec<Limit> {
         counts.iter().map(|count| Limit::held(Some(*count))).collect()
     }
@@ -314,7 +318,7 @@ mod tests {
     #[test]
     fn a_rate_comes_back_by_itself() {
         let second = Duration::from_secs(1);
-        let mut limits = Limits::new(&[Limit { count: Some(2), kind: LimitKind::Rate(second) }]);
+        let mut limits = Limits::new(&[rate(2, second)]);
         let mut granted = Vec::new();
         for who in 1..=2 {
             limits.advance(second * who / 4, &mut granted);
@@ -332,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_was_not_made_use_of_counts_for_no_rate() {
-        let mut limits = Limits::new(&[Limit { count: Some(1), kind: LimitKind::Rate(Duration::from_secs(1)) }]);
+        let mut limits = Limits::new(&[rate(1, Duration::from_secs(1))]);
         let mut granted = Vec::new();
         assert_eq!(limits.request(VertexId(1), rank(1), &[(A, 1)]), Answer::Granted);
         assert_eq!(limits.request(VertexId(2), rank(2), &[(A, 1)]), Answer::Parked(A));
@@ -402,7 +406,7 @@ mod tests {
         #[test]
         fn a_rate_is_never_exceeded(count in 1u32..4, asks in prop::collection::vec((0u64..700, 1u32..4), 1..40)) {
             let second = Duration::from_secs(1);
-            let mut limits = Limits::new(&[Limit { count: Some(count), kind: LimitKind::Rate(second) }]);
+            let mut limits = Limits::new(&[rate(count, second)]);
             let claim = |who: usize| [(A, asks[who].1.min(count))];
             let (mut now, mut begun): (Duration, Vec<(Duration, u32)>) = (Duration::ZERO, Vec::new());
             let mut next = 0;

@@ -99,7 +99,9 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.timeout = now(Duration::from_millis(5 + tape.pick(60) as u64));
     }
     if tape.one_in(5) {
-        settings.jobs = now(Width::Count(1 + tape.pick(3) as u32));
+        let count = 1 + tape.pick(3) as u32;
+        let adaptive = Width::Adaptive { min: count, max: Some(count + 2) };
+        settings.jobs = now(if tape.one_in(3) { adaptive } else { Width::Count(count) });
     }
     if tape.one_in(5) {
         settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
@@ -236,7 +238,7 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
         tasks.push(Asked::plain(&*name(tape.pick(last + 1))));
     }
     let on_error = if tape.one_in(3) { OnError::Continue } else { OnError::FailFast };
-    let slots = Some(1 + tape.pick(4) as u32);
+    let slots = Some(Width::Count(1 + tape.pick(4) as u32));
     let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
 }
@@ -249,6 +251,7 @@ pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
     let mut only = Task { body: vec![step], ..Task::new(at(task.into()), Span::default()) };
     change(&mut only);
     file.tasks.push(only);
-    let request = Request { tasks: vec![Asked::plain(task)], slots: Some(4), cpus: 4, ..Request::default() };
+    let request =
+        Request { tasks: vec![Asked::plain(task)], slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
     compile(&file, &request, World::empty()).expect("one task, which is there")
 }

@@ -53,11 +53,13 @@ impl Places {
     pub const INCLUDE: Places = Places(1 << 19);
     /// `limit`.
     pub const LIMIT: Places = Places(1 << 21);
+    /// `jobs`.
+    pub const JOBS: Places = Places(1 << 22);
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 20);
 
-    const NAMES: [(Places, &'static str); 22] = [
+    const NAMES: [(Places, &'static str); 23] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -79,6 +81,7 @@ impl Places {
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::LIMIT, "on `limit`"),
+        (Places::JOBS, "on `jobs`"),
         (Places::STDIN, "on `stdin`"),
     ];
 
@@ -122,7 +125,7 @@ pub enum Kind {
     Bool,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// How many at once: `4`, `"50%"`, `"cpus-1"`.
+    /// How many at once: `4`, `"50%"`, `"cpus-1"`, `adaptive`.
     Width,
     /// A variable and its value.
     Variable,
@@ -145,7 +148,7 @@ impl Kind {
             Kind::Duration => "a quoted duration such as `\"5s\"`".to_owned(),
             Kind::Bool => "`#true` or `#false`".to_owned(),
             Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-            Kind::Width => "`4`, `\"50%\"` or `\"cpus-1\"`".to_owned(),
+            Kind::Width => "`4`, `\"50%\"`, `\"cpus-1\"` or `adaptive`".to_owned(),
             Kind::Variable => "a name and a value, or a block of them".to_owned(),
             Kind::Number => "a number".to_owned(),
             Kind::Share => "a count or a share such as `\"90%\"` or `\"1/3\"`".to_owned(),

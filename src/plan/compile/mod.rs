@@ -159,7 +159,7 @@ struct Demand {
 
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
-        let slots = Limit::held(request.slots);
+        let slots = request.slots.map_or(Limit::held(None), |width| Limit::of_slots(width, request.cpus));
         let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).collect();
         let layout = Layout { limits, ..Layout::default() };
         Self {

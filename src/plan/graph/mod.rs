@@ -15,7 +15,7 @@ use crate::plan::values::FileValues;
 
 pub use csr::Csr;
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
-pub use limit::{Limit, LimitKind};
+pub use limit::{Adapts, Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
 
 /// What a vertex stands for.

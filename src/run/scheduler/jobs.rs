@@ -87,10 +87,14 @@ impl Scheduler {
             duration: self.now.saturating_sub(live.started.unwrap_or(self.now)),
             usage: end.usage,
         }));
+        if matches!(how, End::Ok | End::Failed(_)) {
+            self.adapt(LimitId::SLOTS, how == End::Ok);
+        }
         if how != End::Ok {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);
+        self.adapt_to(self.plan.leaf(leaf).scope, vertex);
         self.release(vertex, out);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
@@ -137,12 +141,7 @@ impl Scheduler {
             return false;
         }
         self.shift(vertex, Trigger::Scarce);
-        let width = (others / 2).max(1);
-        if self.slots().is_none_or(|slots| slots > width) {
-            self.full_width = Some(self.full_width.unwrap_or(self.slots()));
-            self.limits.resize(LimitId::SLOTS, Some(width), &mut Vec::new());
-            out.push(Action::Emit(Event::Scarce { jobs: width, why }));
-        }
+        self.narrow(others, why, out);
         self.release(vertex, out);
         queue.since = self.now;
         if others == 0 {
@@ -155,25 +154,6 @@ impl Scheduler {
             self.ask(vertex);
         }
         true
-    }
-
-    /// After a round of successes at a reduced width, one more at once (additive increase).
-    fn widen(&mut self) {
-        let (Some(full), Some(width)) = (self.full_width, self.slots()) else { return };
-        self.round += 1;
-        if self.round < width {
-            return;
-        }
-        self.round = 0;
-        let wider = if full.is_some_and(|full| width + 1 >= full) {
-            self.full_width = None;
-            full
-        } else {
-            Some(width + 1)
-        };
-        let mut granted = Vec::new();
-        self.limits.resize(LimitId::SLOTS, wider, &mut granted);
-        self.later(granted);
     }
 
     /// For who drives the scheduler without a process layer: every live job ends as lost.

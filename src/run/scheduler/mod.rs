@@ -22,6 +22,7 @@ mod retry;
 mod state;
 mod talk;
 mod verdict;
+mod width;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
+use crate::run::scheduler::width::Shortage;
 pub use talk::{Action, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
@@ -77,9 +79,8 @@ pub struct Scheduler {
     failures: Vec<VertexId>,
     /// How the jobs of those leaves ended that did not succeed.
     ends: HashMap<VertexId, (JobId, JobEnd)>,
-    /// The slots there were before they became scarce, and successes since the last change.
-    full_width: Option<Option<u32>>,
-    round: u32,
+    /// There is no room for as many as there are slots.
+    shortage: Option<Shortage>,
     counts: Counts,
     signal: Option<i32>,
     broken: bool,
@@ -135,8 +136,7 @@ impl Scheduler {
             ready: VecDeque::new(),
             failures: Vec::new(),
             ends: HashMap::new(),
-            full_width: None,
-            round: 0,
+            shortage: None,
             counts: Counts::default(),
             signal: None,
             broken: false,

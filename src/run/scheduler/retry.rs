@@ -29,6 +29,9 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, false, out);
+        if let Some(limit) = self.plan.scope(scope).parent.and_then(|around| self.plan.scope(around).child_token) {
+            self.adapt(limit, false);
+        }
         self.release(enter, out);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();

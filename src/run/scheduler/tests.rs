@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod choice;
+mod width;
 
 use proptest::prelude::*;
 
@@ -148,7 +149,13 @@ impl Judge<'_> {
         let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
         let taken: u32 = self.running.values().map(weight).sum();
         prop_assert!(taken <= slots, "more at once than there are slots");
-        for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
+        for (at, limit) in self
+            .plan
+            .limits
+            .iter()
+            .enumerate()
+            .filter(|(_, limit)| limit.kind != HELD_BY_TIME && limit.adapts.is_none())
+        {
             let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
             let claims = busy.flat_map(|scope| self.plan.scope(scope).claim.iter());
             let used: u32 = claims.filter(|(id, _)| id.index() == at).map(|(_, count)| count).sum();
@@ -164,7 +171,9 @@ impl Judge<'_> {
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].count.expect("a token has a limit") as usize);
+            let limit = &self.plan.limits[limit.index()];
+            let most = limit.adapts.map_or(limit.count, |range| Some(range.max)).expect("a token has a limit");
+            prop_assert!(busy.len() <= most as usize);
         }
         Ok(())
     }

@@ -123,6 +123,7 @@ impl Scheduler {
             out.push(Action::Emit(Event::TaskFinished { task, verdict, duration }));
         }
         if let Some(parent) = this.parent {
+            self.adapt_to(parent, this.exit);
             self.scopes[parent.index()].open -= 1;
             self.look(plan.scope(parent).exit);
         }
