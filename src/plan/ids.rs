@@ -26,6 +26,8 @@ ids! {
     InstanceId,
     /// Something of which only so many may be held at once.
     LimitId,
+    /// A place where several arrive before anyone goes on.
+    GateId,
     /// What cannot be known before it runs: checked once, instantiated by an `Expand` vertex.
     TemplateId,
     /// A task as it was lowered once for all of its instances.

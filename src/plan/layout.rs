@@ -10,7 +10,8 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Guard, Instance, Leaf, Limit, Link, Plan, Scope, ScopeKind, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Gate, Guard, Instance, Leaf, Limit, Link, Plan, Scope, ScopeKind, Set,
+    Vertex,
 };
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -89,6 +90,10 @@ pub struct Layout {
     pub requested: Vec<(Arc<str>, VertexId)>,
     /// What there is only so much of.
     pub limits: Vec<Limit>,
+    /// Where several arrive.
+    pub gates: Vec<Gate>,
+    /// The sets of matrices.
+    pub sets: Vec<Set>,
     /// Who names whom.
     pub links: Vec<Link>,
 }
@@ -231,6 +236,8 @@ impl Layout {
             requested: self.requested,
             priority,
             limits: self.limits,
+            gates: self.gates,
+            sets: self.sets,
             links: self.links,
             defs,
             files,

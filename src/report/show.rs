@@ -156,6 +156,7 @@ fn matrix(matrix: &Matrix) -> Row {
     if matrix.may_be_empty {
         rows.push(Row::new("empty", "ok"));
     }
+    rows.extend(matrix.batches.as_ref().map(|batches| Row::new("batches", spell::batches(batches))));
     rows.extend(policies(&matrix.settings));
     rows.extend(hooks(&matrix.hooks));
     Row::new("matrix", "").over(rows)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, Input, Late, OnError, Param, ParamRole, ParamType, Predicate, PredicateKind,
-    Reference, Retry, Settings, Share, Task, Use, Width,
+    Backoff, Batches, Binding, CaptureForm, Data, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
+    PredicateKind, Reference, Retry, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -233,6 +233,19 @@ fn share(share: Share) -> String {
         Share::Part(percent, 100) => format!("{percent}%"),
         Share::Part(part, whole) => format!("{part}/{whole}"),
     }
+}
+
+/// `1 1/3 pause=5s require=100%`.
+pub(crate) fn batches(batches: &Batches) -> String {
+    let size = |size: &Spanned<Late<Share>>| late(&size.value, |size| share(*size));
+    let mut out = batches.sizes.iter().map(size).collect::<Vec<_>>().join(" ");
+    if let Some(pause) = said(&batches.pause, |pause| late(pause, |time| quoted(&duration(*time)))) {
+        let _ = write!(out, " pause={pause}");
+    }
+    if let Some(require) = said(&batches.require, |require| late(require, |part| share(*part))) {
+        let _ = write!(out, " require={require}");
+    }
+    out
 }
 
 fn retry(retry: &Retry) -> String {

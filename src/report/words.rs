@@ -28,6 +28,7 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::TimedOut(limit) => format!("timed out after {}", show(*limit)),
         Verdict::Cancelled(reason) => format!("cancelled{after}: {}", why(*reason)),
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),
+        Verdict::Skipped(SkipReason::Batch) => "skipped because an earlier batch fell short".to_owned(),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),

@@ -9,8 +9,9 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Group, Hooks, Late, Limit, Matrix, OnError,
-    Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width, Xecfile,
+    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Group, Hooks, Late, Limit, Matrix,
+    OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width,
+    Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -188,8 +189,21 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
+        batches: batches(tape),
         settings: Settings { require: tape.one_in(3).then(|| at(Late::Now(Share::Part(1, 2)))), ..settings(tape) },
         hooks: hooks(tape, task),
+        span: Span::default(),
+    })
+}
+
+fn batches(tape: &mut Tape<'_>) -> Option<Batches> {
+    if !tape.one_in(2) {
+        return None;
+    }
+    Some(Batches {
+        sizes: vec![at(Late::Now(Share::Count(1))), at(Late::Now(Share::Part(1, 2)))],
+        pause: if tape.one_in(2) { now(Duration::from_millis(tape.pick(30) as u64)) } else { None },
+        require: if tape.one_in(2) { now(Share::Count(tape.pick(2) as u32)) } else { None },
         span: Span::default(),
     })
 }

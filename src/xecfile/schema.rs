@@ -55,11 +55,13 @@ impl Places {
     pub const LIMIT: Places = Places(1 << 21);
     /// `jobs`.
     pub const JOBS: Places = Places(1 << 22);
+    /// `batches`.
+    pub const BATCHES: Places = Places(1 << 23);
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 20);
 
-    const NAMES: [(Places, &'static str); 23] = [
+    const NAMES: [(Places, &'static str); 24] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -82,6 +84,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::LIMIT, "on `limit`"),
         (Places::JOBS, "on `jobs`"),
+        (Places::BATCHES, "on `batches`"),
         (Places::STDIN, "on `stdin`"),
     ];
 

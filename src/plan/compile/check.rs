@@ -3,6 +3,7 @@
 use crate::base::diagnostic::Problem;
 use crate::plan::compile::compile;
 use crate::plan::cycle;
+use crate::plan::graph::Plan;
 use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::world::World;
@@ -10,12 +11,15 @@ use crate::xecfile::model::Xecfile;
 
 /// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all
 /// tasks that can be asked for without any word.
-pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
+///
+/// # Errors
+/// These; else there is that plan.
+pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
     let names = Names::new(file);
     let every: Vec<TaskIndex> = (0..file.tasks.len()).collect();
     let cycles = cycle::check(file, &names.reach(&every).1);
     if !cycles.is_empty() {
-        return cycles;
+        return Err(cycles);
     }
     let asked: Vec<Asked> = file
         .tasks
@@ -25,10 +29,10 @@ pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem
         .collect();
     let all = |tasks: &[Asked]| Request { tasks: tasks.to_vec(), parallel: true, ..request.clone() };
     // All at once is linear; one by one finds what the first problem of all hides.
-    let first = compile(file, &all(&asked), world).err().unwrap_or_default();
-    if first.is_empty() {
-        return first;
-    }
+    let first = match compile(file, &all(&asked), world) {
+        Ok(plan) => return Ok(plan),
+        Err(found) => found,
+    };
     let mut problems: Vec<Problem> = Vec::new();
     for one in asked.iter().take(MOST_CHECKED) {
         for problem in compile(file, &all(std::slice::from_ref(one)), world).err().unwrap_or_default() {
@@ -37,7 +41,7 @@ pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem
             }
         }
     }
-    if problems.is_empty() { first } else { problems }
+    Err(if problems.is_empty() { first } else { problems })
 }
 
 /// So many tasks are looked at one by one where something is wrong.

@@ -14,6 +14,7 @@
 //! row or (with `-p`) side by side. Instances are laid out by a loop over open frames: calls nest as deep as the
 //! file says, and nothing here recurses.
 
+mod batches;
 mod call;
 mod check;
 mod edges;

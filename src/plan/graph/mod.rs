@@ -1,6 +1,7 @@
 //! The frozen plan: what the scheduler reads and never changes.
 
 mod csr;
+mod gate;
 mod instance;
 mod limit;
 mod scope;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 
 use crate::base::event::{Site, StepLabel};
 use crate::plan::defs::{Command, Defs};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, TemplateId, VertexId};
+use crate::plan::ids::{GateId, InstanceId, LeafId, ScopeId, TemplateId, VertexId};
 use crate::plan::values::FileValues;
 
 pub use csr::Csr;
+pub use gate::{Gate, Set};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Adapts, Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
@@ -33,7 +35,7 @@ pub enum Vertex {
     /// A requested task has ended.
     Await,
     /// All of a batch have arrived.
-    Barrier,
+    Barrier(GateId),
     /// Grows its template between its scope's entry and exit.
     Expand(TemplateId),
 }
@@ -102,6 +104,10 @@ pub struct Plan {
     pub priority: Vec<i32>,
     /// What there is only so much of: the `-j` slots, the limits of the file in their order, the `jobs` of scopes.
     pub limits: Vec<Limit>,
+    /// Where several arrive before anyone goes on.
+    pub gates: Vec<Gate>,
+    /// The sets of matrices.
+    pub sets: Vec<Set>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.

@@ -116,6 +116,8 @@ struct Matrix<'a> {
     exclude: Vec<Vec<Entry<'a>>>,
     include: Vec<Vec<Entry<'a>>>,
     may_be_empty: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batches: Option<String>,
     settings: Vec<Entry<'a>>,
     hooks: Hooks<'a>,
 }
@@ -151,6 +153,7 @@ impl<'a> Matrix<'a> {
             exclude: rows(&matrix.exclude),
             include: rows(&matrix.include),
             may_be_empty: matrix.may_be_empty,
+            batches: matrix.batches.as_ref().map(spell::batches),
             settings: settings(&matrix.settings),
             hooks: Hooks::of(&matrix.hooks),
         }

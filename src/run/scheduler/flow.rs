@@ -50,7 +50,8 @@ impl Scheduler {
             }
             _ if !open || self.phase_of(vertex) != Phase::Waiting => {}
             Vertex::Gate(scope) => self.reach(vertex, scope, out),
-            Vertex::Await | Vertex::Barrier | Vertex::Expand(_) => self.finish(vertex, End::Ok),
+            Vertex::Await | Vertex::Expand(_) => self.finish(vertex, End::Ok),
+            Vertex::Barrier(gate) => self.gate_reached(vertex, gate, out),
             Vertex::Enter(scope) => {
                 if self.plan.scope(scope).gate.is_none() {
                     self.scopes[scope.index()].wanted = self.now;

@@ -53,6 +53,7 @@ impl Scheduler {
             }
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
+            TimerKey::Pause(gate, attempt) => self.gate_opens(gate, attempt),
             TimerKey::Limit(limit) => self.limit_opens(limit),
             TimerKey::Room(leaf) => {
                 let vertex = self.plan.leaf(leaf).vertex;

@@ -16,6 +16,7 @@ mod cancel;
 mod choice;
 mod claims;
 mod flow;
+mod gates;
 mod hooks;
 mod jobs;
 mod retry;
@@ -75,6 +76,8 @@ pub struct Scheduler {
     unneeded: VecDeque<(ScopeId, bool)>,
     grants: VecDeque<(VertexId, Option<LimitId>)>,
     ready: VecDeque<VertexId>,
+    /// How many of those before each gate cannot succeed any more.
+    lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
     failures: Vec<VertexId>,
     /// How the jobs of those leaves ended that did not succeed.
@@ -94,6 +97,7 @@ impl Scheduler {
         let mut pending = vec![0; count];
         let mut phase = vec![Phase::Waiting; count];
         let mut scopes = vec![ScopeState::default(); plan.scopes.len()];
+        let lost = vec![0; plan.gates.len()];
         for vertex in (0..count as u32).map(VertexId) {
             let edges = plan.predecessors.of(vertex);
             let waited = |kind| !matches!(kind, EdgeKind::Order | EdgeKind::Demand);
@@ -134,6 +138,7 @@ impl Scheduler {
             unneeded: VecDeque::new(),
             grants: VecDeque::new(),
             ready: VecDeque::new(),
+            lost,
             failures: Vec::new(),
             ends: HashMap::new(),
             shortage: None,
@@ -154,7 +159,8 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        if self.done {
+        // What was asked for by somebody who is not there any more is given back all the same.
+        if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
         self.rates_advance();

@@ -88,7 +88,9 @@ impl Scheduler {
         for child in plan.children(scope) {
             let inner = plan.scope_of(child);
             let end = inner.map_or(child, |inner| plan.scope(inner).exit);
-            if inner.is_some_and(|inner| plan.scope(inner).is_hook) || (this.side_by_side && self.satisfies(end)) {
+            if inner.is_some_and(|inner| plan.scope(inner).is_hook)
+                || (this.side_by_side && self.satisfies(end) && !self.gate_begins_anew(child))
+            {
                 continue;
             }
             anew.extend((child.0..=end.0).map(VertexId));
@@ -114,6 +116,10 @@ impl Scheduler {
                         ScopeState { attempt: kept.attempt, interest: kept.interest, ..ScopeState::default() };
                     self.phase[vertex.index()] =
                         if plan.scope(inner).is_hook { Phase::Dormant } else { Phase::Waiting };
+                }
+                Vertex::Barrier(gate) => {
+                    self.lost[gate.index()] = 0;
+                    self.phase[vertex.index()] = Phase::Waiting;
                 }
                 _ => self.phase[vertex.index()] = Phase::Waiting,
             }

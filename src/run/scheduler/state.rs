@@ -41,6 +41,8 @@ pub(super) struct ScopeState {
     pub(super) opened: bool,
     /// Direct children that are live.
     pub(super) open: u32,
+    /// One of its gates stays shut.
+    pub(super) shut: bool,
     /// Direct children that failed and count.
     pub(super) failed: u32,
     /// Direct children that were cancelled, skipped or dropped.

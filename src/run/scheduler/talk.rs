@@ -119,6 +119,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// The pause of a gate is over, in this attempt of its scope.
+    Pause(VertexId, u32),
     /// There may be more of a limit again.
     Limit(LimitId),
     /// There may be room again for a leaf.

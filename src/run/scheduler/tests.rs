@@ -66,10 +66,25 @@ impl Judge<'_> {
                     prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
                     prop_assert!(self.idle(scope));
                 }
+                (EdgeKind::Ok, Vertex::Barrier(_)) => {
+                    prop_assert!(self.gate_is_open(edge.other), "a batch before its gate is open");
+                    prop_assert!(self.before(edge.other).all(|scope| self.idle(scope)));
+                }
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// What stands directly before a gate.
+    fn before(&self, gate: VertexId) -> impl Iterator<Item = ScopeId> {
+        self.plan.predecessors.of(gate).iter().filter_map(|edge| self.plan.scope_of(edge.other))
+    }
+
+    /// Enough of what is before a gate has succeeded.
+    fn gate_is_open(&self, vertex: VertexId) -> bool {
+        let Vertex::Barrier(gate) = self.plan.vertices[vertex.index()] else { return true };
+        self.before(vertex).filter(|scope| self.fine(*scope)).count() >= self.plan.gates[gate.index()].need as usize
     }
 
     /// All that a vertex waits for is as it should be.
@@ -106,7 +121,8 @@ impl Judge<'_> {
                 _ => continue,
             });
         }
-        !self.late.contains(&scope) && needs && good >= this.require.of(this.children)
+        let open = self.plan.children(scope).all(|child| self.gate_is_open(child));
+        !self.late.contains(&scope) && needs && open && good >= this.require.of(this.children)
     }
 
     /// Whether it is no earlier child of the same scope, but something that is needed.
@@ -328,7 +344,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         for (scope, child) in decisions {
             judge.losers_are_ended(scope, child, &stopping)?;
         }
-        if scheduler.is_done() {
+        if scheduler.is_done() && inputs.is_empty() {
             break;
         }
     }

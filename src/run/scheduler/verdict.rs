@@ -43,10 +43,12 @@ impl Scheduler {
         } else {
             self.scopes[owner.index()].dropped += 1;
         }
+        let shut = self.gate_loses(vertex);
         let this = self.plan.scope(owner);
         let state = &self.scopes[owner.index()];
         let possible = this.children.saturating_sub(state.failed + state.dropped);
-        if fault && (possible < this.require.of(this.children) || owner == ScopeId::RUN) {
+        let hopeless = shut || possible < this.require.of(this.children);
+        if fault && (hopeless || owner == ScopeId::RUN) {
             self.trip(owner, out);
         }
     }
@@ -90,7 +92,7 @@ impl Scheduler {
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
             _ if this.completion != Completion::All => self.judge_choice(scope),
-            _ if enough => End::Ok,
+            _ if enough && !state.shut => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),
         }
@@ -168,6 +170,7 @@ impl Scheduler {
 
     fn skip_reason(&self, scope: ScopeId, blamed: VertexId) -> SkipReason {
         match self.plan.vertices[blamed.index()] {
+            Vertex::Barrier(_) => SkipReason::Batch,
             Vertex::Exit(other)
                 if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) =>
             {

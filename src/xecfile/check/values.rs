@@ -132,6 +132,11 @@ impl Walk<'_, '_> {
         }
         if let Some(matrix) = &task.matrix {
             self.settings(&matrix.settings);
+            if let Some(batches) = &matrix.batches {
+                batches.sizes.iter().for_each(|size| self.late(size));
+                batches.pause.iter().for_each(|pause| self.late(pause));
+                batches.require.iter().for_each(|require| self.late(require));
+            }
         }
         self.conditions(&task.conditions);
         task.temps.iter().for_each(|temp| self.add(temp, Origin::Temp));
@@ -249,15 +254,15 @@ impl Walk<'_, '_> {
         if let Some(Spanned { value: words, span }) = &settings.shell {
             words.iter().for_each(|word| self.template(&Spanned::new(word.clone(), *span)));
         }
-        self.late(&settings.timeout);
-        self.late(&settings.grace);
-        self.late(&settings.optional);
-        self.late(&settings.jobs);
-        self.late(&settings.require);
+        settings.timeout.iter().for_each(|set| self.late(set));
+        settings.grace.iter().for_each(|set| self.late(set));
+        settings.optional.iter().for_each(|set| self.late(set));
+        settings.jobs.iter().for_each(|set| self.late(set));
+        settings.require.iter().for_each(|set| self.late(set));
     }
 
-    fn late<T>(&mut self, setting: &Option<Spanned<Late<T>>>) {
-        if let Some(Spanned { value: Late::Text(text), span }) = setting {
+    fn late<T>(&mut self, setting: &Spanned<Late<T>>) {
+        if let Spanned { value: Late::Text(text), span } = setting {
             self.template(&Spanned::new(text.clone(), *span));
         }
     }

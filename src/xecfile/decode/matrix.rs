@@ -9,7 +9,7 @@ use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook};
 use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
-use crate::xecfile::model::{Axis, AxisSource, Binding, Hooks, Matrix, range};
+use crate::xecfile::model::{Axis, AxisSource, Batches, Binding, Hooks, Late, Matrix, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
 
 /// Axes of one matrix, at most: a second one of 2 values doubles it, so these are more than any run can be.
@@ -28,6 +28,7 @@ pub(super) fn matrix<'a>(
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
+        batches: None,
         settings: crate::xecfile::model::Settings::default(),
         hooks: Hooks::default(),
         span,
@@ -83,6 +84,12 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
             let list = if row.name == "exclude" { &mut parts.matrix.exclude } else { &mut parts.matrix.include };
             list.push(bindings);
         }
+        "batches" => {
+            if !parts.once.check(reader, row.name, &cursor) {
+                return;
+            }
+            parts.matrix.batches = batches(reader, &mut cursor, row);
+        }
         "empty" => {
             if let Some(value) = cursor.arg(reader, row) {
                 parts.matrix.may_be_empty = value.text == "ok";
@@ -108,6 +115,33 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
         _ => unreachable_row(reader, &cursor),
     }
     cursor.finish(reader);
+}
+
+/// `batches 1 "1/3" pause="5s" require="100%"`.
+fn batches<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<Batches> {
+    let span = cursor.head;
+    let args = cursor.args(reader, row);
+    let (mut pause, mut require) = (None, None);
+    for (row, mut detail) in details(reader, cursor, Places::BATCHES) {
+        if let Some(value) = detail.arg(reader, row) {
+            match row.name {
+                "pause" => pause = values::late_time(reader, row, &value),
+                "require" => require = values::share(reader, row, &value),
+                _ => unreachable_row(reader, &detail),
+            }
+        }
+        detail.finish(reader);
+    }
+    let mut sizes = Vec::new();
+    for value in &args? {
+        let size = values::share(reader, row, value)?;
+        if matches!(size.value, Late::Now(share) if share.is_nothing()) {
+            let problem = Problem::error(Code::BadValue, "a batch of nothing would never be the last");
+            reader.report(problem.at(value.span, "at least 1"));
+        }
+        sizes.push(size);
+    }
+    Some(Batches { sizes, pause, require, span })
 }
 
 /// A word that is no setting of a matrix: an axis, unless it is a word of the language.

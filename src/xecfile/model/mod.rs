@@ -18,7 +18,7 @@ mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use limits::{Limit, SLOTS, Use};
-pub use matrix::{Axis, AxisSource, Condition, Matrix, Predicate, PredicateKind, range};
+pub use matrix::{Axis, AxisSource, Batches, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.

@@ -268,6 +268,11 @@ impl Share {
     /// All of it.
     pub const ALL: Share = Share::Part(1, 1);
 
+    /// Whether it is nothing, however many there are.
+    pub fn is_nothing(self) -> bool {
+        matches!(self, Share::Count(0) | Share::Part(0, _))
+    }
+
     /// The number, of a set of so many.
     pub fn of(self, total: u32) -> u32 {
         match self {
