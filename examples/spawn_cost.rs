@@ -53,6 +53,7 @@ async fn one(target: &LocalTarget, number: u64) {
         stdout: Sink::Report,
         stderr: Sink::Report,
         grace: Duration::from_secs(5),
+        leave: false,
     };
     let (tx, _rx) = unbounded_channel();
     let running = target.start(spec, JobCx::new(JobId(number), OutputTx::new(tx))).await.unwrap();

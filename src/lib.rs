@@ -29,10 +29,13 @@
 //!   `pipeline` makes one job of several commands,
 //!   `pipe` and `wrapper` are for the other end of one. `broker` is the process that starts all others; `pump`,
 //!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
+//! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
+//!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
+//!   of it, asked about one task).
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry` and `cancel` its moves, `blame` whose fault it was), `phase`
 //!   and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
-//!   `values` keeps, `probe` asks what is decided late (`when run`, `let run`), `clock` stands still under Ctrl-Z.
+//!   `values` keeps, `probe` asks what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`app`], one file for each verb, which wires the floors below. `confirm` asks, before anything runs.
@@ -61,11 +64,13 @@
 //!   groups, retries, hooks. That is why a timeout, fail-fast or Ctrl-C on any part is the same move.
 //! - A needed instance belongs to the run and is *demanded*: it begins when somebody wants it, and ends early when
 //!   nobody does any more.
-//! - Files and times of change play no part yet: what is up to date is what `unless` says.
+//! - What is up to date is a matter of what files hold, and never of times: a touch is no change, and nothing is
+//!   believed that is not looked at.
 //! - Processes are started by a second process, so that their end does not hang on ours.
 
 pub mod app;
 pub mod base;
+pub mod cache;
 pub mod cli;
 pub mod exec;
 pub mod plan;

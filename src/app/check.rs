@@ -25,5 +25,5 @@ pub(super) fn check(options: &Options, opened: &Opened) -> Answer {
     }
     let tasks = opened.file.tasks.len();
     let word = if tasks == 1 { "task" } else { "tasks" };
-    opened.answer(options, format!("ok: {tasks} {word}\n{}", plan::sets(&made)))
+    opened.answer(options, format!("ok: {tasks} {word}\n{}", made.iter().map(plan::sets).collect::<String>()))
 }

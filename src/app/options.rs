@@ -29,6 +29,8 @@ pub struct Options {
     pub on_error: Option<OnError>,
     /// `-y`: every question is answered with yes.
     pub yes: bool,
+    /// `--force`: what is asked for runs, up to date or not.
+    pub force: bool,
     /// How a run is shown.
     pub show: Show,
 }
@@ -73,6 +75,8 @@ pub struct Show {
     pub quiet: bool,
     /// `-v`: more of xec's own.
     pub verbose: bool,
+    /// `--why`: why each task runs or not.
+    pub why: bool,
     /// `--color`.
     pub color: Color,
     /// `--json`: what is looked at, for machines.
@@ -101,6 +105,7 @@ impl Show {
             several,
             quiet: self.quiet,
             verbose: self.verbose,
+            why: self.why,
             events: match &self.events {
                 None => None,
                 Some(EventsTo::Stdout) => Some(Events::Stdout),

@@ -1,7 +1,9 @@
 //! Runs tasks: wires the plan, the broker, the report and the signals, and waits for the end.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,6 +21,8 @@ use crate::app::signals::Escalation;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
+use crate::cache::digest::Digest;
+use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
 use crate::exec::locks::Locks;
@@ -29,6 +33,7 @@ use crate::plan::{LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
+use crate::run::keep::{self, Memory};
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
@@ -48,7 +53,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker)),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, options.force)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -115,6 +120,7 @@ fn go(
     around: Rc<Surroundings>,
     setup: Setup,
     broker: &Broker,
+    force: bool,
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
     let (tx, rx) = unbounded_channel();
@@ -132,19 +138,25 @@ fn go(
     let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
     let output = if hooks { output.keep_errors() } else { output };
     begin(&plan, &around, &output);
+    let memory = remember(&plan, &around, &output);
     let link = {
         let _here = runtime.enter();
         broker.link().map_err(cannot("reach the process layer"))?
     };
-    let told = output.clone();
+    let (told, known) = (output.clone(), memory.clone());
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, told.clone(), &mut orders).await;
+        let ending = drive(plan, around, &link, (known, force), told.clone(), &mut orders).await;
         sweep(&link, &told, ending.at, &mut orders).await;
         Ok::<Ending, String>(ending)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
+    if let Memory::Here(state) = memory
+        && let Err(why) = state.close()
+    {
+        let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
+    }
     let _ = output.tx.send(Message::Event(ending.at, ending.finished));
     // The report ends when nobody can tell it anything any more.
     drop(runtime);
@@ -163,10 +175,37 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
     let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }
 
+/// What earlier runs left, if anything in the plan wants to know. Without it everything runs, which is told.
+fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
+    if !keep::is_wanted(plan) {
+        return Memory::None;
+    }
+    match State::open(&place(around), &around.run) {
+        Ok(state) => Memory::Here(Arc::new(state)),
+        Err(NoState(why)) => {
+            let why = format!("nothing is up to date, and nothing is remembered: {why}");
+            let _ = output.tx.send(Message::Event(Duration::ZERO, Event::Trouble { why }));
+            Memory::None
+        }
+    }
+}
+
+/// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.
+fn place(around: &Surroundings) -> PathBuf {
+    match around.env.get(OsStr::new("XEC_STATE")).filter(|dir| !dir.is_empty()) {
+        None => around.root.join(".xec"),
+        Some(dir) => {
+            let name = Digest::of(around.root.as_os_str().as_encoded_bytes()).to_string();
+            around.root.join(dir).join(&name[..16])
+        }
+    }
+}
+
 async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     link: &Link,
+    (memory, force): (Memory, bool),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
@@ -175,6 +214,8 @@ async fn drive(
         plan,
         target: Rc::new(LocalTarget::new(link.clone())),
         around,
+        memory,
+        force,
         output,
         locks: Locks::of_user(),
         suspend: Box::new(move || {

@@ -23,6 +23,8 @@ pub struct CommandSpec {
     pub stderr: Sink,
     /// How long after the first signal the rest is killed, should xec itself be gone by then.
     pub grace: Duration,
+    /// What it has left behind at its end is meant to outlive the run, and to hold what it holds.
+    pub leave: bool,
 }
 
 /// What to execute.

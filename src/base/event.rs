@@ -130,6 +130,10 @@ pub enum SkipReason {
     Batch,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
+    /// All that it would do is done: who waits for it goes on.
+    UpToDate,
+    /// The same, and what it had made was brought back.
+    Restored,
     /// The run was ending.
     Cancelled(Reason),
 }
@@ -189,6 +193,8 @@ pub struct Counts {
     pub cancelled: u32,
     /// Were not begun.
     pub skipped: u32,
+    /// Were up to date, or brought back.
+    pub fresh: u32,
 }
 
 /// What happened.
@@ -211,6 +217,25 @@ pub enum Event {
     TaskStarted {
         /// Which.
         task: Arc<TaskLabel>,
+    },
+    /// A task that can be up to date is not.
+    TaskStale {
+        /// Which.
+        task: Arc<TaskLabel>,
+        /// Why, the most telling reasons first.
+        why: Vec<String>,
+    },
+    /// What a task wrote when it ran is shown once more: its [`Output`] follows.
+    ReplayStarted {
+        /// Stands for all its steps.
+        job: JobId,
+        /// Whose.
+        task: Arc<TaskLabel>,
+    },
+    /// All of it was shown.
+    ReplayFinished {
+        /// Which.
+        job: JobId,
     },
     /// A command was started, or could not be (its [`Event::StepFinished`] follows at once).
     StepStarted {

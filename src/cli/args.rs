@@ -142,6 +142,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         verbose: loudness == Some("verbose"),
         color: first(layers, |layer| layer.read("color", |value| values::choice(values::COLOR, value)))?
             .unwrap_or_default(),
+        why: has("why"),
         json: has("json"),
         events: first(layers, |layer| layer.read("events", values::events))?,
     };
@@ -157,6 +158,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         parallel: has("parallel"),
         on_error: first(layers, Layer::on_error)?,
         yes: has("yes"),
+        force: has("force"),
         show,
     })
 }

@@ -30,11 +30,13 @@ Run
   -p, --parallel          the tasks named side by side
   -k, --keep-going        after a failure, run all that can still be reached
       --on-error MODE     after a failure: fail-fast (end the rest), drain (begin nothing new) or continue
+      --force             run what is asked for, up to date or not
   -y, --yes               answer every question with yes
 See
   -o, --output MODE       auto, live, prefixed, grouped, failed or quiet
   -q, --quiet             nothing of xec's own but failures
   -v, --verbose           also what was waited for, and what each step used
+      --why               why each task with `inputs` runs, or does not
       --color WHEN        auto, always or never
       --events json[:TO]  all that happens as JSON lines: json (to stdout), json:FILE, json:fd:3
   -h, --help              this page

@@ -89,11 +89,12 @@ impl Cutter {
                     if later || self.line.asked.is_empty() {
                         return Err(self.nobodys(&format!("-{letter}"), later));
                     }
-                    if letters.first() == Some(&b'=') {
-                        let shown = visible(letter.encode_utf8(&mut [0; 4])).into_owned();
-                        return Err(format!("`-{shown}` takes no value; by its name it does: `name=value`"));
+                    if let Some(value) = letters.strip_prefix(b"=") {
+                        let value = utf8(value, "the value of", &word[..word.len() - letters.len()])?.to_owned();
+                        self.bind(Word::Short(letter, Some(value)));
+                        return Ok(());
                     }
-                    self.bind(Word::Short(letter));
+                    self.bind(Word::Short(letter, None));
                 }
             }
         }

@@ -34,7 +34,7 @@ fn flag(name: &str) -> Word {
 #[test]
 fn what_follows_a_task_is_for_it() {
     let (tasks, options) = cut_up("build release=1 test --fast --level=3 -v -rq -- a --jobs=4 -- x=1");
-    let words = [flag("fast"), value("level", "3"), Word::Short('r')];
+    let words = [flag("fast"), value("level", "3"), Word::Short('r', None)];
     let rest = ["a", "--jobs=4", "--", "x=1"];
     let expected = [asked("build", &[value("release", "1")], None), asked("test", &words, Some(&rest))];
     assert_eq!((&*tasks, &*options), (&expected[..], &["verbose", "quiet"][..]));
@@ -91,7 +91,7 @@ fn what_is_not_an_option_suggests_one() {
 
 #[test]
 fn options_of_later_versions_are_nobodys() {
-    for shown in ["--watch", "-w", "--fmt", "--force"] {
+    for shown in ["--watch", "-w", "--fmt", "--affected"] {
         let says = format!("`{shown}` is an option of a later version of xec than this one");
         assert_eq!(bad(shown), says);
         assert_eq!(bad(&format!("build {shown}")), says);
@@ -110,7 +110,9 @@ fn values_of_options() {
     }
     assert_eq!(bad("t --yes=1"), "`--yes` takes no value");
     assert_eq!(bad("t -y=1"), "`--yes` takes no value");
-    assert_eq!(bad("t -x=1"), "`-x` takes no value; by its name it does: `name=value`");
+    let words = |text| cut_up(text).0.swap_remove(0).words;
+    assert_eq!(words("t -x=1"), [Word::Short('x', Some("1".to_owned()))]);
+    assert_eq!(words("t -zx=b=-q"), [Word::Short('z', None), Word::Short('x', Some("b=-q".to_owned()))]);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Attendant {
     pub(crate) side: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What is done as soon as it has ended.
     pub(crate) after: Option<Box<dyn FnOnce() + Send>>,
+    /// Who holds its pipes after its end is meant to.
+    pub(crate) leave: bool,
     /// How it ended, from what the link and the stream say.
     pub(crate) judge: fn(Exit, Option<&Markers>) -> (Outcome, Option<Usage>),
 }
@@ -107,7 +109,7 @@ impl Attendant {
             }
             open.extend(pump.open_inode());
         }
-        if open.is_empty() { Vec::new() } else { pipe_holders(&open, self.pid) }
+        if open.is_empty() || self.leave { Vec::new() } else { pipe_holders(&open, self.pid) }
     }
 }
 

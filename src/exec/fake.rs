@@ -224,6 +224,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             grace: Duration::ZERO,
+            leave: false,
         }
     }
 

@@ -55,6 +55,7 @@ impl LocalTarget {
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
         let parts = SpawnParts {
             grace: spec.grace,
+            leave: spec.leave,
             stdio: streams.stdio,
             program: whole(&program)?,
             cwd: whole(spec.cwd.as_os_str())?,

@@ -27,6 +27,32 @@ pub struct OutputTx {
     pub budget: Arc<Semaphore>,
     /// The last that each job wrote to stderr, kept where hooks may want to know.
     pub errors: Option<LastErrors>,
+    /// Who else wants what is written.
+    pub taps: Vec<Tap>,
+}
+
+type Take = dyn Fn(Stream, &[u8]) + Send + Sync;
+
+/// Someone who wants what a job writes, besides the report.
+#[derive(Clone)]
+pub struct Tap(Arc<Take>);
+
+impl Tap {
+    /// Who takes pieces like this.
+    pub fn new(take: impl Fn(Stream, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    /// Hands it a piece.
+    pub fn give(&self, stream: Stream, bytes: &[u8]) {
+        (self.0)(stream, bytes);
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tap")
+    }
 }
 
 /// So much is kept of what a job wrote to stderr.
@@ -40,13 +66,32 @@ impl OutputTx {
 
     /// With a budget of so many bytes, or 8 KiB where that is less.
     pub fn with_budget(tx: UnboundedSender<Message>, bytes: usize) -> Self {
-        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None }
+        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None, taps: Vec::new() }
     }
 
     /// Keeps the last that each job writes to stderr (or to both, where they share a pipe).
     #[must_use]
     pub fn keep_errors(self) -> Self {
         Self { errors: Some(Arc::default()), ..self }
+    }
+
+    /// The same, for a job whose output others want too.
+    #[must_use]
+    pub fn with_taps(self, taps: Vec<Tap>) -> Self {
+        Self { taps, ..self }
+    }
+
+    /// Shows bytes that are there already, as those of this job; waits for room as any job does.
+    pub async fn show(&self, job: JobId, stream: Stream, bytes: &[u8]) {
+        for piece in bytes.chunks(64 * 1024) {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let room = self.room(rest.len()).await;
+                let (now, later) = rest.split_at(room.bytes.min(rest.len()));
+                self.send(job, stream, now.to_vec(), room);
+                rest = later;
+            }
+        }
     }
 
     /// The last lines that a job wrote to stderr.
@@ -92,6 +137,7 @@ impl OutputTx {
     /// Hands over a piece, which takes no more of its room than it needs.
     pub(crate) fn send(&self, job: JobId, stream: Stream, bytes: Vec<u8>, room: Room) {
         self.remember(job, stream, &bytes);
+        self.taps.iter().for_each(|tap| tap.give(stream, &bytes));
         let hold = room.permit.map(|mut permit| {
             let spare = permit.num_permits().saturating_sub(bytes.len() + OVERHEAD);
             drop(permit.split(spare));

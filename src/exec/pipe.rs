@@ -91,6 +91,7 @@ impl PipeTarget {
         let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
         let parts = SpawnParts {
             grace: spec.grace,
+            leave: false,
             stdio: [Stdio::Passed; 3],
             program: program.as_bytes(),
             cwd: b"",
@@ -202,6 +203,7 @@ impl Connection {
             stderr: Some(self.stderr),
             side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, link, self.grace))),
             after: None,
+            leave: false,
             judge,
         };
         let control = move |signal| {

@@ -33,6 +33,8 @@ pub(crate) struct Streams {
     stderr: Option<Pump>,
     /// Set once there is something to end when a capture grows too large.
     kill: Arc<OnceLock<Kill>>,
+    /// Who holds them after its end is meant to.
+    leave: bool,
 }
 
 impl Streams {
@@ -44,6 +46,7 @@ impl Streams {
             stdout: None,
             stderr: None,
             kill: Arc::default(),
+            leave: spec.leave,
         };
         match &spec.stdin {
             Stdin::Null => {}
@@ -115,6 +118,7 @@ impl Streams {
             stderr: self.stderr,
             side: self.stdin.map(feed),
             after: None,
+            leave: self.leave,
             judge,
         }
     }

@@ -44,6 +44,12 @@ impl Process {
         format!("{} ({})", self.name, self.pid)
     }
 
+    /// Whether it was started with this `NAME=value` in its environment; `None` where it shows none.
+    pub(crate) fn carries(&self, entry: &[u8]) -> Option<bool> {
+        let all = fs::read(format!("/proc/{}/environ", self.pid)).ok().filter(|all| !all.is_empty())?;
+        Some(all.split(|byte| *byte == 0).any(|one| one == entry))
+    }
+
     /// Whether this very process still runs.
     pub(crate) fn lives(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.start == self.start && !now.zombie)

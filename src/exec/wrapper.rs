@@ -146,6 +146,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             grace: Duration::from_secs(1),
+            leave: false,
         }
     }
 

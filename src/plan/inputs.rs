@@ -8,6 +8,7 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::request::{Asked, Word};
 use crate::plan::values::{Bound, Inputs, Known, Value, Values, nearest};
+use crate::plan::words::input_at;
 use crate::xecfile::model::{Binding, Param, ParamRole, Task};
 
 type Given = Vec<(usize, Vec<Bound>, Option<Span>)>;
@@ -56,17 +57,20 @@ pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs,
     for word in &asked.words {
         let at = find(task, word)?;
         let param = &task.params[at];
-        match (word, param.role) {
-            (Word::Value(_, value), _) => add(at, value.clone()),
-            (Word::Flag(_) | Word::Short(_), ParamRole::Flag) => add(at, "true".to_owned()),
-            (Word::Flag(_) | Word::Short(_), _) => {
-                let name = &param.name.value;
-                return Err(Box::new(
-                    Problem::error(Code::Usage, format!("`{name}` of `{}` takes a value", task.name.value))
-                        .help(format!("write {name}=…")),
-                ));
+        let shown = match (word, param.role) {
+            (Word::Value(_, value) | Word::Short(_, Some(value)), _) => {
+                add(at, value.clone());
+                continue;
             }
-        }
+            (_, ParamRole::Flag) => {
+                add(at, "true".to_owned());
+                continue;
+            }
+            (Word::Short(letter, None), _) => format!("-{letter}"),
+            (Word::Flag(name), _) => format!("--{name}"),
+        };
+        let message = format!("`{}` of `{}` takes a value", param.name.value, task.name.value);
+        return Err(Box::new(Problem::error(Code::Usage, message).help(format!("write {shown}=…"))));
     }
     if let Some(rest) = &asked.rest {
         let Some(at) = task.params.iter().position(|param| param.role == ParamRole::Rest) else {
@@ -80,14 +84,11 @@ pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs,
 }
 
 fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
-    let (shown, place) = match word {
-        Word::Value(name, _) | Word::Flag(name) => {
-            let same = |param: &Param| param.name.value.replace('_', "-") == name.replace('_', "-");
-            (name.clone(), task.params.iter().position(same))
-        }
-        Word::Short(letter) => (letter.to_string(), task.params.iter().position(|param| param.short == Some(*letter))),
-    };
-    place.ok_or_else(|| {
+    input_at(task, word).ok_or_else(|| {
+        let shown = match word {
+            Word::Value(name, _) | Word::Flag(name) => name.clone(),
+            Word::Short(letter, _) => letter.to_string(),
+        };
         let names: Vec<Arc<str>> = task.params.iter().map(|param| param.name.value.clone()).collect();
         let message = format!("`{}` has no input `{shown}`", task.name.value);
         Box::new(Problem::error(Code::UnknownInput, message).help(nearest(&shown, &names)))
@@ -179,7 +180,8 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
             continue;
         }
         if let Err(why) = param.ty.check(&item) {
-            return bad(format!("`{item}` is no value for `{name}` of `{}`: {why}", task.name.value), why);
+            let message = format!("`{item}` is no value for `{name}` of `{}`: it is {why}", task.name.value);
+            return bad(message, format!("for example {name}={}", param.ty.example()));
         }
         if !param.choices.is_empty() && !param.choices.iter().any(|choice| choice.value == item) {
             let choices: Vec<Arc<str>> = param.choices.iter().map(|choice| choice.value.clone()).collect();

@@ -10,8 +10,8 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Gate, Guard, Instance, Leaf, Limit, Link, Plan, Scope, ScopeKind, Set,
-    Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Scope, ScopeKind,
+    Set, Vertex,
 };
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -42,6 +42,8 @@ pub struct Rules {
     pub priority: i32,
     /// Whether it has to run at all.
     pub guard: Guard,
+    /// What is remembered of it.
+    pub memory: Memory,
     /// Needed or requested, instead of standing in place.
     pub shared: bool,
     /// It follows the scope around it.
@@ -63,6 +65,7 @@ impl Rules {
             completion: Completion::All,
             priority: 0,
             guard: Guard::Always,
+            memory: Memory::None,
             shared: false,
             is_hook: false,
         }
@@ -163,6 +166,7 @@ impl Layout {
             enter,
             exit: enter,
             guard: rules.guard,
+            memory: rules.memory,
             side_by_side: false,
             children: 0,
             require: rules.require,

@@ -25,6 +25,7 @@ pub mod request;
 pub mod select;
 pub mod units;
 pub mod values;
+pub mod words;
 pub mod world;
 
 pub use compile::compile;

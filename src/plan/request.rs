@@ -42,6 +42,6 @@ pub enum Word {
     Value(String, String),
     /// `--name`.
     Flag(String),
-    /// `-x`, one letter of what may have been several.
-    Short(char),
+    /// `-x`, one letter of what may have been several, or `-x=value`; `-x value` is one once it is known what `x` is.
+    Short(char, Option<String>),
 }

@@ -60,6 +60,12 @@ impl<'f> Names<'f> {
         self.places.get(name.strip_prefix(':').unwrap_or(name)).copied()
     }
 
+    /// The task of a selector that names one.
+    pub fn named(&self, selector: &str) -> Option<&'f Task> {
+        let name = selector.split_once('[').map_or(selector, |(name, _)| name);
+        self.get(name).map(|at| &self.file.tasks[at])
+    }
+
     /// The tasks that a selector means, with the combinations it asks of each: `build`, `test[os=linux]`, `*:test`.
     ///
     /// # Errors

@@ -36,6 +36,9 @@ fn all() -> Vec<Event> {
     vec![
         Event::RunStarted { run: "r1".into(), requested: vec!["build".into()], jobs: Some(2), tasks: 1, steps: 1 },
         Event::TaskStarted { task: task("build") },
+        Event::TaskStale { task: task("build"), why: vec!["`src/a.rs` changed".into()] },
+        Event::ReplayStarted { job: JobId((1 << 48) + 1), task: task("build") },
+        Event::ReplayFinished { job: JobId((1 << 48) + 1) },
         started(1, "build"),
         Event::StepLeaked { job: JobId(1), holders: vec!["sleep (9)".into()] },
         Event::StepStopped { job: JobId(1), signal: 21 },
@@ -54,7 +57,7 @@ fn all() -> Vec<Event> {
 fn the_documented_lines_are_the_lines() {
     let mut lines: String = all().into_iter().map(line).collect();
     lines.push_str(&written(vec![output(1, Stream::Stdout, "hello\n"), output(1, Stream::Stderr, b"\xff\n")]));
-    assert_eq!(lines.lines().count(), 15);
+    assert_eq!(lines.lines().count(), 18);
     for line in lines.lines() {
         assert!(DOCS.contains(line), "docs/events.md lacks this line:\n{line}");
     }

@@ -70,6 +70,8 @@ pub struct Setup {
     pub quiet: bool,
     /// More of xec's own.
     pub verbose: bool,
+    /// Why each task runs or not.
+    pub why: bool,
     /// Where all that happens is written for machines.
     pub events: Option<Box<dyn Write + Send>>,
 }
@@ -145,7 +147,7 @@ struct Reporter {
 
 impl Reporter {
     fn new(setup: Setup) -> Self {
-        let screen = screen::Screen::new(setup.out, setup.err, setup.mode, setup.quiet, setup.verbose);
+        let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
         Self { screen, machine: setup.events.map(json::Writer::new) }
     }
 

@@ -1,6 +1,8 @@
 //! What people see while a run goes on: the output of tasks by [`Mode`], and a few lines of xec's own on stderr.
 //! Knows nothing of threads, of where the streams lead, or of JSON.
 
+mod again;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub(crate) struct Screen {
     mode: Mode,
     quiet: bool,
     verbose: bool,
+    /// Why each task runs or not.
+    why: bool,
     jobs: HashMap<JobId, Job>,
     budget: Budget,
     summary: Summary,
@@ -92,12 +96,13 @@ impl Turns {
 }
 
 impl Screen {
-    pub(crate) fn new(out: Sink, err: Sink, mode: Mode, quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn new(out: Sink, err: Sink, mode: Mode, [quiet, verbose, why]: [bool; 3]) -> Self {
         Self {
             console: Console::new(out, err),
             mode,
             quiet,
             verbose,
+            why,
             jobs: HashMap::new(),
             budget: Budget::default(),
             summary: Summary::default(),
@@ -114,10 +119,10 @@ impl Screen {
             Event::StepFinished { job, step, verdict, duration, usage } => {
                 self.step_finished(job, &step, &verdict, duration, usage)
             }
-            Event::TaskFinished { task, verdict, .. } => {
-                self.summary.task_finished(&task, &verdict);
-                Ok(())
-            }
+            Event::TaskFinished { task, verdict, .. } => self.task_finished(&task, &verdict),
+            Event::TaskStale { task, why } => self.task_stale(&task, &why),
+            Event::ReplayStarted { job, task } => self.replay_started(job, task),
+            Event::ReplayFinished { job } => self.replay_finished(job),
             Event::StepLeaked { job, holders } => {
                 let holders = holders.join(", ");
                 self.warn(&format!("{}{holders} still holds its output open; not waited for", self.name(job)))
@@ -210,6 +215,23 @@ impl Screen {
         self.emit(id, stream, &held)
     }
 
+    fn widen(&mut self, instance: &str) {
+        let width = visible(instance).width();
+        if width <= WIDEST {
+            self.width = self.width.max(width);
+        }
+    }
+
+    fn new_job(&self, label: Arc<StepLabel>) -> Job {
+        let among = self.mode != Mode::Live;
+        let channel = |stream| {
+            let cleaner = (among && self.console.terminal(stream)).then(Cleaner::default);
+            Channel { cleaner, ..Channel::default() }
+        };
+        let (out, err) = (channel(Stream::Stdout), channel(Stream::Stderr));
+        Job { label, out, err, spool: Spool::default(), since: None }
+    }
+
     fn step_started(
         &mut self,
         id: JobId,
@@ -219,18 +241,10 @@ impl Screen {
         pid: Option<u32>,
     ) -> io::Result<()> {
         self.summary.step_started();
-        let width = visible(&label.owner.instance).width();
-        if width <= WIDEST {
-            self.width = self.width.max(width);
-        }
+        self.widen(&label.owner.instance);
         let head = words::step(&label);
-        let among = self.mode != Mode::Live;
-        let channel = |stream| {
-            let cleaner = (among && self.console.terminal(stream)).then(Cleaner::default);
-            Channel { cleaner, ..Channel::default() }
-        };
-        let (out, err) = (channel(Stream::Stdout), channel(Stream::Stderr));
-        self.jobs.insert(id, Job { label, out, err, spool: Spool::default(), since: None });
+        let job = self.new_job(label);
+        self.jobs.insert(id, job);
         if !self.verbose && (self.quiet || !matches!(self.mode, Mode::Live | Mode::Prefixed)) {
             return Ok(());
         }

@@ -102,6 +102,8 @@ pub struct Wishes {
     pub quiet: bool,
     /// More of xec's own.
     pub verbose: bool,
+    /// Why each task runs or not.
+    pub why: bool,
     /// What happens, for machines.
     pub events: Option<Events>,
 }
@@ -126,7 +128,7 @@ impl Setup {
             Some(Events::To(events)) => (sink(out, terminal), mode, Some(events)),
             None => (sink(out, terminal), mode, None),
         };
-        Ok(Self { out, err, mode, quiet: wishes.quiet, verbose: wishes.verbose, events })
+        Ok(Self { out, err, mode, quiet: wishes.quiet, verbose: wishes.verbose, why: wishes.why, events })
     }
 }
 

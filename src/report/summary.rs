@@ -99,6 +99,8 @@ impl Summary {
                 self.roots.insert(task.instance.clone(), root);
                 why
             }
+            // They are counted, which is all that people want to know of them.
+            Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => return,
             Verdict::Skipped(_) | Verdict::Cancelled(_) => words::ending(verdict, None),
             Verdict::Ok | Verdict::Failed(_) | Verdict::TimedOut(_) => return,
         };
@@ -126,7 +128,7 @@ impl Summary {
         let mut lines = Vec::new();
         let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
         if !bad {
-            let worth = !look.quiet && (self.steps != 1 || !self.groups.is_empty());
+            let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || !self.groups.is_empty());
             return worth.then(|| well(end, look.style).into_bytes());
         }
         let told = match end.culprits.as_slice() {
@@ -214,6 +216,7 @@ fn counts(counts: Counts, culprits: usize) -> String {
         (culprits, "failed"),
         (counts.failed.saturating_sub(culprits), "failed and not counted"),
         (counts.ok, "ok"),
+        (counts.fresh, "up to date"),
         (counts.skipped, "skipped"),
         (counts.cancelled, "cancelled"),
     ];
@@ -222,10 +225,16 @@ fn counts(counts: Counts, culprits: usize) -> String {
 }
 
 fn well(end: &End, style: Style) -> String {
-    let ok = words::counted(u64::from(end.counts.ok), "task");
+    let mut parts = vec![words::counted(u64::from(end.counts.ok), "task")];
     let rest = counts(Counts { ok: 0, ..end.counts }, 0);
-    let comma = if rest.is_empty() { "" } else { ", " };
-    style.paint(Ink::Good, &format!("✓ {ok} in {}{comma}{rest}", show(end.duration)))
+    // Where nothing had to run, that is all there is to say.
+    if end.counts.ok == 0 && end.counts.fresh > 0 {
+        parts.clear();
+    }
+    parts.extend(Some(rest).filter(|rest| !rest.is_empty()));
+    let (first, others) = parts.split_first().expect("one of the two is there");
+    let others: String = others.iter().map(|part| format!(", {part}")).collect();
+    style.paint(Ink::Good, &format!("✓ {first} in {}{others}", show(end.duration)))
 }
 
 fn badly(end: &End, style: Style) -> String {

@@ -31,6 +31,8 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Skipped(SkipReason::Batch) => "skipped because an earlier batch fell short".to_owned(),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
+        Verdict::Skipped(SkipReason::UpToDate) => "up to date".to_owned(),
+        Verdict::Skipped(SkipReason::Restored) => "up to date, brought back".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),
     }
 }
@@ -51,6 +53,14 @@ fn failed(failure: &Failure, after: &str) -> String {
         Failure::Value(why) => visible(why).into_owned(),
         Failure::CaptureTooLarge(cap) => format!("captured more than {}{after}", size(*cap as u64)),
     }
+}
+
+/// Why a task has to run: the first reasons, and how many more there are.
+pub(crate) fn reasons(why: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told: Vec<_> = why.iter().take(TOLD).map(|reason| visible(reason)).collect();
+    let more = if why.len() > TOLD { format!(", and {} more", why.len() - TOLD) } else { String::new() };
+    format!("{}{more}", told.join(", "))
 }
 
 /// Why something is being ended.

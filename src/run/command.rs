@@ -115,7 +115,28 @@ pub fn script(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         grace: crate::plan::defs::DEFAULT_GRACE,
+        leave: false,
     }
+}
+
+/// What each variable of a command's `env` comes to, as far as that can be said; outermost first.
+pub fn variables(
+    plan: &Plan,
+    leaf: LeafId,
+    command: &Command,
+    around: &Surroundings,
+    store: &Store,
+) -> Vec<Option<String>> {
+    let scope = store.scope(plan, around, plan.leaf(leaf).instance).seen_from(plan.leaf(leaf).vertex);
+    let fill = Fill { command, around, scope };
+    let mut env = dotenv(around, command.file);
+    let mut all = Vec::with_capacity(command.env.len());
+    for entry in command.env.iter() {
+        let value = fill.flat(&entry.value, &env).ok();
+        env.extend(value.as_ref().map(|value| (OsString::from(&*entry.name.value), value.into())));
+        all.push(value);
+    }
+    all
 }
 
 fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
@@ -158,7 +179,7 @@ impl Fill<'_> {
         }
         env.extend(own);
         let env = env.into_iter().map(|(name, value)| (name, Some(value))).collect();
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace })
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
     }
 
     fn cwd(&self, dir: &Path, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {

@@ -4,6 +4,9 @@
 //! Cancellation is a message like any other: no future of a job is dropped while its process lives, and the
 //! loop ends when the scheduler says that the run is over.
 
+mod ask;
+mod remember;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
@@ -12,19 +15,19 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::command::{NotStarted, Outcome};
-use crate::base::event::{Event, JobId, Level, Message, Reason, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::graph::{Guard, Plan};
+use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
+use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
-use crate::run::probe::{self, Probe, Question, Questions, Said, Start, Waiting, World};
-use crate::run::scheduler::{Action, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::probe::{self, Questions, Start, Waiter};
+use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -44,6 +47,10 @@ pub struct Dispatch {
     pub target: Rc<dyn Target>,
     /// What surrounds it.
     pub around: Rc<Surroundings>,
+    /// What is known from earlier runs.
+    pub memory: keep::Memory,
+    /// What was asked for runs, up to date or not.
+    pub force: bool,
     /// The way to the report, for events and output alike.
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
@@ -68,19 +75,22 @@ pub struct Ending {
 /// Runs a plan to its end. Must be called within a [`tokio::runtime::LocalRuntime`] or a [`tokio::task::LocalSet`].
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
-    let Dispatch { plan, target, around, output, locks, suspend } = dispatch;
+    let (told_tx, told) = unbounded_channel();
+    let Dispatch { plan, target, around, memory, force, output, locks, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let loop_ = Loop {
         scheduler,
         clock,
+        keeper: Keeper::new(&plan, memory, force),
         plan,
         target,
         around,
         output,
         suspend,
         news_tx,
+        told_tx,
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
@@ -89,7 +99,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         locks: Machine::new(locks),
         ending: None,
     };
-    loop_.run(news, orders).await
+    loop_.run(news, told, orders).await
 }
 
 /// What is known of a job beside the scheduler's own state.
@@ -109,6 +119,8 @@ struct Loop {
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
     news_tx: UnboundedSender<News>,
+    told_tx: UnboundedSender<Told>,
+    keeper: Keeper,
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
@@ -119,7 +131,12 @@ struct Loop {
 }
 
 impl Loop {
-    async fn run(mut self, mut news: UnboundedReceiver<News>, orders: &mut UnboundedReceiver<Order>) -> Ending {
+    async fn run(
+        mut self,
+        mut news: UnboundedReceiver<News>,
+        mut told: UnboundedReceiver<Told>,
+        orders: &mut UnboundedReceiver<Order>,
+    ) -> Ending {
         self.feed(Input::Begin);
         loop {
             if let Some(ending) = self.ending.take() {
@@ -140,6 +157,12 @@ impl Loop {
                     // Whatever else is known already costs no further look at clock and orders.
                     while let Ok(word) = news.try_recv() {
                         self.hear(word);
+                    }
+                }
+                Some(word) = told.recv() => {
+                    self.was_told(word);
+                    while let Ok(word) = told.try_recv() {
+                        self.was_told(word);
                     }
                 }
                 () = timer => self.ring(),
@@ -206,8 +229,9 @@ impl Loop {
                 Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
                 Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
                 Action::Probe(scope) => self.probe(scope),
+                Action::Settle(scope) => self.settle(scope),
                 Action::Open(instance) => self.open(instance),
-                Action::Close(instance, succeeded) => self.close(instance, succeeded),
+                Action::Close(instance, closing) => self.close(instance, closing),
                 Action::TryLock(vertex, limits) => {
                     let answer = self.locks.take(&self.plan, vertex, &limits);
                     self.feed(Input::Locked(vertex, answer));
@@ -231,18 +255,12 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let (plan, around) = (self.plan.clone(), self.around.clone());
+        let plan = self.plan.clone();
         let names = plan.command(leaf).value_names();
         let missing =
             probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
         let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
-        let waiting = Waiting::Let { file, name: name.clone() };
-        if self.questions.join(&waiting, start) {
-            return;
-        }
-        let question = probe::let_question(&plan, file, &script, &around, &self.store);
-        let job = self.questions.next(waiting, Some(start));
-        self.ask(job, question);
+        self.ask_let(file, name, &script, Waiter::Job(start));
     }
 
     fn begin(&mut self, start: Start) {
@@ -255,7 +273,7 @@ impl Loop {
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
-            self.output.clone(),
+            self.output.clone().with_taps(self.keeper.taps(&self.plan, leaf)),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
@@ -277,72 +295,10 @@ impl Loop {
         }
     }
 
-    fn close(&mut self, instance: InstanceId, succeeded: bool) {
-        if let Err(why) = self.store.close(&self.plan, instance, succeeded) {
+    fn close(&mut self, instance: InstanceId, closing: Closing) {
+        self.keeper.close(instance, closing);
+        if let Err(why) = self.store.close(&self.plan, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
-        }
-    }
-
-    /// Asks whether a scope has to run; the next script of it, if there is one, is asked when the last has answered.
-    fn probe(&mut self, scope: ScopeId) {
-        let plan = self.plan.clone();
-        let Guard::Ask(conditions) = &plan.scope(scope).guard else { return };
-        let Some(instance) = plan.instance_for(scope) else { return self.feed(Input::Probed(scope, Ok(true))) };
-        let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
-        let around = self.around.clone();
-        let world = World {
-            scope: self.store.scope(&plan, &around, instance).seen_from(plan.scope(scope).enter),
-            around: &around,
-            dir: &plan.defs.dirs[usize::from(file.0)],
-        };
-        match Probe::look(conditions, &world) {
-            Ok(probe) => self.probe_on(scope, probe),
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
-        }
-    }
-
-    fn probe_on(&mut self, scope: ScopeId, probe: Probe) {
-        let Some((condition, line, script)) = probe.next() else {
-            return self.feed(Input::Probed(scope, Ok(probe.answer().unwrap_or(true))));
-        };
-        let question = probe::question(&self.plan, scope, &script, &self.around, &self.store);
-        let job = self.questions.next(Waiting::Probe { scope, probe, condition, line }, None);
-        self.ask(job, question);
-    }
-
-    fn ask(&mut self, job: JobId, question: Question) {
-        let (target, news) = (self.target.clone(), self.news_tx.clone());
-        tokio::task::spawn_local(async move {
-            let said = probe::ask(question, target, job, &news).await;
-            // Without a dispatcher there is no run.
-            let _ = news.send(News::Answered(job, said));
-        });
-    }
-
-    fn answered(&mut self, job: JobId, said: Said) {
-        let Some((waiting, starts)) = self.questions.answered(job) else { return };
-        match waiting {
-            Waiting::Probe { scope, mut probe, condition, line } => match said {
-                Ok((code, _)) => {
-                    probe.set(condition, line, code == 0);
-                    self.probe_on(scope, probe);
-                }
-                Err(why) => self.feed(Input::Probed(scope, Err(why))),
-            },
-            Waiting::Let { file, name } => match said.and_then(probe::let_value) {
-                Ok(value) => {
-                    self.store.set_let(file, name, value);
-                    starts.into_iter().for_each(|start| self.start(start.id, start.leaf, start.attempt, start.waits));
-                }
-                Err(why) => {
-                    for start in starts {
-                        self.controls.remove(&start.id);
-                        let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.clone())));
-                        end.bad_value = Some(format!("`let {name}`: {why}"));
-                        self.feed(Input::Ended(start.id, end));
-                    }
-                }
-            },
         }
     }
 
@@ -360,11 +316,6 @@ impl Loop {
         for job in jobs {
             self.signal(job, signal);
         }
-    }
-
-    fn tell(&self, event: Event) {
-        // Without a report nobody has to be told.
-        let _ = self.output.tx.send(Message::Event(self.clock.now(), event));
     }
 }
 

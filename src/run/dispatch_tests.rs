@@ -7,7 +7,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
-use crate::base::event::{Failure, Verdict};
+use crate::base::event::{Failure, Message, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
 use crate::run::testing::{Tape, plan, plan_of};
 use crate::xecfile::model::{Group, StepKind};
@@ -47,7 +47,11 @@ fn ran(
         let suspend = Box::new(move || -> LocalFuture<'static, ()> { Box::pin(tokio::time::sleep(stopped)) });
         let dir = tempfile::tempdir().unwrap();
         let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
-        run(Dispatch { plan, target, around, output, locks, suspend }, &mut rx).await
+        let (memory, force) = (keep::Memory::None, false);
+        let dispatch = Dispatch { plan, target, around, memory, force, output, locks, suspend };
+        // Without it, a run that waits for nothing would make the test wait for ever.
+        let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
+        ended.expect("every run ends")
     });
     let mut told = Vec::new();
     while let Ok(message) = messages.try_recv() {

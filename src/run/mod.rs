@@ -11,7 +11,9 @@
 pub mod clock;
 pub mod command;
 pub mod dispatch;
+pub mod facts;
 pub mod job;
+pub mod keep;
 pub mod limits;
 mod machine;
 pub mod phase;

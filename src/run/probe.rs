@@ -72,6 +72,24 @@ pub struct Start {
     pub waits: Waits,
 }
 
+/// Who waits for a `let`.
+#[derive(Clone, Copy, Debug)]
+pub enum Waiter {
+    /// A job that names it.
+    Job(Start),
+    /// A scope of which it is asked whether it is up to date.
+    Scope(ScopeId),
+}
+
+/// What the conditions of a scope are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Whether it has to run.
+    Enter,
+    /// Whether what it made is kept.
+    Keep,
+}
+
 /// Who waits for an answer.
 pub enum Waiting {
     /// A `let` of a file.
@@ -85,6 +103,8 @@ pub enum Waiting {
     Probe {
         /// Which scope.
         scope: ScopeId,
+        /// What for.
+        purpose: Purpose,
         /// What is known so far.
         probe: Probe,
         /// Which condition.
@@ -96,7 +116,7 @@ pub enum Waiting {
 
 /// One question: what for, the jobs that wait for its answer, the way to its process, and what was to be sent to it before
 /// there was one.
-type Asking = (Waiting, Vec<Start>, Option<Control>, Vec<Signal>);
+type Asking = (Waiting, Vec<Waiter>, Option<Control>, Vec<Signal>);
 
 /// The questions that are being asked. Their names are those of jobs, counted from the other end.
 #[derive(Default)]
@@ -106,21 +126,21 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// A new one, with the job that waits for its answer.
-    pub fn next(&mut self, waiting: Waiting, start: Option<Start>) -> JobId {
+    /// A new one, with the one that waits for its answer.
+    pub fn next(&mut self, waiting: Waiting, waiter: Option<Waiter>) -> JobId {
         self.asked += 1;
         let job = JobId(u64::MAX - self.asked);
-        self.open.insert(job, (waiting, start.into_iter().collect(), None, Vec::new()));
+        self.open.insert(job, (waiting, waiter.into_iter().collect(), None, Vec::new()));
         job
     }
 
-    /// One more job waits for the same answer, if it is being asked for already.
-    pub fn join(&mut self, wanted: &Waiting, start: Start) -> bool {
+    /// One more waits for the same answer, if it is being asked for already.
+    pub fn join(&mut self, wanted: &Waiting, waiter: Waiter) -> bool {
         let Waiting::Let { file, name } = wanted else { return false };
         let same = |waiting: &Waiting| matches!(waiting, Waiting::Let { file: f, name: n } if f == file && n == name);
         match self.open.values_mut().find(|(waiting, ..)| same(waiting)) {
-            Some((_, starts, ..)) => {
-                starts.push(start);
+            Some((_, waiters, ..)) => {
+                waiters.push(waiter);
                 true
             }
             None => false,
@@ -136,14 +156,14 @@ impl Questions {
     }
 
     /// It was answered: who waited for it.
-    pub fn answered(&mut self, job: JobId) -> Option<(Waiting, Vec<Start>)> {
-        self.open.remove(&job).map(|(waiting, starts, ..)| (waiting, starts))
+    pub fn answered(&mut self, job: JobId) -> Option<(Waiting, Vec<Waiter>)> {
+        self.open.remove(&job).map(|(waiting, waiters, ..)| (waiting, waiters))
     }
 
     /// Something is sent to a job that may wait for an answer: then to the one who answers.
     pub fn signal(&mut self, job: JobId, signal: Signal) {
-        for (_, starts, control, held) in self.open.values_mut() {
-            if starts.iter().any(|start| start.id == job) {
+        for (_, waiters, control, held) in self.open.values_mut() {
+            if waiters.iter().any(|waiter| matches!(waiter, Waiter::Job(start) if start.id == job)) {
                 send(control, held, signal);
             }
         }

@@ -9,7 +9,7 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Group, Hooks, Late, Limit, Matrix,
+    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Files, Group, Hooks, Late, Limit, Matrix,
     OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width,
     Xecfile,
 };
@@ -179,6 +179,13 @@ fn conditions(tape: &mut Tape<'_>) -> Vec<Condition> {
     vec![Condition { negate: tape.one_in(3), lines, span: Span::default() }]
 }
 
+/// What is remembered, and what only others want to know.
+fn files(tape: &mut Tape<'_>) -> Files {
+    // A pattern that takes nothing: what is made by nobody is not made twice.
+    let pattern = |wanted: bool| if wanted { vec![at(Template::plain("!x"))] } else { Vec::new() };
+    Files { inputs: pattern(tape.one_in(4)), outputs: pattern(tape.one_in(4)), ..Files::default() }
+}
+
 fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
@@ -232,6 +239,7 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
+            files: files(tape),
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::base::command::Captures;
@@ -18,6 +19,14 @@ use crate::xecfile::model::{CaptureForm, FileId};
 
 /// The most that a step may keep.
 pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
+
+/// A value as it is kept from run to run.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    name: String,
+    list: bool,
+    items: Vec<String>,
+}
 
 /// All values that came to be.
 #[derive(Debug, Default)]
@@ -103,6 +112,41 @@ impl Store {
         };
         self.set(id, &capture.name.value, by, value);
         Ok(())
+    }
+
+    /// The values that some instances made, to be kept; not those that live only as long as an attempt.
+    pub fn save(&self, plan: &Plan, instances: &[InstanceId]) -> Vec<u8> {
+        let all: Vec<Vec<Saved>> = instances.iter().map(|id| self.save_one(plan, *id)).collect();
+        postcard::to_stdvec(&all).unwrap_or_default()
+    }
+
+    fn save_one(&self, plan: &Plan, id: InstanceId) -> Vec<Saved> {
+        let temps = &plan.defs.tasks[plan.instance(id).def.index()].temps;
+        let end = plan.scope(plan.instance(id).scope).exit;
+        let names = self.made.get(&id).into_iter().flat_map(HashMap::keys).filter(|name| !temps.contains(name));
+        let save = |name: &Arc<str>| {
+            let value = self.made(plan, id, name, end)?;
+            let items = value.items().iter().map(ToString::to_string).collect();
+            Some(Saved { name: name.to_string(), list: matches!(value, Value::List(_)), items })
+        };
+        let mut saved: Vec<Saved> = names.filter_map(save).collect();
+        saved.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        saved
+    }
+
+    /// Takes back what [`Store::save`] gave; says whether that could be read.
+    pub fn load(&mut self, plan: &Plan, instances: &[InstanceId], bytes: &[u8]) -> bool {
+        let Ok(all) = postcard::from_bytes::<Vec<Vec<Saved>>>(bytes) else { return false };
+        for (id, saved) in instances.iter().zip(all) {
+            for Saved { name, list, items } in saved {
+                let value = match (list, items.as_slice()) {
+                    (false, [text]) => Value::text(text.as_str()),
+                    _ => Value::List(items.iter().map(|item| Arc::from(item.as_str())).collect()),
+                };
+                self.set(*id, &name.into(), plan.scope(plan.instance(*id).scope).exit, value);
+            }
+        }
+        true
     }
 
     fn set(&mut self, id: InstanceId, name: &Arc<str>, by: VertexId, value: Value) {

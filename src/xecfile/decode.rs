@@ -5,6 +5,7 @@ mod condition;
 mod data;
 mod edge;
 mod file;
+mod files;
 mod inputs;
 mod limits;
 mod matrix;

@@ -51,17 +51,21 @@ impl Places {
     pub const DOTENV: Places = Places(1 << 18);
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
+    /// `inputs`.
+    pub const INPUTS: Places = Places(1 << 20);
+    /// `cache { … }`.
+    pub const CACHE: Places = Places(1 << 21);
     /// `limit`.
-    pub const LIMIT: Places = Places(1 << 21);
+    pub const LIMIT: Places = Places(1 << 22);
     /// `jobs`.
-    pub const JOBS: Places = Places(1 << 22);
+    pub const JOBS: Places = Places(1 << 23);
     /// `batches`.
-    pub const BATCHES: Places = Places(1 << 23);
+    pub const BATCHES: Places = Places(1 << 24);
 
     /// `stdin`.
-    pub const STDIN: Places = Places(1 << 20);
+    pub const STDIN: Places = Places(1 << 25);
 
-    const NAMES: [(Places, &'static str); 24] = [
+    const NAMES: [(Places, &'static str); 26] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -82,6 +86,8 @@ impl Places {
         (Places::LET, "on `let`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
+        (Places::INPUTS, "on `inputs`"),
+        (Places::CACHE, "in `cache`"),
         (Places::LIMIT, "on `limit`"),
         (Places::JOBS, "on `jobs`"),
         (Places::BATCHES, "on `batches`"),

@@ -1,75 +1,10 @@
 //! The projects in `examples/` do what they are there to show, each in a copy of its own.
 
-use std::path::{Path, PathBuf};
-
-use crate::harness::{Case, Ran};
-
-/// A copy of an example, in which xec is called again and again.
-struct Project {
-    here: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Project {
-    fn new(name: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let here = dir.path().join(name);
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), &here);
-        Self { here, _dir: dir }
-    }
-
-    fn xec(&self, words: &[&str]) -> Ran {
-        let case = Case::new().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        case.args(["-C", self.here.to_str().expect("a path in UTF-8")]).args(words).run()
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.here.join(name)).unwrap_or_else(|why| panic!("{name}: {why}"))
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.here.join(name), text).expect("write a file of the project");
-    }
-
-    fn link(&self, name: &str) -> Option<String> {
-        std::fs::read_link(self.here.join(name)).ok().map(|to| to.to_string_lossy().into_owned())
-    }
-
-    /// Sets when a file was last changed, so that nothing hangs on how fine the clock of the file system is.
-    fn age(&self, name: &str, seconds_from_now: i64) {
-        let now = std::time::SystemTime::now();
-        let by = std::time::Duration::from_secs(seconds_from_now.unsigned_abs());
-        let when = if seconds_from_now < 0 { now - by } else { now + by };
-        let file = std::fs::OpenOptions::new().write(true).open(self.here.join(name)).expect("a file of the project");
-        file.set_modified(when).expect("set a time");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).expect("make a directory");
-    for entry in std::fs::read_dir(from).expect("read a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("a type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => std::fs::copy(entry.path(), target).map(drop).expect("copy a file"),
-        }
-    }
-}
-
-/// The tasks of which a step was started, in the words of the report.
-fn started(ran: &Ran) -> Vec<String> {
-    let story = ran.err();
-    let heads = story.lines().filter_map(|line| line.strip_prefix("▸ ")?.split_once(": "));
-    let mut names: Vec<String> = heads.map(|(name, _)| name.to_owned()).collect();
-    names.sort();
-    names.dedup();
-    names
-}
+use crate::harness::project::{Project, started};
 
 #[test]
 fn a_c_program_is_built_as_make_would() {
-    let project = Project::new("c-program");
+    let project = Project::example("c-program");
     for file in ["src/main.c", "src/roman.c", "src/roman.h"] {
         project.age(file, -1000);
     }
@@ -90,12 +25,12 @@ fn a_c_program_is_built_as_make_would() {
     project.age("src/main.c", 1000);
     project.xec(&["build"]).code(1).says("no_such_thing");
     project.xec(&["clean"]).ok();
-    assert!(!project.here.join("build").exists());
+    assert!(!project.path().join("build").exists());
 }
 
 #[test]
 fn a_matrix_of_tests_says_which_of_them_did_not_pass() {
-    let project = Project::new("test-matrix");
+    let project = Project::example("test-matrix");
     project.xec(&[]).ok();
     assert_eq!(project.read("report.txt"), "all passed\n");
     assert_eq!(project.read("count.txt").trim(), "10", "three shells, two suites, two locales but for `sh`");
@@ -112,7 +47,7 @@ fn a_matrix_of_tests_says_which_of_them_did_not_pass() {
 
 #[test]
 fn a_monorepo_is_one_graph_of_several_files() {
-    let project = Project::new("monorepo");
+    let project = Project::example("monorepo");
     let ran = project.xec(&["bundle"]).ok();
     assert_eq!(ran.err().matches("▸ schema").count(), 1, "both parts need it, and it ran once: {}", ran.story());
     assert_eq!(project.read("dist/VERSIONS"), "api 2.1.0\nweb 0.9.3\n");
@@ -127,7 +62,7 @@ fn a_monorepo_is_one_graph_of_several_files() {
 
 #[test]
 fn a_release_that_does_not_work_is_taken_back() {
-    let project = Project::new("release");
+    let project = Project::example("release");
     let release = |version: &str| project.xec(&["-y", "release", &format!("version={version}")]);
     let live = || project.link("site/live");
 
@@ -144,12 +79,12 @@ fn a_release_that_does_not_work_is_taken_back() {
     let ran = release("6.6.6").code(1).says("back to 1.0.0");
     assert_eq!(ran.err().matches("scripts/smoke").count(), 4, "three attempts, and the summary: {}", ran.story());
     assert_eq!(live().as_deref(), Some("1.0.0"));
-    assert!(!project.here.join("site/6.6.6").exists() && !project.here.join("dist").exists());
+    assert!(!project.path().join("site/6.6.6").exists() && !project.path().join("dist").exists());
 
     release("1.1.0").ok();
     assert_eq!(live().as_deref(), Some("1.1.0"));
     release("x; touch pwned").code(1).says("no version");
-    assert!(!project.here.join("pwned").exists());
+    assert!(!project.path().join("pwned").exists());
     let history = project.read("site/history");
     let lines: Vec<&str> = history.lines().skip(1).map(|line| line.split(':').next().expect("a part")).collect();
     let told = ["6.6.6 failed", "1.0.0 released", "1.0.0 failed", "1.0.0 released", "6.6.6 failed", "1.1.0 released"];

@@ -85,7 +85,7 @@ fn siblings(mode: &str) -> String {
             parallel {{
                 run #"echo up > meet; read -r x < gate; echo went-on >> log"#
                 run #"read -r x < meet; echo failing >> log; exit 9"#
-                sequence {{ run "true"; run #"echo second >> log"# }}
+                sequence priority=-1 {{ run "true"; run #"echo second >> log"# }}
             }}
         }}
         "##

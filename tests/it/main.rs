@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod basics;
+mod cache;
 mod command_line;
 mod docs;
 mod environment;
@@ -13,6 +14,7 @@ mod examples;
 mod failures;
 mod groups;
 mod harness;
+mod leave;
 mod limits;
 mod mutations;
 mod output;

@@ -45,7 +45,7 @@ fn each_problem_is_shown_as_it_was() {
 }
 
 /// What other floors find, or what no file in a folder can show.
-const ELSEWHERE: [Code; 9] = [
+const ELSEWHERE: [Code; 11] = [
     Code::Cycle,
     Code::PlanTooLarge,
     Code::Usage,
@@ -55,6 +55,8 @@ const ELSEWHERE: [Code; 9] = [
     Code::MissingInput,
     Code::EmptyMatrix,
     Code::LateValue,
+    Code::OutputOutside,
+    Code::OutputTwice,
 ];
 
 #[test]

@@ -156,16 +156,14 @@ codes! {
     /// task build timeout="5s" { run "make" }
     /// ```
     BadValue = "bad-value",
-    /// A value is missing: a node without the word it is about, an axis without values, an input without a default
-    /// that nobody gives. A line break ends a node, so the values of an axis stand on one line.
+    /// A value is missing: a node without the word it is about, or an axis without values. A line break ends a node,
+    /// so the values of an axis stand on one line.
     ///
     /// ```kdl wrong
-    /// task release { needs deploy; run "echo released" }
-    /// task deploy { param version; run #"echo "$version""# }
+    /// task clean { matrix { dir }; exec rm -r "${dir}" }
     /// ```
     /// ```kdl
-    /// task release { call deploy version="1.2.3"; run "echo released" }
-    /// task deploy { param version; run #"echo "$version""# }
+    /// task clean { matrix { dir build dist }; exec rm -r "${dir}" }
     /// ```
     MissingValue = "missing-value",
     /// There are more values than the node takes. The text of `run` is one string; what two tasks are given stands
@@ -304,11 +302,16 @@ codes! {
     /// task all { call greet name=you }
     /// ```
     UnknownInput = "unknown-input",
-    /// A task needs a value that it was not given: a `param` without `default`.
+    /// A task needs a value that it was not given: a `param` without `default`. On the command line it is given as
+    /// `version=1.2`.
     ///
+    /// ```kdl wrong
+    /// task release { needs deploy; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
+    /// ```
     /// ```kdl
-    /// task deploy { param version; run "echo $version" }
-    /// task all { call deploy version="1.2" }
+    /// task release { needs deploy version="1.2"; run "echo released" }
+    /// task deploy { param version; run #"echo "$version""# }
     /// ```
     MissingInput = "missing-input",
     /// An axis has no values, or a matrix no combination at all, so that nothing would run. Where that is fine, the
@@ -345,6 +348,27 @@ codes! {
     /// task convert { run "for file in data/*.csv; do wc -l < \"$file\"; done" }
     /// ```
     PlanTooLarge = "plan-too-large",
+    /// A pattern of `outputs` leads out of the project: out of the directory of the first file, or of the file that
+    /// holds the task. What a task makes is removed, kept and brought back by name, which must not reach what belongs
+    /// to others. What it reads, `inputs`, may lie anywhere.
+    ///
+    /// ```kdl wrong
+    /// task site { inputs src; outputs "../public/**"; run "build-site ../public" }
+    /// ```
+    /// ```kdl
+    /// task site { inputs src; outputs "public/**"; run "build-site public" }
+    /// ```
+    OutputOutside = "output-outside",
+    /// Two instances in one run make the same file: whichever comes last wins, and neither is up to date afterwards.
+    /// Give each a place of its own; the values of a matrix can be named in the pattern.
+    ///
+    /// ```kdl wrong
+    /// task build { matrix { os linux macos }; outputs "dist/app"; run "make $os" }
+    /// ```
+    /// ```kdl
+    /// task build { matrix { os linux macos }; outputs "dist/${os}/app"; run "make $os" }
+    /// ```
+    OutputTwice = "output-twice",
     /// The word is part of the language, and of a later version of xec than this one. It is refused rather than
     /// ignored, so that no file ever means two things. `docs/reference.md` lists these words at its end.
     ///

@@ -9,6 +9,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
 use crate::base::command::Usage;
 use crate::exec::Signal;
+use crate::exec::broker::leave::Left;
 use crate::exec::broker::proto::ALL;
 use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::sys::kill;
@@ -22,6 +23,8 @@ struct Job {
     /// Its leader, and the number of its group.
     pid: i32,
     grace: Duration,
+    /// What it leaves behind may stay: it is its group alone that is ended.
+    leave: bool,
     /// It was asked to end: then it has ended only with all of its group.
     ending: bool,
     killed: Option<Instant>,
@@ -42,6 +45,9 @@ struct Job {
 impl Job {
     /// The processes outside of the group that belong to it.
     fn gather(&mut self, table: &Table) {
+        if self.leave {
+            return;
+        }
         let roots: Vec<i32> = std::iter::once(self.pid).chain(self.strays.iter().map(|stray| stray.pid)).collect();
         self.strays.retain(|stray| table.holds(stray));
         for root in roots {
@@ -101,28 +107,40 @@ pub(super) struct Ended {
 }
 
 /// All jobs that have not been reported as ended.
-#[derive(Default)]
 pub(super) struct Jobs {
     jobs: HashMap<u64, Job>,
     leaders: HashMap<i32, u64>,
     /// How many wait for the rest of their group.
     held: usize,
     /// Groups that outlived their leader, where nothing else tells of them.
-    left: HashSet<i32>,
+    groups: HashSet<i32>,
     /// Everything stands still: what starts now, too.
     stopped: bool,
+    /// What jobs that have ended may leave for good.
+    pub(super) left: Left,
     /// Streams of leaders that have ended, to be closed just before that is told.
     pub(super) streams: Vec<OwnedFd>,
 }
 
 impl Jobs {
-    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, streams: Vec<OwnedFd>) {
-        let (strays, exit) = (Vec::new(), None);
-        let mut entry =
-            Job { pid, grace, ending: false, killed: None, stopped: false, parked: false, strays, exit, streams };
+    pub(super) fn new(left: Left) -> Self {
+        let (jobs, leaders, groups) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Self { jobs, leaders, held: 0, groups, stopped: false, left, streams: Vec::new() }
+    }
+
+    /// Whether no job is left, not even one that waits for the rest of its group.
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, leave: bool, streams: Vec<OwnedFd>) {
+        let (strays, exit, ending, killed) = (Vec::new(), None, false, None);
+        let (stopped, parked) = (false, false);
+        let mut entry = Job { pid, grace, leave, ending, killed, stopped, parked, strays, exit, streams };
         if self.stopped {
             entry.signal(Signal::Stop);
         }
+        self.left.began(pid, leave);
         self.jobs.insert(job, entry);
         self.leaders.insert(pid, job);
     }
@@ -165,8 +183,10 @@ impl Jobs {
         let id = self.leaders.remove(&pid)?;
         let job = self.jobs.get_mut(&id)?;
         self.streams.append(&mut job.streams);
-        if cfg!(not(target_os = "linux")) && kill(-pid, 0) {
-            self.left.insert(pid);
+        if job.leave && !job.ending {
+            self.left.ended(pid);
+        } else if cfg!(not(target_os = "linux")) && kill(-pid, 0) {
+            self.groups.insert(pid);
         }
         if job.ending && !job.gone() {
             // A shell starts what it puts in the background with SIGINT and SIGQUIT ignored.
@@ -207,13 +227,13 @@ impl Jobs {
 
     /// The groups, with how long each may take to end.
     pub(super) fn graces(&self) -> HashMap<i32, Duration> {
-        let left = self.left.iter().map(|group| (*group, ORPHAN_GRACE));
-        left.chain(self.jobs.values().map(|job| (job.pid, job.grace))).collect()
+        let alone = self.groups.iter().map(|group| (*group, ORPHAN_GRACE));
+        alone.chain(self.jobs.values().map(|job| (job.pid, job.grace))).collect()
     }
 
     /// Whether groups are left that are known by their number alone; never so on Linux, where orphans come to us.
     pub(super) fn any_group_left(&mut self) -> bool {
-        self.left.retain(|group| kill(-group, 0));
-        !self.left.is_empty()
+        self.groups.retain(|group| kill(-group, 0));
+        !self.groups.is_empty()
     }
 }

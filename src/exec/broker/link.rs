@@ -72,7 +72,7 @@ impl Link {
     /// Starts a process with these descriptors, in the order of its [`crate::exec::broker::proto::Stdio::Passed`].
     pub(crate) async fn spawn(&self, parts: &SpawnParts<'_>, fds: Vec<OwnedFd>) -> Result<Process, SpawnError> {
         let (started, answer) = oneshot::channel();
-        let spawn = Spawn { frame: parts.encode(), fds, grace: parts.grace, started };
+        let spawn = Spawn { frame: parts.encode(), fds, grace: parts.grace, leave: parts.leave, started };
         self.commands.send(Command::Spawn(spawn)).map_err(|_| SpawnError::Lost)?;
         answer.await.unwrap_or(Err(SpawnError::Lost))
     }
@@ -134,5 +134,6 @@ pub(super) struct Spawn {
     pub(super) frame: Vec<u8>,
     pub(super) fds: Vec<OwnedFd>,
     pub(super) grace: Duration,
+    pub(super) leave: bool,
     pub(super) started: oneshot::Sender<Result<Process, SpawnError>>,
 }

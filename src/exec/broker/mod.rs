@@ -12,7 +12,7 @@
 //! directory, and the environment, to which a command brings changes. Other descriptors reach no task.
 //!
 //! A job that was asked to end has ended only with the last of its group: whoever asked escalates until then.
-//! What a finished job leaves behind lives until the sweep at the end of the run.
+//! What a finished job leaves behind lives until the sweep at the end of the run, but for what it may leave for good.
 //!
 //! On macOS there is no subreaper and no `/proc`: there the broker ends process groups, and what has left the
 //! group of its job is not found.
@@ -20,7 +20,7 @@
 //! | | |
 //! |---|---|
 //! | `proto`, `inbox` | the frames between the two; pure |
-//! | `serve`, `jobs`, `sweep`, `spawn` | the broker's side |
+//! | `serve`, `jobs`, `sweep`, `leave`, `spawn` | the broker's side |
 //! | `link` | xec's side, on tokio |
 //! | `sys` | system calls |
 #![allow(unsafe_code)] // fork exists as C only.
@@ -36,6 +36,7 @@ use crate::exec::broker::sys::Signals;
 
 mod inbox;
 mod jobs;
+mod leave;
 pub(crate) mod link;
 pub(crate) mod proto;
 mod serve;

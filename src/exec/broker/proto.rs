@@ -33,6 +33,8 @@ impl Stdio {
 pub(super) struct Spawn<'a> {
     pub job: u64,
     pub grace: Duration,
+    /// What it leaves behind may outlive the run.
+    pub leave: bool,
     pub stdio: [Stdio; 3],
     pub program: &'a CStr,
     /// Empty for where the broker itself is.
@@ -139,6 +141,8 @@ const SWEPT: u8 = 15;
 pub(crate) struct SpawnParts<'a> {
     /// Until when the rest is killed, should xec be gone.
     pub(crate) grace: Duration,
+    /// What it leaves behind may outlive the run.
+    pub(crate) leave: bool,
     /// stdin, stdout, stderr.
     pub(crate) stdio: [Stdio; 3],
     /// A path.
@@ -158,6 +162,7 @@ impl SpawnParts<'_> {
         let changes: usize = self.env.iter().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len) + 2).sum();
         let mut frame = Frame::new(SPAWN, 64 + self.program.len() + self.cwd.len() + words + changes);
         frame.u64(0).u64(u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX));
+        frame.u8(u8::from(self.leave));
         for stdio in self.stdio {
             frame.u8(stdio as u8);
         }
@@ -308,11 +313,12 @@ impl<'a> Reader<'a> {
 
     fn spawn(&mut self) -> Option<Spawn<'a>> {
         let (job, grace) = (self.u64()?, Duration::from_millis(self.u64()?));
+        let leave = self.u8()? != 0;
         let [stdin, stdout, stderr] = self.array()?.map(Stdio::from_byte);
         let (argc, changes) = (self.i32()?, self.i32()?);
         let (program, cwd) = (self.string()?, self.string()?);
         let (argv, env) = (self.strings(argc)?, self.strings(changes)?);
-        Some(Spawn { job, grace, stdio: [stdin?, stdout?, stderr?], program, cwd, argv, env })
+        Some(Spawn { job, grace, leave, stdio: [stdin?, stdout?, stderr?], program, cwd, argv, env })
     }
 }
 

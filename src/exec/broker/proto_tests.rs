@@ -24,6 +24,7 @@ fn a_spawn_comes_through_in_pieces() {
     let argv: [&[u8]; 3] = [b"prog", b"", &big];
     let parts = SpawnParts {
         grace: Duration::from_secs(5),
+        leave: true,
         stdio: [Stdio::Null, Stdio::Passed, Stdio::SameAsStdout],
         program: b"/bin/prog",
         cwd: b"/tmp",
@@ -39,7 +40,7 @@ fn a_spawn_comes_through_in_pieces() {
         let frames = decoded(&bytes, step);
         assert_eq!(frames.len(), 3);
         let Some(Request::Spawn(spawn)) = Request::decode(&frames[2]) else { panic!("no spawn") };
-        assert_eq!((spawn.job, spawn.stdio, spawn.grace), (77, parts.stdio, parts.grace));
+        assert_eq!((spawn.job, spawn.stdio, spawn.grace, spawn.leave), (77, parts.stdio, parts.grace, true));
         assert_eq!(spawn.argv.iter().map(|word| word.to_bytes()).collect::<Vec<_>>(), argv);
         assert_eq!(spawn.env, [c"A=1=2", c"B"]);
         assert_eq!(Request::decode(&frames[1]), Some(Request::Signal { job: 77, signal: Signal::End(15) }));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::exec::broker::inbox::Inbox;
 use crate::exec::broker::jobs::{Ended, Jobs};
+use crate::exec::broker::leave::Left;
 use crate::exec::broker::proto::{Report, Request, Spawn, Stdio};
 use crate::exec::broker::spawn::Spawner;
 use crate::exec::broker::sweep::Sweeper;
@@ -31,7 +32,7 @@ pub(super) fn serve(socket: OwnedFd, spawner: Spawner, signals: Signals, foreign
         batches: VecDeque::new(),
         outbox: Vec::new(),
         unhurried: None,
-        jobs: Jobs::default(),
+        jobs: Jobs::new(Left::new(std::process::id() as i32)),
         sweep: None,
         next_look: Duration::ZERO,
         busy: 0,
@@ -195,7 +196,7 @@ impl Server {
         };
         match started {
             Ok((pid, fds)) => {
-                self.jobs.add(job, pid, spawn.grace, fds);
+                self.jobs.add(job, pid, spawn.grace, spawn.leave, fds);
                 self.report(&Report::Spawned { job, pid });
             }
             Err(errno) => self.report(&Report::Failed { job, errno }),
@@ -218,8 +219,11 @@ impl Server {
     fn advance_sweep(&mut self, alone: bool) -> bool {
         let Some(sweep) = &mut self.sweep else { return true };
         if !alone || self.jobs.any_group_left() {
-            self.next_look = sweep.step(&self.jobs.graces()).unwrap_or(LOOK);
-            return true;
+            self.next_look = sweep.step(&self.jobs.graces(), &self.jobs.left).unwrap_or(LOOK);
+            // Whoever may stay is a child of ours for as long as we are there.
+            if !sweep.rests() || !self.jobs.is_empty() {
+                return true;
+            }
         }
         let names = std::mem::take(&mut sweep.names);
         self.sweep = None;

@@ -12,6 +12,7 @@ use std::ptr;
 
 use libc::{c_char, c_int};
 
+use crate::exec::broker::leave::mark;
 use crate::exec::broker::proto::{Spawn, Stdio};
 
 /// What runs a file that the kernel cannot run.
@@ -23,6 +24,8 @@ pub(super) struct Spawner {
     environment: Vec<CString>,
     null: File,
     known: HashMap<Streams, Actions>,
+    /// What a process gets whose own may outlive the run.
+    mark: CString,
     /// Where we are: a process that is to run here needs no chdir.
     cwd: Vec<u8>,
 }
@@ -39,7 +42,8 @@ impl Spawner {
             })
             .collect();
         environment.sort_by(|a, b| name(a).cmp(name(b)));
-        Ok(Self { attributes: attributes()?, environment, null, known: HashMap::new(), cwd: cwd.into_vec() })
+        let mark = CString::new(mark(std::process::id() as i32))?;
+        Ok(Self { attributes: attributes()?, environment, null, known: HashMap::new(), mark, cwd: cwd.into_vec() })
     }
 
     /// Starts one; the error is the kernel's.
@@ -54,7 +58,7 @@ impl Spawner {
     }
 
     fn start(&self, spawn: &Spawn<'_>, actions: &Actions) -> Result<i32, i32> {
-        let changed = self.environment(&spawn.env);
+        let changed = self.environment(&spawn.env, spawn.leave);
         let argv: Vec<*mut c_char> = pointers(spawn.argv.iter().copied());
         match self.call(spawn.program, actions, &argv, &changed) {
             Err(libc::ENOEXEC) => {
@@ -115,8 +119,9 @@ impl Spawner {
     }
 
     /// Ours with the changes: two sorted lists, merged.
-    fn environment(&self, changes: &[&CStr]) -> Vec<*mut c_char> {
-        let mut changes: Vec<&CStr> = changes.to_vec();
+    fn environment(&self, changes: &[&CStr], leave: bool) -> Vec<*mut c_char> {
+        let mark = leave.then_some(self.mark.as_c_str());
+        let mut changes: Vec<&CStr> = changes.iter().copied().chain(mark).collect();
         changes.sort_by(|a, b| name(a).cmp(name(b))); // Stable: of two with one name, the later stays later.
         let mut merged: Vec<&CStr> = Vec::with_capacity(self.environment.len() + changes.len());
         let mut ours = self.environment.iter().map(CString::as_c_str).peekable();

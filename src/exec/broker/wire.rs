@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::exec::Signal;
 use crate::exec::broker::inbox::Inbox;
+use crate::exec::broker::leave::Left;
 use crate::exec::broker::link::{Command, Control, Exit, Link, Process, Spawn, SpawnError};
 use crate::exec::broker::proto::{ALL, Report, Request, set_job};
 use crate::exec::broker::sweep::Sweeper;
@@ -35,6 +36,7 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
     let (lose, lost) = watch::channel(false);
     let socket = fd::watch(Arc::clone(&peer.socket), Interest::READABLE)?;
     let wire = Wire {
+        left: Left::new(peer.pid),
         peer,
         commands: commands.downgrade(),
         inbox: Inbox::new(),
@@ -53,12 +55,14 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
 struct Running {
     pid: i32,
     grace: Duration,
+    leave: bool,
     exit: oneshot::Sender<Exit>,
     stops: UnboundedSender<i32>,
 }
 
 struct Starting {
     grace: Duration,
+    leave: bool,
     started: oneshot::Sender<Result<Process, SpawnError>>,
 }
 
@@ -73,6 +77,8 @@ struct Wire {
     sent: usize,
     starting: HashMap<u64, Starting>,
     running: HashMap<u64, Running>,
+    /// What jobs that have ended may leave for good, should it be us who sweep.
+    left: Left,
     sweeps: Vec<oneshot::Sender<Vec<String>>>,
     flushes: Vec<oneshot::Sender<()>>,
     next_job: u64,
@@ -149,12 +155,12 @@ impl Wire {
 
     fn take(&mut self, order: Command) {
         match order {
-            Command::Spawn(Spawn { mut frame, fds, grace, started }) => {
+            Command::Spawn(Spawn { mut frame, fds, grace, leave, started }) => {
                 let job = self.next_job;
                 self.next_job += 1;
                 set_job(&mut frame, job);
                 self.outbox.push_back((frame, fds));
-                self.starting.insert(job, Starting { grace, started });
+                self.starting.insert(job, Starting { grace, leave, started });
             }
             Command::Signal(job, signal) => self.signal(job, signal),
             Command::Sweep { now, reply } => {
@@ -230,6 +236,9 @@ impl Wire {
             }
             Report::Exited { job, status, usage } => {
                 if let Some(running) = self.running.remove(&job) {
+                    if running.leave {
+                        self.left.ended(running.pid);
+                    }
                     let _ = running.exit.send(Exit::Status(status, usage));
                 }
             }
@@ -245,14 +254,16 @@ impl Wire {
         let Some(starting) = self.starting.remove(&job) else { return };
         let (exit, exited) = oneshot::channel();
         let (stops, stopped) = mpsc::unbounded_channel();
-        self.running.insert(job, Running { pid, grace: starting.grace, exit, stops });
+        let Starting { grace, leave, started } = starting;
+        self.left.began(pid, leave);
+        self.running.insert(job, Running { pid, grace, leave, exit, stops });
         let process = self.commands.upgrade().map(|commands| Process {
             pid,
             control: Control { job, commands },
             exit: exited,
             stops: stopped,
         });
-        let handed = process.is_some_and(|process| starting.started.send(Ok(process)).is_ok());
+        let handed = process.is_some_and(|process| started.send(Ok(process)).is_ok());
         if !handed {
             self.signal(job, Signal::Kill); // Nobody is there to read what it writes.
         }
@@ -296,7 +307,10 @@ impl Wire {
         let jobs: HashMap<i32, Duration> = self.running.values().map(|running| (running.pid, running.grace)).collect();
         let mut sweeper = Sweeper::new(own, foreign, false);
         sweeper.spared = HashSet::from_iter(self.peer.spared.iter().copied());
-        while let Some(wait) = sweeper.step(&jobs) {
+        while let Some(wait) = sweeper.step(&jobs, &self.left) {
+            if sweeper.rests() {
+                break;
+            }
             while sys::wait_any().is_ok_and(|waited| waited.is_some()) {}
             // There is no telling when a child ends but SIGCHLD, which is not ours to take in xec.
             tokio::time::sleep(wait.min(Duration::from_millis(10))).await;

@@ -6,13 +6,14 @@ use crate::base::event::TaskLabel;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
-use crate::plan::graph::{EdgeKind, Guard, Instance, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Instance, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
 use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
 use crate::plan::values::Inputs;
+use crate::xecfile::model::Files;
 
 impl Builder<'_, '_> {
     pub(super) fn open_set<'d>(
@@ -50,7 +51,8 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
         let guard = self.guard(&written.conditions, values)?;
-        let rules = Rules { guard, shared, ..self.settle(&def.policy, values)? };
+        let memory = memory(&def.files);
+        let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never);
         let label = self.label(task, &inputs);
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
@@ -118,5 +120,16 @@ impl Builder<'_, '_> {
             at = self.layout.scopes[id.index()].parent;
         }
         (TaskDefId(0), Arc::from([]))
+    }
+}
+
+/// What is remembered of an instance of a task with such files.
+fn memory(files: &Files) -> Memory {
+    if !files.inputs.is_empty() || files.cache.is_some() {
+        Memory::Whole
+    } else if !files.outputs.is_empty() {
+        Memory::Made
+    } else {
+        Memory::None
     }
 }

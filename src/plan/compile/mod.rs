@@ -21,6 +21,7 @@ mod edges;
 mod frames;
 mod instance;
 mod leaf;
+mod outputs;
 mod roots;
 mod rules;
 
@@ -40,6 +41,7 @@ use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::units::{Context, Meant, UnitId, Units};
 use crate::plan::values::{FileValues, Inputs};
+use crate::plan::words;
 use crate::plan::world::World;
 use crate::xecfile::model::{OnError, Xecfile};
 
@@ -55,13 +57,8 @@ pub const MAX_VERTICES: usize = 1_000_000;
 /// is too large.
 pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Plan, Vec<Problem>> {
     let names = Names::new(file);
-    let (mut asked, mut problems) = (Vec::new(), Vec::new());
-    for one in &request.tasks {
-        match names.select(&one.selector) {
-            Ok((tasks, filter)) => asked.push((one, tasks, filter)),
-            Err(problem) => problems.push(*problem),
-        }
-    }
+    let typed = words::attach(&names, &request.tasks).map_err(|problem| vec![*problem])?;
+    let (asked, mut problems) = words::select(&names, &typed);
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));
@@ -105,6 +102,10 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     units.follow(&cx).map_err(|problem| vec![*problem])?;
     let mut builder = Builder::new(&cx, &mut units, request);
     builder.build(&wanted, on_error, request.parallel).map_err(|problem| vec![*problem])?;
+    let problems = outputs::check(&cx, &builder.layout.instances);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let layout = builder.layout;
     Ok(layout.freeze(cx.defs, cx.values))
 }

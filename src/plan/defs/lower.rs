@@ -26,6 +26,7 @@ struct Ambient {
     grace: Option<Spanned<Late<Duration>>>,
     priority: i32,
     interactive: bool,
+    leave: bool,
     /// The places of the limits of the file, by their names.
     limits: Arc<HashMap<Arc<str>, usize>>,
 }
@@ -46,6 +47,7 @@ impl Ambient {
             grace: settings.grace.clone().or_else(|| self.grace.clone()),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
+            leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
             limits: self.limits.clone(),
         }
     }
@@ -106,6 +108,7 @@ impl Defs {
                 grace: None,
                 priority: 0,
                 interactive: false,
+                leave: false,
                 limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
@@ -148,6 +151,7 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
@@ -248,6 +252,7 @@ impl Lower<'_> {
             names: names.into(),
             grace: ambient.grace.clone(),
             priority: ambient.priority,
+            leave: ambient.leave,
             capture: step.data.capture.clone(),
             status: step.data.status.clone(),
             stdin: step.data.stdin.clone(),

@@ -16,7 +16,7 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Group, Input, Late, OnError, Reference, Retry, Share, Width,
+    Capture, Condition, EnvEntry, FileId, Files, Group, Input, Late, OnError, Reference, Retry, Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -61,6 +61,8 @@ pub struct TaskDef {
     pub body: Vec<Node>,
     /// Names of the directories that live as long as an attempt of an instance.
     pub temps: Arc<[Arc<str>]>,
+    /// What decides whether an instance has to run, and what it leaves.
+    pub files: Arc<Files>,
     /// What follows an instance.
     pub hooks: HookDefs,
     /// What follows its matrix.
@@ -168,6 +170,8 @@ pub struct Command {
     pub priority: i32,
     /// Whether it owns the terminal.
     pub interactive: bool,
+    /// What it leaves behind may outlive the run.
+    pub leave: bool,
     /// Keeps its stdout.
     pub capture: Option<Capture>,
     /// Keeps its exit code under this name.

@@ -18,7 +18,7 @@ pub use csr::Csr;
 pub use gate::{Gate, Set};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Adapts, Limit, LimitKind};
-pub use scope::{Claim, Completion, Guard, Scope, ScopeKind};
+pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
 
 /// What a vertex stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

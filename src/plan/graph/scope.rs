@@ -54,6 +54,8 @@ pub struct Scope {
     pub exit: VertexId,
     /// Whether it has to run at all.
     pub guard: Guard,
+    /// What is remembered of it from run to run.
+    pub memory: Memory,
     /// Its children run side by side: tried again, only those that failed are.
     pub side_by_side: bool,
     /// How many direct children it has.
@@ -84,6 +86,18 @@ pub struct Scope {
     pub child_token: Option<LimitId>,
     /// Where it is written.
     pub site: Span,
+}
+
+/// What is remembered of a scope from run to run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Memory {
+    /// Nothing.
+    #[default]
+    None,
+    /// Only within the run, what it made: others decide by it.
+    Made,
+    /// All that decides whether it has to run: that is asked before it, and remembered after its success.
+    Whole,
 }
 
 /// Whether a scope has to run at all.

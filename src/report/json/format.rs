@@ -36,6 +36,19 @@ pub(super) enum What<'a> {
         #[serde(flatten)]
         task: Task<'a>,
     },
+    TaskStale {
+        #[serde(flatten)]
+        task: Task<'a>,
+        why: &'a [String],
+    },
+    ReplayStarted {
+        job: u64,
+        #[serde(flatten)]
+        task: Task<'a>,
+    },
+    ReplayFinished {
+        job: u64,
+    },
     StepStarted {
         job: u64,
         #[serde(flatten)]
@@ -169,11 +182,13 @@ pub(super) struct Counts {
     failed: u32,
     cancelled: u32,
     skipped: u32,
+    fresh: u32,
 }
 
 impl From<&event::Counts> for Counts {
     fn from(counts: &event::Counts) -> Self {
-        Self { ok: counts.ok, failed: counts.failed, cancelled: counts.cancelled, skipped: counts.skipped }
+        let event::Counts { ok, failed, cancelled, skipped, fresh } = *counts;
+        Self { ok, failed, cancelled, skipped, fresh }
     }
 }
 
@@ -283,6 +298,8 @@ impl From<&Verdict> for End {
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
             Verdict::Skipped(SkipReason::Batch) => skipped("batch", None, None),
             Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
+            Verdict::Skipped(SkipReason::UpToDate) => skipped("up-to-date", None, None),
+            Verdict::Skipped(SkipReason::Restored) => skipped("restored", None, None),
             Verdict::Skipped(SkipReason::Cancelled(reason)) => skipped("cancelled", None, Some(Why::from(*reason))),
         }
     }
@@ -330,6 +347,9 @@ impl<'a> What<'a> {
                 steps: *steps,
             },
             Event::TaskStarted { task } => What::TaskStarted { task: Task::from(&**task) },
+            Event::TaskStale { task, why } => What::TaskStale { task: Task::from(&**task), why },
+            Event::ReplayStarted { job, task } => What::ReplayStarted { job: job.0, task: Task::from(&**task) },
+            Event::ReplayFinished { job } => What::ReplayFinished { job: job.0 },
             Event::StepStarted { job, step, attempt, waits, pid } => What::StepStarted {
                 job: job.0,
                 step: Step::from(&**step),

@@ -5,7 +5,7 @@ use crate::base::event::{Event, Level, Reason};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, JobEnd, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 /// What ends a leaf that only waits; no process ever sees it.
@@ -128,7 +128,8 @@ impl Scheduler {
             }
             match plan.vertices[inner.index()] {
                 Vertex::Exit(ended) if ended == scope => {
-                    self.close_values(scope, false, out);
+                    let closing = if matches!(end, End::Fresh(_)) { Closing::Well } else { Closing::Badly };
+                    self.close_values(scope, closing, out);
                     self.finish(inner, end);
                 }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),

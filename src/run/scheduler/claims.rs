@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::plan::graph::{LimitKind, Vertex};
+use crate::plan::graph::{LimitKind, Rank, Vertex};
 use crate::plan::ids::{LimitId, VertexId};
 use crate::run::limits::Answer;
 use crate::run::phase::{Phase, Trigger};
@@ -39,17 +39,35 @@ impl Scheduler {
         self.ask(vertex);
     }
 
-    /// Takes what a vertex claims, or waits for it.
+    /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
+    /// known who else wants something now, so that the first to be found does not go before the first in rank.
     pub(super) fn ask(&mut self, vertex: VertexId) {
-        let rank = self.plan.rank(vertex);
+        if self.claim_of(vertex).is_empty() {
+            self.grants.push_back((vertex, None));
+        } else {
+            self.asking.insert((self.plan.rank(vertex), vertex));
+        }
+    }
+
+    /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
+    pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
         let claim = self.claim_of(vertex);
-        if self.limits.request(vertex, rank, &claim) == Answer::Granted {
+        if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
             self.grants.push_back((vertex, None));
         }
     }
 
-    /// Gives back what a vertex held.
-    pub(super) fn release(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+    /// A vertex gives back what it held, once all who want something stand in line for it. Slots come last: who waits
+    /// for nothing but a limit that comes back now may want one, too.
+    pub(super) fn release(&mut self, vertex: VertexId) {
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Leaf(_) => self.giving.push_back(vertex),
+            _ => self.giving.push_front(vertex),
+        }
+    }
+
+    /// Gives it back.
+    pub(super) fn give_back(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let mut granted = Vec::new();
         let claim = self.claim_of(vertex);
         if self.locked.remove(&vertex) {
@@ -69,7 +87,7 @@ impl Scheduler {
     /// A vertex holds what it claimed, as far as this run goes. It may have been dropped since.
     pub(super) fn granted(&mut self, vertex: VertexId, waited_for: Option<LimitId>, out: &mut Vec<Action>) {
         if !self.queue.contains_key(&vertex) {
-            return self.release(vertex, out);
+            return self.release(vertex);
         }
         let locks = self.machine_part(&self.claim_of(vertex));
         if locks.is_empty() {
@@ -93,7 +111,7 @@ impl Scheduler {
             self.locked.insert(vertex);
         }
         if !self.queue.contains_key(&vertex) {
-            return self.release(vertex, out);
+            return self.release(vertex);
         }
         match answer {
             LockAnswer::Held => self.admit(vertex, locks.first().map(|(limit, _)| *limit), out),

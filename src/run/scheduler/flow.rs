@@ -1,10 +1,10 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId};
-use crate::plan::graph::{EdgeKind, Guard, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 impl Scheduler {
@@ -74,27 +74,28 @@ impl Scheduler {
             out.push(Action::Open(instance));
         }
         match guard {
-            Guard::Ask(_) => {
+            _ if self.plan.scope(scope).memory == Memory::Whole || matches!(guard, Guard::Ask(_)) => {
                 self.shift(enter, Trigger::Met);
                 self.shift(enter, Trigger::Probe);
                 out.push(Action::Probe(scope));
             }
-            Guard::Always | Guard::Never => self.claim(enter),
+            _ => self.claim(enter),
         }
     }
 
     /// It is known whether a scope has to run.
-    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<bool, String>, out: &mut Vec<Action>) {
+    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, String>, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         if self.phase_of(enter) != Phase::Probing {
             return;
         }
         match answer {
-            Ok(true) => {
+            Ok(Answer::Run) => {
                 self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
                 self.ask(enter);
             }
-            Ok(false) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
+            Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
             Err(why) => {
                 self.complaints.insert(self.plan.scope(scope).exit, why);
                 self.skip(enter, End::Failed(1), out);

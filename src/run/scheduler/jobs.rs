@@ -96,7 +96,7 @@ impl Scheduler {
         }
         self.finish(vertex, how);
         self.adapt_to(self.plan.leaf(leaf).scope, vertex);
-        self.release(vertex, out);
+        self.release(vertex);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
     }
@@ -143,7 +143,7 @@ impl Scheduler {
         }
         self.shift(vertex, Trigger::Scarce);
         self.narrow(others, why, out);
-        self.release(vertex, out);
+        self.release(vertex);
         queue.since = self.now;
         if others == 0 {
             let pause = Duration::from_millis(20 << queue.starved.min(6));

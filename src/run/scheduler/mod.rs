@@ -2,7 +2,8 @@
 //! it starts nothing, waits for nothing and reads no clock.
 //!
 //! One step takes one input and works until nothing more follows from it: first whoever is demanded now,
-//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for. Because
+//! then whatever has ended (and who waited for that), then whatever has nothing left to wait for; only when all of
+//! that is settled, slots and limits are handed out, in the order of ranks. Because
 //! demands come first, an `after` edge is known before the one that waits by it is looked at; because nothing
 //! calls back into this loop, no graph is too deep for the stack.
 //!
@@ -28,19 +29,19 @@ mod width;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::event::{Counts, JobId};
-use crate::plan::graph::{EdgeKind, Plan, Vertex};
+use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
 use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
 use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
 use crate::run::scheduler::width::Shortage;
-pub use talk::{Action, Input, JobEnd, LockAnswer, TimerKey};
+pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -75,6 +76,10 @@ pub struct Scheduler {
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
     grants: VecDeque<(VertexId, Option<LimitId>)>,
+    /// Who wants something of a limit, in the order of their turn.
+    asking: BTreeSet<(Rank, VertexId)>,
+    /// Who gives back what it held.
+    giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
     /// How many of those before each gate cannot succeed any more.
     lost: Vec<u32>,
@@ -137,6 +142,8 @@ impl Scheduler {
             ended: VecDeque::new(),
             unneeded: VecDeque::new(),
             grants: VecDeque::new(),
+            asking: BTreeSet::new(),
+            giving: VecDeque::new(),
             ready: VecDeque::new(),
             lost,
             failures: Vec::new(),
@@ -159,7 +166,7 @@ impl Scheduler {
     /// Takes one input; appends what follows from it, in the order in which it shall be done.
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Action>) {
         self.now = self.now.max(now);
-        // What was asked for by somebody who is not there any more is given back all the same.
+        // Who was given up while he waited for a lock has its answer too late, and gives back what it gave him.
         if self.done && !matches!(input, Input::Locked(..)) {
             return;
         }
@@ -170,6 +177,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Settled(scope) => self.settled(scope),
             Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
@@ -199,6 +207,10 @@ impl Scheduler {
                 self.granted(vertex, limit, out);
             } else if let Some(vertex) = self.ready.pop_front() {
                 self.fire(vertex, out);
+            } else if let Some((rank, vertex)) = self.asking.pop_first() {
+                self.request(vertex, rank);
+            } else if let Some(vertex) = self.giving.pop_front() {
+                self.give_back(vertex, out);
             } else {
                 return;
             }
@@ -226,7 +238,11 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && hook && self.scope_phase(scope).is_live() && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0
+            && !state.settling
+            && hook
+            && self.scope_phase(scope).is_live()
+            && self.scope_phase(scope) != Phase::Backoff
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -241,7 +257,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed) => true,
+            Some(End::Ok | End::Passed | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

@@ -7,7 +7,7 @@ use crate::base::event::{Event, Reason};
 use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Queue, Scheduler, ScopeState, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
 
 impl Scheduler {
@@ -28,11 +28,11 @@ impl Scheduler {
         let (attempt, next) = (state.attempt, state.tries + 1);
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
-        self.close_values(scope, false, out);
+        self.close_values(scope, Closing::Again, out);
         if let Some(limit) = self.plan.scope(scope).parent.and_then(|around| self.plan.scope(around).child_token) {
             self.adapt(limit, false);
         }
-        self.release(enter, out);
+        self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
             out.push(Action::Emit(Event::Retrying { task, attempt: next, of: retry.times + 1, pause }));

@@ -11,6 +11,8 @@ pub(super) enum End {
     Ok,
     /// It had not to run, by its conditions.
     Passed,
+    /// It had not to run: all was done already. Something was brought back, if true.
+    Fresh(bool),
     /// A command with this code, or a scope with so many failures in it.
     Failed(i32),
     TimedOut,
@@ -32,6 +34,9 @@ pub(super) struct ScopeState {
     pub(super) from_above: bool,
     /// What its body came to, once that is over.
     pub(super) body: Option<End>,
+    /// What it made is being looked at, and was.
+    pub(super) settling: bool,
+    pub(super) settled: bool,
     /// The next of its hooks to look at, and the one that was woken last.
     pub(super) stage: usize,
     pub(super) hook: Option<ScopeId>,

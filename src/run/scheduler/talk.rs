@@ -18,11 +18,27 @@ pub enum Input {
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
     /// Whether a scope has to run, or why that cannot be said.
-    Probed(ScopeId, Result<bool, String>),
+    Probed(ScopeId, Result<Answer, String>),
+    /// All that is remembered of a scope is.
+    Settled(ScopeId),
     /// What became of [`Action::TryLock`].
     Locked(VertexId, LockAnswer),
     /// Something shall end.
     Cancel(ScopeId, Reason, Level),
+}
+
+/// Whether a scope has to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// It has.
+    Run,
+    /// It has not, by its conditions.
+    Pass,
+    /// It has not, since all that it would do is done.
+    Fresh {
+        /// Something of it was brought back.
+        restored: bool,
+    },
 }
 
 /// Whether something was had of the machine.
@@ -92,10 +108,12 @@ pub enum Action {
     },
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// The body of a scope has succeeded: look at what it made, and remember it.
+    Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
-    /// An attempt of an instance is over, hooks and all: whether it succeeded, and whether it was the last one.
-    Close(InstanceId, bool),
+    /// An attempt of an instance is over; if it was the last one, hooks and all.
+    Close(InstanceId, Closing),
     /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
@@ -110,6 +128,17 @@ pub enum Action {
     Emit(Event),
     /// The run is over.
     Done,
+}
+
+/// How an attempt of an instance is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closing {
+    /// It succeeded.
+    Well,
+    /// It did not.
+    Badly,
+    /// It did not, and there is another one.
+    Again,
 }
 
 /// What a timer is for. None is ever cleared: one that no longer matters is ignored when it comes.

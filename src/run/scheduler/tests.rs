@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Completion, EdgeKind, LimitKind, ScopeKind};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, Memory, ScopeKind};
 use crate::plan::ids::InstanceId;
 use crate::run::testing::{Tape, plan};
 
@@ -204,7 +204,7 @@ impl Judge<'_> {
         }
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             match scheduler.end[scope.exit.index()] {
-                Some(End::Passed) => drop(self.passed.insert(ScopeId(at as u32))),
+                Some(End::Passed | End::Fresh(_)) => drop(self.passed.insert(ScopeId(at as u32))),
                 Some(End::Cancelled(_) | End::Dropped(_)) => drop(self.ended.insert(ScopeId(at as u32))),
                 _ => drop(self.ended.remove(&ScopeId(at as u32))),
             }
@@ -309,7 +309,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::SetTimer(key, time) => {
                     timers.insert((time, key));
                 }
-                Action::Probe(scope) => inputs.push_back(Input::Probed(scope, Ok(scope.0 % 3 != 0))),
+                Action::Probe(scope) => {
+                    let answer = match (scope.0 % 3, plan.scope(scope).memory) {
+                        (0, Memory::Whole) => Answer::Fresh { restored: scope.0 % 2 == 0 },
+                        (0, _) => Answer::Pass,
+                        _ => Answer::Run,
+                    };
+                    inputs.push_back(Input::Probed(scope, Ok(answer)));
+                }
+                Action::Settle(scope) => inputs.push_back(Input::Settled(scope)),
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
                 Action::TryLock(who, parts) => {
@@ -353,6 +361,14 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
+    for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
+        let mut actions = Vec::new();
+        scheduler.step(now, late, &mut actions);
+        for action in actions {
+            let Action::Unlock(who) = action else { panic!("nothing else follows the end: {action:?}") };
+            prop_assert!(judge.locked.remove(&who).is_some(), "what is given back was had");
+        }
+    }
     prop_assert!(judge.locked.is_empty(), "what was had of the machine is given back");
     prop_assert_eq!(scheduler.limits.waiting(), 0);
     for limit in 0..plan.limits.len() {

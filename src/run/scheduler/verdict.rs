@@ -1,10 +1,10 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{Completion, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, End, Scheduler};
+use crate::run::scheduler::{Action, Closing, End, Scheduler};
 
 impl Scheduler {
     /// A child has ended: its scope counts it, and acts by its policy.
@@ -71,6 +71,9 @@ impl Scheduler {
                 body
             }
         };
+        if body == End::Ok && self.remember(scope, out) {
+            return;
+        }
         if let Some(hook) = self.next_hook(scope, body) {
             let enter = self.plan.scope(scope).enter;
             if self.phase_of(enter) != Phase::Hooks {
@@ -82,6 +85,24 @@ impl Scheduler {
             return self.look(begins);
         }
         self.end_scope(scope, body, out);
+    }
+
+    /// A body that succeeded is looked at, once, before anything follows it.
+    fn remember(&mut self, scope: ScopeId, out: &mut Vec<Action>) -> bool {
+        let state = &mut self.scopes[scope.index()];
+        if self.plan.scope(scope).memory == Memory::None || std::mem::replace(&mut state.settled, true) {
+            return false;
+        }
+        state.settling = true;
+        out.push(Action::Settle(scope));
+        true
+    }
+
+    /// It was looked at.
+    pub(super) fn settled(&mut self, scope: ScopeId) {
+        if std::mem::take(&mut self.scopes[scope.index()].settling) {
+            self.look(self.plan.scope(scope).exit);
+        }
     }
 
     fn judge_body(&self, scope: ScopeId) -> End {
@@ -109,7 +130,8 @@ impl Scheduler {
             }
         }
         self.shift(this.enter, Trigger::End);
-        self.close_values(scope, matches!(end, End::Ok), out);
+        let closing = if end == End::Ok { Closing::Well } else { Closing::Badly };
+        self.close_values(scope, closing, out);
         self.finish(this.exit, end);
         for gate in self.held.remove(&scope).unwrap_or_default() {
             self.give_up_gate(gate, self.scopes[scope.index()].gently);
@@ -129,15 +151,15 @@ impl Scheduler {
             self.scopes[parent.index()].open -= 1;
             self.look(plan.scope(parent).exit);
         }
-        self.release(this.enter, out);
+        self.release(this.enter);
     }
 
     /// What lived as long as an attempt of an instance goes with it.
-    pub(super) fn close_values(&mut self, scope: ScopeId, succeeded: bool, out: &mut Vec<Action>) {
+    pub(super) fn close_values(&mut self, scope: ScopeId, closing: Closing, out: &mut Vec<Action>) {
         if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind
             && std::mem::replace(&mut self.scopes[scope.index()].opened, false)
         {
-            out.push(Action::Close(instance, succeeded));
+            out.push(Action::Close(instance, closing));
         }
     }
 
@@ -160,6 +182,8 @@ impl Scheduler {
         match end {
             End::Ok => Verdict::Ok,
             End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
+            End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
@@ -219,6 +243,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
         // What failed is counted by itself at the end: around one failure there can be many tasks.
         Verdict::Failed(_) | Verdict::TimedOut(_) => {}
         Verdict::Cancelled(_) => counts.cancelled += 1,
+        Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => counts.fresh += 1,
         Verdict::Skipped(_) => counts.skipped += 1,
     }
 }

@@ -155,7 +155,7 @@ fn complete(texts: &mut Texts<'_>, reference: &Reference, callee: &Task) {
     if !missing.is_empty() {
         let task = &callee.name.value;
         let message = format!("`{task}` needs a value for `{}`", missing.join("`, `"));
-        let problem = Problem::error(Code::MissingValue, message).at(reference.task.span, "");
+        let problem = Problem::error(Code::MissingInput, message).at(reference.task.span, "");
         texts.report(problem.help(format!("write {} {}=…", texts.slice(reference.task.span), missing.join("=… "))));
     }
 }

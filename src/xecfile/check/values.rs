@@ -10,8 +10,8 @@ use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Reference, Settings,
-    Step, StepKind, Task,
+    AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Reference,
+    Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -139,13 +139,24 @@ impl Walk<'_, '_> {
             }
         }
         self.conditions(&task.conditions);
+        self.files(&task.files);
         task.temps.iter().for_each(|temp| self.add(temp, Origin::Temp));
         self.set(&task.settings);
         self.settings(&task.settings);
         self.steps(&task.body);
+        self.conditions(task.files.cache.as_ref().map_or(&[], |cache| &cache.conditions));
         self.hooks(&task.hooks);
         if let Some(matrix) = &task.matrix {
             self.hooks(&matrix.hooks);
+        }
+    }
+
+    /// Looked at before the first step.
+    fn files(&mut self, files: &Files) {
+        files.inputs.iter().chain(&files.outputs).for_each(|pattern| self.template(pattern));
+        if let Some(cache) = &files.cache {
+            cache.key.iter().for_each(|key| self.template(key));
+            cache.ttl.iter().for_each(|ttl| self.late(ttl));
         }
     }
 

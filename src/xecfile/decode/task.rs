@@ -9,8 +9,8 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, inputs, matrix, row_of, template, values};
-use crate::xecfile::model::{Hooks, Matrix, Step, Task};
+use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, row_of, template, values};
+use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Step, Task};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -34,6 +34,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         confirm: own.confirm,
         matrix: own.matrix,
         hooks: own.hooks,
+        files: Files { cache: own.cache, ..task.files },
         settings: own.bag.settings,
         ..task
     })
@@ -65,6 +66,7 @@ pub(super) struct Own {
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
     matrix: Option<Matrix>,
+    cache: Option<Cache>,
     hooks: Hooks,
     /// What the templates say that it uses; their `below` is empty.
     below: Option<Box<Own>>,
@@ -73,7 +75,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new() -> Self {
         let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
-        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, hooks, below: None }
+        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, cache: None, hooks, below: None }
     }
 
     /// Adds what a template says, which counts for more than what those before it say.
@@ -99,6 +101,7 @@ impl Own {
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
         self.matrix = self.matrix.or(below.matrix);
+        self.cache = self.cache.or(below.cache);
         self.hooks = Hooks {
             success: or(self.hooks.success, below.hooks.success),
             failure: or(self.hooks.failure, below.hooks.failure),
@@ -127,8 +130,9 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "matrix" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "matrix" | "cache" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
+        "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
             let at = cursor.head;
             let input = inputs::input(reader, cursor, row);
@@ -155,6 +159,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     if row.name == "matrix" {
         let span = cursor.head;
         own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if row.name == "cache" {
+        own.cache = Some(files::cache(reader, cursor, row));
         return;
     }
     if let Some(value) = cursor.arg(reader, row) {

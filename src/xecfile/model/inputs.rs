@@ -82,6 +82,19 @@ impl ParamType {
         Self::ALL.iter().find(|(_, ty)| *ty == self).map_or("string", |(name, _)| name)
     }
 
+    /// A text of this type.
+    pub fn example(self) -> &'static str {
+        match self {
+            ParamType::String => "text",
+            ParamType::Int => "3",
+            ParamType::Float => "1.5",
+            ParamType::Bool => "true",
+            ParamType::Path => "src/main.rs",
+            ParamType::Duration => "90s",
+            ParamType::Size => "10MB",
+        }
+    }
+
     /// Whether a text is of this type.
     ///
     /// # Errors
@@ -203,6 +216,7 @@ mod tests {
             }
         }
         assert_eq!(ParamType::String.check(""), Ok(()));
+        assert!(ParamType::ALL.iter().all(|(_, ty)| ty.check(ty.example()).is_ok()));
     }
 
     #[test]

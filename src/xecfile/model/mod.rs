@@ -12,11 +12,13 @@ use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
 mod inputs;
+mod kept;
 mod limits;
 mod matrix;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use kept::{Cache, Files};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
@@ -91,6 +93,8 @@ pub struct Task {
     pub conditions: Vec<Condition>,
     /// Directories that live as long as an attempt of an instance, by the names of the values that hold their paths.
     pub temps: Vec<Spanned<Arc<str>>>,
+    /// What decides whether it has to run, and what it leaves.
+    pub files: Files,
     /// Its policies.
     pub settings: Settings,
     /// Its steps: a sequence.
@@ -117,6 +121,7 @@ impl Task {
             matrix: None,
             conditions: Vec::new(),
             temps: Vec::new(),
+            files: Files::default(),
             settings: Settings::default(),
             body: Vec::new(),
             hooks: Hooks::default(),

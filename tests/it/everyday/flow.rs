@@ -128,3 +128,32 @@ fn who_waits_goes_by_priority() {
     "#;
     assert_eq!(log(file, ["-j1", "all"]), "first\nhigh\nmid\nplain\nlow\n");
 }
+
+#[test]
+fn who_is_ready_together_goes_by_priority_then_by_the_longest_way_then_as_written() {
+    let file = r#"
+        task t { parallel {
+            run "echo first >> log"
+            run "echo second >> log" priority=-1
+            sequence { run "echo long >> log"; run "echo end >> log" }
+            run "echo high >> log" priority=10
+        } }
+    "#;
+    assert_eq!(log(file, ["-j1", "t"]), "high\nlong\nfirst\nend\nsecond\n");
+    let file = r#"
+        task top { needs base low high }
+        task base { run "echo base >> log" }
+        task low { needs base; run "echo low >> log" }
+        task high priority=1 { needs base; run "echo high >> log" }
+    "#;
+    assert_eq!(log(file, ["-j1", "top"]), "base\nhigh\nlow\n");
+}
+
+#[test]
+fn what_a_step_makes_possible_goes_before_what_has_waited_with_less_priority() {
+    let file = r#"task t { parallel {
+        sequence priority=5 { run "echo one >> log"; run "echo two >> log" }
+        run "echo low >> log"
+    } }"#;
+    assert_eq!(log(file, ["-j1", "t"]), "one\ntwo\nlow\n");
+}

@@ -48,12 +48,17 @@ fn a_missing_input_is_shown_where_it_is_declared() {
         task top { needs build; run "echo top >> log" }
         task build { param target; run "echo build >> log" }
     "#;
-    refused(file, ["top"], "missing-value", &["`target`", "Xecfile.kdl:"]);
+    refused(file, ["top"], "missing-input", &["`target`", "Xecfile.kdl:"]);
 }
 
 #[test]
 fn a_wrong_input_is_refused_with_its_place() {
-    refused(DEPLOY, ["deploy", "version=1", "count=many"], "bad-value", &["`many`", "`count`", "Xecfile.kdl:5:"]);
+    refused(
+        DEPLOY,
+        ["deploy", "version=1", "count=many"],
+        "bad-value",
+        &["`many`", "`count`", "Xecfile.kdl:5:", "count=3"],
+    );
     refused(DEPLOY, ["deploy", "version=1", "wait=soon"], "bad-value", &["`soon`", "`wait`", "Xecfile.kdl:6:"]);
     refused(DEPLOY, ["deploy", "version=1", "env=prd"], "bad-value", &["`prd`", "did you mean `prod`?"]);
     refused(DEPLOY, ["deploy", "version=1", "cuont=3"], "unknown-input", &["`cuont`"]);
@@ -123,4 +128,32 @@ fn needs_bind_inputs_and_share_what_comes_to_the_same() {
     let mut lines: Vec<String> = ran.read("log").lines().map(str::to_owned).collect();
     lines.sort();
     assert!(lines.contains(&"lib 7".to_owned()) && lines.contains(&"lib 1".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_letter_takes_its_value_behind_an_equals_sign_or_in_the_next_word() {
+    let file = r#"
+        task deploy { param env short=E default=dev; flag dry short=D; exec printf "%s%s\n" "${env}" "${dry}" }
+        task prod { exec printf "the task prod\n" }
+    "#;
+    assert_eq!(out(file, ["deploy", "-E=prod"]), "prod\n");
+    assert_eq!(out(file, ["deploy", "-E", "prod"]), "prod\n", "not the task of that name");
+    assert_eq!(out(file, ["deploy", "-DE", "prod", "prod"]), "prodtrue\nthe task prod\n");
+    assert_eq!(out(file, ["deploy", "-D", "prod"]), "devtrue\nthe task prod\n", "a flag takes none");
+    assert_eq!(out(file, ["deploy", "-E=", "-D=false"]), "\n");
+    refused(file, ["deploy", "-E"], "usage", &["`env` of `deploy` takes a value", "-E=…"]);
+    refused(file, ["deploy", "-X", "prod"], "unknown-input", &["`X`"]);
+}
+
+#[test]
+fn a_value_without_its_name_is_told_how_to_be_one() {
+    let file = r#"
+        task deploy { param env { choices dev prod }; param count type=int default=1; run "echo ran >> log" }
+        task ship { param version; run "echo ran >> log" }
+    "#;
+    refused(file, ["deploy", "--env", "prod"], "usage", &["`env` of `deploy` takes a value", "write --env=prod"]);
+    refused(file, ["deploy", "prod"], "unknown-task", &["`prod`", "did you mean `env=prod`?"]);
+    refused(file, ["ship", "1.2"], "unknown-task", &["did you mean `version=1.2`?"]);
+    refused(file, ["ship", "version=1", "1.2"], "unknown-task", &["`xec -l`"]);
+    refused(file, ["deploy", "--env"], "usage", &["--env=…"]);
 }

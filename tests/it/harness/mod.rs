@@ -22,6 +22,7 @@ use tempfile::TempDir;
 pub mod fifo;
 pub mod live;
 pub mod proc;
+pub mod project;
 pub mod pty;
 mod selftest;
 pub mod text;

@@ -1,0 +1,97 @@
+use super::*;
+
+fn ledger() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    (dir, path)
+}
+
+fn add(ledger: &mut Ledger, word: Word, name: &str, key: &str, rest: &str) {
+    ledger.add(word, Id::new("x", name), Digest::of(key.as_bytes()), rest.as_bytes(), false).unwrap();
+}
+
+fn last(ledger: &Ledger, name: &str) -> Option<String> {
+    ledger.last(Id::new("x", name)).map(|(_, rest)| String::from_utf8_lossy(rest).into_owned())
+}
+
+#[test]
+fn the_last_word_counts() {
+    let (_dir, path) = ledger();
+    let mut one = Ledger::open(&path).unwrap();
+    add(&mut one, Word::Kept, "a", "1", "first");
+    add(&mut one, Word::Running, "a", "", "");
+    add(&mut one, Word::Done, "b", "1", "b");
+    let mut other = Ledger::open(&path).unwrap();
+    for ledger in [&one, &other] {
+        assert_eq!((last(ledger, "a"), last(ledger, "b").as_deref()), (None, Some("b")));
+        assert!(ledger.is_unfinished(Id::new("x", "a")));
+        assert_eq!(ledger.kept(Id::new("x", "a"), Digest::of(b"1")), Some(&b"first"[..]));
+    }
+    add(&mut one, Word::Done, "a", "2", "second");
+    assert_eq!(last(&other, "a"), None);
+    other.refresh().unwrap();
+    assert_eq!(last(&other, "a").as_deref(), Some("second"));
+}
+
+#[test]
+fn whatever_is_damaged_is_missed_and_the_rest_stays() {
+    let (_dir, path) = ledger();
+    let mut first = Ledger::open(&path).unwrap();
+    for at in 0..4 {
+        add(&mut first, Word::Done, &format!("t{at}"), "k", &format!("rest of {at}"));
+    }
+    drop(first);
+    let whole = std::fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let mut ledger = Ledger::open(&path).unwrap();
+        for at in 0..4 {
+            let said = last(&ledger, &format!("t{at}"));
+            assert!(said.is_none() || said == Some(format!("rest of {at}")));
+        }
+        add(&mut ledger, Word::Done, "new", "k", "after");
+        assert_eq!(last(&Ledger::open(&path).unwrap(), "new").as_deref(), Some("after"), "cut at {cut}");
+    }
+    for at in HEAD.len()..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&path, &bytes).unwrap();
+        let ledger = Ledger::open(&path).unwrap();
+        let found = (0..4).filter(|at| last(&ledger, &format!("t{at}")) == Some(format!("rest of {at}"))).count();
+        assert_eq!(found, 3, "byte {at}");
+    }
+}
+
+#[test]
+fn the_future_is_left_alone() {
+    let (_dir, path) = ledger();
+    std::fs::write(&path, "xec-state 2\nsomething").unwrap();
+    assert!(matches!(Ledger::open(&path), Err(NoLedger::Future)));
+    assert_eq!(std::fs::read(&path).unwrap(), b"xec-state 2\nsomething");
+}
+
+#[test]
+fn only_who_is_alone_makes_it_shorter() {
+    let (_dir, path) = ledger();
+    let mut one = Ledger::open(&path).unwrap();
+    for _ in 0..100 {
+        add(&mut one, Word::Done, "a", "1", &"x".repeat(1000));
+    }
+    add(&mut one, Word::Kept, "b", "1", "old");
+    add(&mut one, Word::Kept, "b", "2", "new");
+    add(&mut one, Word::Running, "c", "", "");
+    let long = path.metadata().unwrap().len();
+    let other = Ledger::open(&path).unwrap();
+    one.shorten(|_| true).unwrap();
+    assert_eq!(path.metadata().unwrap().len(), long);
+    drop(other);
+    one.shorten(|_| true).unwrap();
+    assert!(path.metadata().unwrap().len() < 2000);
+    let again = Ledger::open(&path).unwrap();
+    for ledger in [&one, &again] {
+        assert_eq!(last(ledger, "a").map(|text| text.len()), Some(1000));
+        assert_eq!(last(ledger, "b").as_deref(), Some("new"));
+        assert_eq!(ledger.kept(Id::new("x", "b"), Digest::of(b"1")), Some(&b"old"[..]));
+        assert!(ledger.is_unfinished(Id::new("x", "c")));
+    }
+}

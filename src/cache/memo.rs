@@ -1,0 +1,160 @@
+//! What files held when they were last read, so that those that have not been touched since are not read again.
+//!
+//! A file is taken for untouched if its size, times, inode and device are the same. Times are as coarse as the
+//! clock of the file system: a file that was written in the same tick in which it was read could be written once
+//! more without a trace. So what was read too soon after its last change is not remembered (git calls such entries
+//! racily clean).
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::digest::Digest;
+use crate::cache::{files, inputs};
+
+/// Says which format the file has.
+const HEAD: &[u8] = b"xec-memo 1\n";
+/// A time stamp finer than a second can be as old as one tick of the kernel's clock (10 ms at most).
+const TICK: u128 = 20_000_000;
+/// One that is not (FAT knows every other second).
+const COARSE_TICK: u128 = 2_000_000_000;
+
+/// What tells a file that was not touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Stamp {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    inode: u64,
+    device: u64,
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        Self {
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            device: meta.dev(),
+        }
+    }
+
+    /// Whether a later change cannot leave it the same.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        [self.modified, self.changed].into_iter().all(|(seconds, nanos)| {
+            let Ok(seconds) = u128::try_from(seconds) else { return true };
+            let tick = if nanos == 0 { COARSE_TICK } else { TICK };
+            seconds * 1_000_000_000 + nanos.unsigned_abs() as u128 + tick < now
+        })
+    }
+}
+
+/// What is known of files.
+#[derive(Debug, Default)]
+pub struct Memo {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    files: HashMap<PathBuf, (Stamp, Digest)>,
+    dirty: bool,
+}
+
+impl Memo {
+    /// What an earlier run left; nothing, where that is damaged.
+    pub fn load(path: &Path) -> Self {
+        let files = std::fs::read(path).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        Self { known: Mutex::new(Known { files, dirty: false }) }
+    }
+
+    /// Leaves it for later runs, if it is new. Files that are gone are forgotten if `tidy`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, path: &Path, tidy: bool) -> io::Result<()> {
+        let Ok(mut known) = self.known.lock() else { return Ok(()) };
+        if tidy {
+            let before = known.files.len();
+            known.files.retain(|path, _| path.symlink_metadata().is_ok());
+            known.dirty |= known.files.len() != before;
+        }
+        if !std::mem::take(&mut known.dirty) {
+            return Ok(());
+        }
+        files::replace(path, &encode(&known.files))
+    }
+
+    /// What a file holds. `meta` is what is known of it already.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn digest(&self, path: &Path, meta: &Metadata) -> io::Result<Digest> {
+        let stamp = Stamp::of(meta);
+        if let Ok(known) = self.known.lock()
+            && let Some((seen, digest)) = known.files.get(path)
+            && *seen == stamp
+        {
+            return Ok(*digest);
+        }
+        let now = SystemTime::now();
+        let file = File::open(path)?;
+        let before = Stamp::of(&file.metadata()?);
+        let (digest, _) = Digest::read(&file)?;
+        let after = Stamp::of(&file.metadata()?);
+        if let Ok(mut known) = self.known.lock() {
+            if before == after && before.is_settled(now) {
+                known.files.insert(path.to_owned(), (before, digest));
+                known.dirty = true;
+            } else if known.files.remove(path).is_some() {
+                known.dirty = true;
+            }
+        }
+        Ok(digest)
+    }
+}
+
+fn encode(files: &HashMap<PathBuf, (Stamp, Digest)>) -> Vec<u8> {
+    let list: Vec<(&[u8], &(Stamp, Digest))> =
+        files.iter().map(|(path, known)| (path.as_os_str().as_bytes(), known)).collect();
+    let body = postcard::to_stdvec(&list).unwrap_or_default();
+    [HEAD, Digest::of(&body).as_bytes(), &body].concat()
+}
+
+fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, Digest)>> {
+    let (sum, body) = bytes.strip_prefix(HEAD)?.split_first_chunk::<32>()?;
+    if Digest::of(body).as_bytes() != sum {
+        return None;
+    }
+    let list: Vec<(&[u8], (Stamp, Digest))> = postcard::from_bytes(body).ok()?;
+    let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
+    Some(list.into_iter().map(|(bytes, known)| (path(bytes), known)).collect())
+}
+
+/// What a symbolic link that leads nowhere stands for, or a file by what it holds.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn digest_of_any(memo: &Memo, path: &Path) -> io::Result<Digest> {
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => memo.digest(path, &meta),
+        // A pipe, a socket or a device holds nothing that could be compared; reading it could wait for ever.
+        Ok(_) => Ok(Digest::of(b"not a file")),
+        Err(_) if inputs::is_broken_link(path) => {
+            let target = std::fs::read_link(path)?;
+            let mut said = b"leads nowhere: ".to_vec();
+            said.extend_from_slice(target.as_os_str().as_bytes());
+            Ok(Digest::of(&said))
+        }
+        Err(why) => Err(why),
+    }
+}

@@ -1,0 +1,23 @@
+//! Floor 3: what is up to date, and what can be brought back. Knows nothing of the scheduler, the graph or KDL: it
+//! is asked about one task at a time, in patterns, facts and paths.
+//!
+//! - [`inputs`] finds the files that patterns mean, [`memo`] knows what they hold without reading them again;
+//! - [`key`] is the one manifest of what decides, which is hashed, or explained;
+//! - [`ledger`] holds what became of tasks, [`store`] what they made, [`lock`] keeps two xecs apart;
+//! - [`state`] puts these together: [`state::State::probe`] before a task, [`state::State::settle`] after it; [`task`] has the words of both.
+//!
+//! Nothing is believed that is not looked at: what a task made is up to date if it holds what it held, and a record
+//! counts only if it is whole. A task that was begun and did not end well counts as never run.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+pub mod digest;
+mod fault;
+mod files;
+pub mod inputs;
+pub mod key;
+pub mod ledger;
+pub mod lock;
+pub mod memo;
+pub mod state;
+pub mod store;
+pub mod task;

@@ -1,0 +1,119 @@
+//! What the cache is asked about a task, and what it says. Reads no file but to see where a path leads.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use crate::cache::digest::Digest;
+use crate::cache::inputs::Patterns;
+use crate::cache::key::{Entry, Manifest};
+use crate::cache::ledger::Id;
+use crate::cache::lock::{Holder, Lock};
+
+/// An instance of a task, as far as it matters here.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Which.
+    pub id: Id,
+    /// The directory that nothing it makes may leave.
+    pub base: PathBuf,
+    /// The directory that patterns are against.
+    pub cwd: PathBuf,
+    /// The patterns of what it reads.
+    pub inputs: Vec<String>,
+    /// Whether what git ignores is no input.
+    pub gitignore: bool,
+    /// The patterns of what it makes.
+    pub outputs: Vec<String>,
+    /// What else decides: steps, values, variables, what others made.
+    pub facts: Vec<Entry>,
+    /// Whether what it makes is kept.
+    pub cached: bool,
+    /// How long it stays up to date, at most.
+    pub ttl: Option<Duration>,
+    /// It has to run, whatever is known of it.
+    pub force: bool,
+}
+
+impl Task {
+    /// Whether it can be up to date at all.
+    pub fn is_probed(&self) -> bool {
+        self.cached || !self.inputs.is_empty()
+    }
+
+    /// The patterns of what it makes, none of which leads out of the project.
+    pub(super) fn outputs(&self) -> Result<Patterns, String> {
+        let outputs = Patterns::new(&self.cwd, &self.outputs, false)?.without_links();
+        let out = outputs.places().find(|place| inside(&self.base, &self.cwd.join(place)).is_none());
+        let why = out.map(|out| format!("`{}` does not lie in the project, `{}`", out.display(), self.base.display()));
+        why.map_or(Ok(outputs), Err)
+    }
+}
+
+/// What is known of a task before it runs.
+#[derive(Debug)]
+pub enum Probed {
+    /// It need not run.
+    Fresh(Fresh),
+    /// It has to. Nobody else runs it meanwhile.
+    Stale(Begun),
+    /// Another xec runs it.
+    Busy(Holder),
+}
+
+/// What a task that need not run had left when it did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fresh {
+    /// Something of it was brought back; else all was there.
+    pub restored: bool,
+    /// Its values, as they were handed in.
+    pub captures: Vec<u8>,
+    /// What it wrote.
+    pub log: Option<Digest>,
+    /// What it made, for who needs it.
+    pub made: Digest,
+}
+
+/// A task that is about to run.
+#[derive(Debug)]
+pub struct Begun {
+    /// Why: what differs from the last time, the nearest reasons first.
+    pub why: Vec<String>,
+    /// What was noticed beside.
+    pub notes: Vec<String>,
+    pub(super) manifest: Manifest,
+    pub(super) _lock: Lock,
+}
+
+/// What is remembered of a task that has run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settled {
+    /// What it made, for who needs it.
+    pub made: Option<Digest>,
+    /// Why it will not be up to date, though it succeeded.
+    pub trouble: Option<String>,
+}
+
+/// A path against a directory that it lies in, by its words alone.
+pub fn inside(base: &Path, path: &Path) -> Option<PathBuf> {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            Component::CurDir => {}
+            part => clean.push(part),
+        }
+    }
+    clean.strip_prefix(base).ok().map(Path::to_owned)
+}
+
+/// What is written through a link may be anywhere.
+pub(super) fn through_no_link(base: &Path, path: &Path) -> Result<(), String> {
+    let mut at = base.to_owned();
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        at.push(part);
+        if at.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) {
+            return Err(format!("its output `{}` lies behind the link `{}`", path.display(), at.display()));
+        }
+    }
+    Ok(())
+}

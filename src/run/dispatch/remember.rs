@@ -1,0 +1,223 @@
+//! What is remembered from run to run: asked before a scope begins, and handed over when its body has succeeded. All
+//! of that happens on other threads; here are the questions and the answers.
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::base::event::{Event, Message};
+use crate::cache::task::{Begun, Fresh, Probed, Settled};
+use crate::plan::graph::{Memory, ScopeKind};
+use crate::plan::ids::{InstanceId, ScopeId};
+use crate::run::dispatch::Loop;
+use crate::run::facts::{self, Facts};
+use crate::run::keep::{Log, Told, pieces};
+use crate::run::probe::{self, Purpose, Waiter};
+use crate::run::scheduler::{Answer, Input};
+
+/// How often a lock is tried that another xec holds.
+const AGAIN: Duration = Duration::from_millis(25);
+
+/// Says what a thread of the cache found, whatever becomes of it: a run never waits for one that is gone.
+struct Reply {
+    told: UnboundedSender<Told>,
+    otherwise: Option<Told>,
+}
+
+impl Reply {
+    fn send(mut self, told: Told) {
+        self.otherwise = Some(told);
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        // Without a dispatcher there is nobody to be told.
+        let _ = self.otherwise.take().map(|told| self.told.send(told));
+    }
+}
+
+impl Loop {
+    fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
+        match self.plan.scope(scope).kind {
+            ScopeKind::Instance(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Asks whether a scope is up to date, once all values are there that decide it.
+    pub(super) fn look_up(&mut self, scope: ScopeId) {
+        let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+            return self.feed(Input::Probed(scope, Ok(Answer::Run)));
+        };
+        let (plan, around) = (self.plan.clone(), self.around.clone());
+        let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
+        for (instance, names) in facts.names() {
+            let missing = probe::missing_lets(&plan, instance, &names, |file, name| self.store.has_let(file, name));
+            if let Some((file, name, script)) = missing.into_iter().next() {
+                return self.ask_let(file, name, &script, Waiter::Scope(scope));
+            }
+        }
+        let mut task = match facts.task(self.keeper.is_forced(id)) {
+            Ok(task) => task,
+            Err(why) => return self.feed(Input::Probed(scope, Err(why))),
+        };
+        task.facts.extend(self.keeper.needed(&plan, id));
+        let task = Arc::new(task);
+        self.keeper.hold(id, task.clone());
+        let lost = Told::Probed(scope, Err("xec lost track of what it reads".to_owned()));
+        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
+        let own = state.clone();
+        state.spawn(move || reply.send(Told::Probed(scope, own.probe(&task))));
+    }
+
+    pub(super) fn was_told(&mut self, told: Told) {
+        match told {
+            Told::Probed(scope, answer) => self.probed(scope, answer),
+            Told::Again(scope) => {
+                let still = self.instance_of(scope).is_some_and(|id| self.keeper.held(id).is_some());
+                if still {
+                    self.look_up(scope);
+                }
+            }
+            Told::Replayed { scope, job, restored } => {
+                self.tell(Event::ReplayFinished { job });
+                self.feed(Input::Probed(scope, Ok(Answer::Fresh { restored })));
+            }
+            Told::Settled(scope, settled) => self.settled(scope, settled),
+        }
+    }
+
+    fn probed(&mut self, scope: ScopeId, answer: Result<Probed, String>) {
+        let Some(id) = self.instance_of(scope) else { return };
+        // It was cancelled meanwhile: what was found is let go, its lock too.
+        if self.keeper.held(id).is_none() {
+            return;
+        }
+        match answer {
+            Ok(Probed::Fresh(fresh)) => self.fresh(scope, id, fresh),
+            Ok(Probed::Stale(begun)) => self.stale(scope, id, begun),
+            Ok(Probed::Busy(holder)) => {
+                let name = self.plan.instance(id).label.instance.clone();
+                if self.around.variable("XEC_RUN_ID").is_some_and(|run| run == holder.run) {
+                    let why = format!("the xec that runs this one is running `{name}`, and waits: `call` it there");
+                    return self.feed(Input::Probed(scope, Err(why)));
+                }
+                let told = self.keeper.held(id).is_some_and(|held| std::mem::replace(&mut held.told, true));
+                if !told && holder.pid != std::process::id().to_string() {
+                    let why = format!("`{name}` is being run by another xec (pid {}): waiting for it", holder.pid);
+                    self.tell(Event::Trouble { why });
+                }
+                let told = self.told_tx.clone();
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(AGAIN).await;
+                    let _ = told.send(Told::Again(scope)); // Without a dispatcher there is nobody who waits.
+                });
+            }
+            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+        }
+    }
+
+    /// It need not run: its values come back, and what it wrote is shown once more.
+    fn fresh(&mut self, scope: ScopeId, id: InstanceId, fresh: Fresh) {
+        let plan = self.plan.clone();
+        let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
+        if !self.store.load(&plan, &instances, &fresh.captures) {
+            self.tell(Event::Trouble { why: "the values of an earlier run cannot be read".to_owned() });
+        }
+        self.keeper.made(id, fresh.made);
+        let restored = fresh.restored;
+        let log = fresh.log.zip(self.keeper.state()).and_then(|(log, state)| {
+            let mut bytes = Vec::new();
+            state.log(&log).ok()?.read_to_end(&mut bytes).ok()?;
+            Some(bytes).filter(|bytes| !bytes.is_empty())
+        });
+        let Some(bytes) = log else {
+            return self.feed(Input::Probed(scope, Ok(Answer::Fresh { restored })));
+        };
+        let job = self.keeper.next_replay();
+        self.tell(Event::ReplayStarted { job, task: plan.instance(id).label.clone() });
+        let (output, told) = (self.output.clone(), self.told_tx.clone());
+        tokio::task::spawn_local(async move {
+            for (stream, piece) in pieces(&bytes) {
+                output.show(job, stream, piece).await;
+            }
+            let _ = told.send(Told::Replayed { scope, job, restored }); // Without a dispatcher there is no run.
+        });
+    }
+
+    fn stale(&mut self, scope: ScopeId, id: InstanceId, begun: Begun) {
+        let task = self.plan.instance(id).label.clone();
+        for note in &begun.notes {
+            self.tell(Event::Trouble { why: format!("{}: {note}", task.instance) });
+        }
+        self.tell(Event::TaskStale { task, why: begun.why.clone() });
+        let log = self.keeper.state().and_then(|state| state.new_log().ok());
+        if let Some(held) = self.keeper.held(id) {
+            held.log = log.filter(|_| held.task.cached).map(Log::new);
+            held.begun = Some(begun);
+        }
+        self.feed(Input::Probed(scope, Ok(Answer::Run)));
+    }
+
+    /// The body of a scope has succeeded.
+    pub(super) fn settle(&mut self, scope: ScopeId) {
+        let Some(id) = self.instance_of(scope) else { return self.feed(Input::Settled(scope)) };
+        let plan = self.plan.clone();
+        let files = &plan.defs.tasks[plan.instance(id).def.index()].files;
+        let conditions = files.cache.as_ref().map_or(&[][..], |cache| &cache.conditions);
+        match conditions.is_empty() {
+            true => self.settle_if(scope, Ok(true)),
+            false => self.look_at(scope, Purpose::Keep, &conditions.into()),
+        }
+    }
+
+    /// What it made is looked at in any case, and remembered if that is wanted.
+    pub(super) fn settle_if(&mut self, scope: ScopeId, kept: Result<bool, String>) {
+        let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+            return self.feed(Input::Settled(scope));
+        };
+        let plan = self.plan.clone();
+        if plan.scope(scope).memory == Memory::Made {
+            let facts = Facts { plan: &plan, store: &self.store, around: &self.around, id };
+            match facts.task(false) {
+                Ok(task) => self.keeper.hold(id, Arc::new(task)),
+                Err(why) => self.tell(Event::Trouble { why }),
+            }
+        }
+        let Some((task, begun, log)) = self.keeper.take(id) else { return self.feed(Input::Settled(scope)) };
+        let begun = match kept {
+            Ok(kept) => begun.filter(|_| kept),
+            Err(why) => {
+                self.tell(Event::Trouble { why: format!("{}: not kept: {why}", plan.instance(id).label.instance) });
+                None
+            }
+        };
+        let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
+        let captures = self.store.save(&plan, &instances);
+        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };
+        let own = state.clone();
+        state.spawn(move || reply.send(Told::Settled(scope, own.settle(&task, begun, captures, log))));
+    }
+
+    fn settled(&mut self, scope: ScopeId, settled: Settled) {
+        if let Some(id) = self.instance_of(scope) {
+            if let Some(made) = settled.made {
+                self.keeper.made(id, made);
+            }
+            if let Some(why) = settled.trouble {
+                let name = &self.plan.instance(id).label.instance;
+                self.tell(Event::Trouble { why: format!("{name}: it will run again, since {why}") });
+            }
+        }
+        self.feed(Input::Settled(scope));
+    }
+
+    /// Something that is told to people and machines alike.
+    pub(super) fn tell(&self, event: Event) {
+        // Without a report nobody has to be told.
+        let _ = self.output.tx.send(Message::Event(self.clock.now(), event));
+    }
+}

@@ -1,0 +1,351 @@
+//! From an instance in its plan to what the cache is asked about it: its patterns filled, and a fact for each step,
+//! value and variable that decides. Knows nothing of files and records.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::source::Spanned;
+use crate::base::value::{Part, Template};
+use crate::cache::digest::{Digest, Mixer};
+use crate::cache::inputs::escape;
+use crate::cache::key::{Entry, Kind};
+use crate::cache::ledger::Id;
+use crate::cache::task::{Task, inside};
+use crate::plan::defs::{Command, TaskDef, Work};
+use crate::plan::graph::{Guard, Plan, Vertex};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::values::{Bound, Known, Value};
+use crate::run::command::{self, Surroundings};
+use crate::run::values::Store;
+use crate::xecfile::model::{Condition, FileId, Input, Late, PredicateKind};
+
+/// Words in the name of a variable that its value is nobody's business.
+const DELICATE: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
+
+/// What facts are made of.
+#[derive(Clone, Copy)]
+pub struct Facts<'f> {
+    /// The plan.
+    pub plan: &'f Plan,
+    /// The values, as they are now.
+    pub store: &'f Store,
+    /// What surrounds the run.
+    pub around: &'f Surroundings,
+    /// The instance that is asked about.
+    pub id: InstanceId,
+}
+
+/// The leaves in a scope, hooks and all.
+pub fn leaves(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = LeafId> + '_ {
+    plan.scope(scope).vertices.clone().filter_map(|vertex| match plan.vertices[vertex as usize] {
+        Vertex::Leaf(leaf) => Some(leaf),
+        _ => None,
+    })
+}
+
+/// The instances in a scope, its own first.
+pub fn instances(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = InstanceId> + '_ {
+    plan.scope(scope).vertices.clone().filter_map(|vertex| match plan.vertices[vertex as usize] {
+        Vertex::Enter(inner) => match plan.scope(inner).kind {
+            crate::plan::graph::ScopeKind::Instance(id) => Some(id),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+impl<'f> Facts<'f> {
+    fn def(&self) -> &'f TaskDef {
+        &self.plan.defs.tasks[self.plan.instance(self.id).def.index()]
+    }
+
+    /// The names that have to have values before anything can be said: of `let`s, above all.
+    pub fn names(&self) -> Vec<(InstanceId, Vec<Arc<str>>)> {
+        let files = &self.def().files;
+        let mut own: Vec<Arc<str>> = Vec::new();
+        let texts = files.inputs.iter().chain(&files.outputs);
+        let key = files.cache.iter().filter_map(|cache| cache.key.as_ref());
+        texts.chain(key).chain(&self.def().cwd).for_each(|text| own.extend(text.value.names().cloned()));
+        let mut all = vec![(self.id, own)];
+        let scope = self.plan.instance(self.id).scope;
+        for leaf in leaves(self.plan, scope) {
+            all.push((self.plan.leaf(leaf).instance, self.plan.command(leaf).value_names()));
+        }
+        for id in instances(self.plan, scope) {
+            let instance = self.plan.instance(id);
+            if let Some(caller) = instance.caller {
+                for (_, bound) in instance.inputs.iter() {
+                    if let Bound::Late(text) = bound {
+                        all.push((caller, text.value.names().cloned().collect()));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// All of it, but for what others made.
+    ///
+    /// # Errors
+    /// A pattern or a setting names a value that is not there: in words.
+    pub fn task(&self, force: bool) -> Result<Task, String> {
+        let def = self.def();
+        let files = &def.files;
+        let dir = &self.plan.defs.dirs[usize::from(def.file.0)];
+        let cwd = match &def.cwd {
+            Some(cwd) => dir.join(self.flat(cwd)?),
+            None => dir.clone(),
+        };
+        let root = &self.plan.defs.root;
+        let base = if inside(root, &cwd).is_some() { root.clone() } else { dir.clone() };
+        let mut facts = Vec::new();
+        if let Some(key) = files.cache.as_ref().and_then(|cache| cache.key.as_ref()) {
+            facts.push(Entry::text(Kind::Key, "", &self.flat(key)?));
+        }
+        self.steps(&mut facts);
+        let source = self.plan.defs.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
+        let source = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Task {
+            id: Id::new(&source, &self.plan.instance(self.id).label.instance),
+            base,
+            cwd: clean(&cwd),
+            inputs: self.patterns(&files.inputs)?,
+            gitignore: files.gitignore,
+            outputs: self.patterns(&files.outputs)?,
+            facts,
+            cached: files.cache.is_some(),
+            ttl: self.ttl()?,
+            force,
+        })
+    }
+
+    fn ttl(&self) -> Result<Option<Duration>, String> {
+        let ttl = self.def().files.cache.as_ref().and_then(|cache| cache.ttl.as_ref());
+        let Some(Spanned { value, span }) = ttl else { return Ok(None) };
+        match value {
+            Late::Now(ttl) => Ok(Some(*ttl)),
+            Late::Text(text) => {
+                let text = self.flat(&Spanned::new(text.clone(), *span))?;
+                crate::base::duration::parse(&text).map(Some).map_err(|_| format!("`{text}` is no duration for `ttl`"))
+            }
+        }
+    }
+
+    fn value(&self, text: &Spanned<Template>) -> Result<Option<Value>, String> {
+        let scope = self.store.scope(self.plan, self.around, self.id);
+        scope.text(text).map_err(|name| format!("`{name}` has no value here"))
+    }
+
+    fn flat(&self, text: &Spanned<Template>) -> Result<String, String> {
+        Ok(self.value(text)?.map(|value| value.flat()).unwrap_or_default())
+    }
+
+    /// Patterns, filled. What a value holds means itself, unless the file says it in a `let`: names of files are
+    /// not patterns.
+    fn patterns(&self, texts: &[Spanned<Template>]) -> Result<Vec<String>, String> {
+        let mut all = Vec::new();
+        for text in texts {
+            if let Some(name) = text.value.bare_hole()
+                && let Some(Value::List(items)) = self.value(text)?
+            {
+                let own = self.is_pattern(name);
+                all.extend(items.iter().map(|item| if own { item.to_string() } else { escape(item) }));
+                continue;
+            }
+            let mut whole = String::new();
+            for part in text.value.parts.iter() {
+                let piece = || self.flat(&Spanned::new(Template { parts: [part.clone()].into() }, text.span));
+                match part {
+                    Part::Text(text) => whole.push_str(text),
+                    Part::Hole { name, .. } if self.is_pattern(name) => whole.push_str(&piece()?),
+                    Part::Hole { .. } => whole.push_str(&escape(&piece()?)),
+                }
+            }
+            all.push(whole);
+        }
+        Ok(all)
+    }
+
+    /// Whether a value is written in the file, as `let name value`.
+    fn is_pattern(&self, name: &str) -> bool {
+        let given = self.plan.instance(self.id).inputs.iter().any(|(given, _)| **given == *name);
+        let file = self.plan.files.get(usize::from(self.def().file.0));
+        !given && matches!(file.and_then(|file| file.get(name)), Some(Known::Value(_)))
+    }
+
+    /// A fact for each step in it and for all that these name.
+    fn steps(&self, facts: &mut Vec<Entry>) {
+        let own = self.plan.instance(self.id);
+        for (at, leaf) in leaves(self.plan, own.scope).enumerate() {
+            let command = self.plan.command(leaf);
+            let first = command.text.lines().next().unwrap_or_default();
+            let mut step = Entry::text(Kind::Step, &format!("{at:06}"), first);
+            step.digest = self.step(leaf, command);
+            facts.push(step);
+            self.values(leaf, command, facts);
+            self.variables(leaf, command, facts);
+        }
+    }
+
+    fn step(&self, leaf: LeafId, command: &Command) -> Digest {
+        let mut said = Mixer::default();
+        for part in parts(command) {
+            add_command(part, &mut said);
+        }
+        let own = self.plan.instance(self.id).scope;
+        let mut at = Some(self.plan.leaf(leaf).scope);
+        while let Some(scope) = at.filter(|scope| *scope != own) {
+            if let Guard::Ask(conditions) = &self.plan.scope(scope).guard {
+                conditions.iter().for_each(|condition| add_condition(condition, &mut said));
+            }
+            at = self.plan.scope(scope).parent;
+        }
+        said.finish()
+    }
+
+    /// The values that a step names, as far as they are there: what an earlier step will make is decided by that.
+    fn values(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
+        let id = self.plan.leaf(leaf).instance;
+        let temps = &self.plan.defs.tasks[self.plan.instance(id).def.index()].temps;
+        let scope = self.store.scope(self.plan, self.around, id).seen_from(self.plan.leaf(leaf).vertex);
+        for name in command.value_names() {
+            if let Some(variable) = name.strip_prefix("env.") {
+                let text = self.around.variable(variable).unwrap_or_default();
+                facts.push(shown(Entry::text(Kind::Env, variable, &text)));
+                continue;
+            }
+            let is_temp = temps.iter().any(|temp| **temp == *name || temp.replace('-', "_") == *name);
+            if let Some(value) = scope.spelled(&name).filter(|_| !is_temp) {
+                facts.push(Entry::text(Kind::Value, &name, &value.flat()));
+            }
+        }
+        if id != self.id {
+            self.late(id, facts);
+        }
+    }
+
+    /// What a called instance is given later, as far as it is known.
+    fn late(&self, id: InstanceId, facts: &mut Vec<Entry>) {
+        let instance = self.plan.instance(id);
+        let Some(caller) = instance.caller else { return };
+        let enter = self.plan.scope(instance.scope).enter;
+        let scope = self.store.scope(self.plan, self.around, caller).seen_from(enter);
+        for (name, bound) in instance.inputs.iter() {
+            let Bound::Late(text) = bound else { continue };
+            let value = scope.text(text).ok().flatten().map(|value| value.flat());
+            facts.push(Entry::text(Kind::Value, name, &value.unwrap_or_else(|| template(&text.value))));
+        }
+    }
+
+    fn variables(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
+        for part in parts(command) {
+            let declared = command::variables(self.plan, leaf, part, self.around, self.store);
+            for (entry, value) in part.env.iter().zip(declared) {
+                let text = value.unwrap_or_else(|| template(&entry.value.value));
+                facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
+            }
+        }
+        for (name, value) in dotenv(self.around, command.file) {
+            // What is in such a file is often a secret.
+            facts.push(Entry::digest(Kind::Env, name.as_bytes(), Digest::of(value.as_bytes())));
+        }
+    }
+}
+
+fn dotenv(around: &Surroundings, file: FileId) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
+    declared
+        .filter(|(name, _)| !around.env.contains_key(std::ffi::OsStr::new(&**name)))
+        .map(|(name, value)| (name, value))
+}
+
+/// The same, with its value untold where it may be a secret.
+fn shown(mut entry: Entry) -> Entry {
+    let name = String::from_utf8_lossy(&entry.name).to_ascii_uppercase();
+    if DELICATE.iter().any(|word| name.contains(word)) {
+        entry.shown = None;
+    }
+    entry
+}
+
+/// A template as one text, no two the same.
+fn template(text: &Template) -> String {
+    format!("{:?}", text.parts)
+}
+
+/// A command, and where it is several, all of them.
+fn parts(command: &Command) -> impl Iterator<Item = &Command> {
+    let members = if let Work::Pipe(members) = &command.work { &members[..] } else { &[] };
+    std::iter::once(command).chain(members)
+}
+
+fn add_command(command: &Command, said: &mut Mixer) {
+    match &command.work {
+        Work::Run(text) => {
+            said.add(b"run").add(text.as_bytes());
+        }
+        Work::Exec(words) => {
+            said.add(b"exec");
+            for word in words.iter() {
+                said.add(template(&word.value).as_bytes());
+            }
+        }
+        Work::Wait(_) => {
+            said.add(b"wait");
+        }
+        Work::Pipe(_) => {
+            said.add(b"pipe");
+        }
+    }
+    for word in command.shell.iter() {
+        said.add(template(word).as_bytes());
+    }
+    let stdin = command.stdin.as_ref().map(Input::text);
+    for text in [command.cwd.as_ref(), stdin, command.stdout.as_ref(), command.args.as_ref()] {
+        said.add(text.map(|text| template(&text.value)).unwrap_or_default().as_bytes());
+    }
+    if let Some(capture) = &command.capture {
+        said.add(capture.name.value.as_bytes()).add(format!("{:?}", capture.form).as_bytes());
+    }
+    said.add(command.status.as_ref().map(|name| name.value.as_bytes()).unwrap_or_default());
+}
+
+fn add_condition(condition: &Condition, said: &mut Mixer) {
+    said.add(&[u8::from(condition.negate)]);
+    for line in &condition.lines {
+        let (word, first, rest): (&[u8], Option<&Spanned<Template>>, &[Spanned<Template>]) = match &line.kind {
+            PredicateKind::Os(words) => (b"os", None, words),
+            PredicateKind::Arch(words) => (b"arch", None, words),
+            PredicateKind::Exists(words) => (b"exists", None, words),
+            PredicateKind::Command(words) => (b"command", None, words),
+            PredicateKind::Env(name, words) => (b"env", Some(name), words),
+            PredicateKind::Equal(one, words) => (b"equal", Some(one), words),
+            PredicateKind::Run(text) => {
+                said.add(b"run").add(text.value.as_bytes());
+                continue;
+            }
+        };
+        said.add(word);
+        for text in first.into_iter().chain(rest) {
+            said.add(template(&text.value).as_bytes());
+        }
+    }
+}
+
+/// Without `.` and `..`, by its words.
+fn clean(path: &std::path::Path) -> PathBuf {
+    PathBuf::from("/").join(inside(std::path::Path::new("/"), path).unwrap_or_else(|| path.to_owned()))
+}
+
+/// What each instance needs, for those that want to know.
+pub fn needs(plan: &Plan) -> HashMap<InstanceId, Vec<InstanceId>> {
+    let mut needs: HashMap<InstanceId, Vec<InstanceId>> = HashMap::new();
+    for link in plan.links.iter().filter(|link| link.kind == crate::plan::graph::LinkKind::Needs) {
+        if let Some(from) = link.from {
+            needs.entry(from).or_default().push(link.to);
+        }
+    }
+    needs
+}

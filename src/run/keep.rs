@@ -1,0 +1,261 @@
+//! What a run knows of tasks that are remembered: who is being asked about, who holds a lock, what each one made,
+//! and what it writes. The dispatcher owns it, and asks the cache by it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::sync::{Arc, Mutex};
+
+use crate::base::event::{JobId, Stream};
+use crate::cache::digest::{Digest, Mixer};
+use crate::cache::key::{Entry, Kind};
+use crate::cache::state::State;
+use crate::cache::task::{Begun, Probed, Settled, Task};
+use crate::exec::output::Tap;
+use crate::plan::graph::Plan;
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::run::facts;
+use crate::run::scheduler::Closing;
+
+/// The first name of a replay: far from those of jobs, and a number that every reader of JSON can hold.
+const FIRST_REPLAY: u64 = 1 << 48;
+
+/// The state of a project, or why there is none.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    /// It is here.
+    Here(Arc<State>),
+    /// There is none, and that has been told.
+    None,
+}
+
+/// An answer of the cache.
+#[derive(Debug)]
+pub enum Told {
+    /// Whether a scope has to run.
+    Probed(ScopeId, Result<Probed, String>),
+    /// It is time to ask once more.
+    Again(ScopeId),
+    /// What a task wrote has been shown.
+    Replayed {
+        /// Whose.
+        scope: ScopeId,
+        /// Its name.
+        job: JobId,
+        /// Whether something was brought back.
+        restored: bool,
+    },
+    /// What a scope made is known and remembered.
+    Settled(ScopeId, Settled),
+}
+
+/// A task that is being asked about, or runs.
+#[derive(Debug)]
+pub struct Held {
+    /// What it is asked by.
+    pub task: Arc<Task>,
+    /// What was found, once it has to run.
+    pub begun: Option<Begun>,
+    /// What it writes.
+    pub log: Option<Log>,
+    /// That another xec runs it has been told.
+    pub told: bool,
+}
+
+/// What a task writes, in the order in which it comes: pieces, each with its stream and length.
+#[derive(Clone, Debug)]
+pub struct Log(Arc<Mutex<Option<File>>>);
+
+impl Log {
+    /// Into this file.
+    pub fn new(file: File) -> Self {
+        Self(Arc::new(Mutex::new(Some(file))))
+    }
+
+    /// What hands pieces to it. After an error nothing is kept: half of it would be no log.
+    pub fn tap(&self) -> Tap {
+        let place = self.0.clone();
+        Tap::new(move |stream, bytes| {
+            let Ok(mut file) = place.lock() else { return };
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+            let head = [&[u8::from(stream == Stream::Stderr)][..], &length].concat();
+            let written = file.as_mut().map(|file| file.write_all(&head).and_then(|()| file.write_all(bytes)));
+            if let Some(Err(_)) = written {
+                *file = None;
+            }
+        })
+    }
+
+    /// The same, with nothing in it.
+    fn emptied(self) -> Option<Self> {
+        let mut file = self.take()?;
+        file.set_len(0).and_then(|()| file.rewind()).ok()?;
+        Some(Self::new(file))
+    }
+
+    /// All that was written, if it was.
+    fn take(self) -> Option<File> {
+        let mut file = self.0.lock().ok()?.take()?;
+        file.rewind().ok()?;
+        Some(file)
+    }
+}
+
+/// The pieces of a log.
+pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = (Stream, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (head, after) = rest.split_first_chunk::<5>()?;
+        let [kind, length @ ..] = *head;
+        let length = u32::from_le_bytes(length) as usize;
+        let (piece, after) = (after.get(..length)?, &after[length..]);
+        rest = after;
+        Some((if kind == 0 { Stream::Stdout } else { Stream::Stderr }, piece))
+    })
+}
+
+/// All of it.
+pub struct Keeper {
+    memory: Memory,
+    held: HashMap<InstanceId, Held>,
+    needs: HashMap<InstanceId, Vec<InstanceId>>,
+    /// What each instance made, or what those made that it only gathers.
+    made: HashMap<InstanceId, Digest>,
+    replays: u64,
+    /// Those that run, up to date or not.
+    forced: HashSet<InstanceId>,
+}
+
+impl Keeper {
+    /// For a plan; what was asked for is never up to date if `force`.
+    pub fn new(plan: &Plan, memory: Memory, force: bool) -> Self {
+        let wanted = matches!(memory, Memory::Here(_)) && is_wanted(plan);
+        let needs = if wanted { facts::needs(plan) } else { HashMap::new() };
+        let requested = plan.links.iter().filter(|link| force && link.from.is_none()).map(|link| link.to);
+        let (held, made, forced) = (HashMap::new(), HashMap::new(), requested.collect());
+        Self { memory, held, needs, made, replays: FIRST_REPLAY, forced }
+    }
+
+    /// The state, where there is one.
+    pub fn state(&self) -> Option<Arc<State>> {
+        match &self.memory {
+            Memory::Here(state) => Some(state.clone()),
+            Memory::None => None,
+        }
+    }
+
+    /// Whether it runs, up to date or not.
+    pub fn is_forced(&self, id: InstanceId) -> bool {
+        self.forced.contains(&id)
+    }
+
+    /// What others made that an instance needs, as facts.
+    pub fn needed(&self, plan: &Plan, id: InstanceId) -> Vec<Entry> {
+        let needs = self.needs.get(&id).into_iter().flatten();
+        let made = |id: &InstanceId| {
+            let name = plan.instance(*id).label.instance.as_bytes();
+            self.made.get(id).map(|made| Entry::digest(Kind::Needed, name, *made))
+        };
+        needs.filter_map(made).collect()
+    }
+
+    /// An instance is asked about.
+    pub fn hold(&mut self, id: InstanceId, task: Arc<Task>) {
+        let told = self.held.get(&id).is_some_and(|held| held.told);
+        self.held.insert(id, Held { task, begun: None, log: None, told });
+    }
+
+    /// One that is asked about, or runs.
+    pub fn held(&mut self, id: InstanceId) -> Option<&mut Held> {
+        self.held.get_mut(&id)
+    }
+
+    /// What an instance made is known.
+    pub fn made(&mut self, id: InstanceId, made: Digest) {
+        self.made.insert(id, made);
+    }
+
+    /// What is handed to the cache when it has succeeded.
+    pub fn take(&mut self, id: InstanceId) -> Option<(Arc<Task>, Option<Begun>, Option<File>)> {
+        let held = self.held.get_mut(&id)?;
+        Some((held.task.clone(), held.begun.take(), held.log.take().and_then(Log::take)))
+    }
+
+    /// An attempt of an instance is over. After the last one its lock is free, and where it makes nothing itself, it
+    /// stands for what it needs.
+    pub fn close(&mut self, id: InstanceId, closing: Closing) {
+        if closing == Closing::Again {
+            // Only what the last attempt writes is shown once more.
+            if let Some(held) = self.held.get_mut(&id) {
+                held.log = held.log.take().and_then(Log::emptied);
+            }
+            return;
+        }
+        self.held.remove(&id);
+        if self.made.contains_key(&id) {
+            return;
+        }
+        let Some(needs) = self.needs.get(&id) else { return };
+        let mut mixer = Mixer::default();
+        for made in needs.iter().filter_map(|id| self.made.get(id)) {
+            mixer.add(made.as_bytes());
+        }
+        self.made.insert(id, mixer.finish());
+    }
+
+    /// Who wants to have what a leaf writes: all that are remembered around it, unless it only follows them.
+    pub fn taps(&self, plan: &Plan, leaf: LeafId) -> Vec<Tap> {
+        if self.held.is_empty() {
+            return Vec::new();
+        }
+        let mut taps = Vec::new();
+        let mut at = Some(plan.leaf(leaf).scope);
+        while let Some(id) = at {
+            let scope = plan.scope(id);
+            if scope.is_hook {
+                // What it follows is over; what is around that is not.
+                at = scope.parent.and_then(|followed| plan.scope(followed).parent);
+                continue;
+            }
+            if let crate::plan::graph::ScopeKind::Instance(instance) = scope.kind {
+                taps.extend(self.held.get(&instance).and_then(|held| held.log.as_ref()).map(Log::tap));
+            }
+            at = scope.parent;
+        }
+        taps
+    }
+
+    /// A name for what is shown once more.
+    pub fn next_replay(&mut self) -> JobId {
+        self.replays += 1;
+        JobId(self.replays)
+    }
+}
+
+/// Whether anything in a plan is remembered beyond the run.
+pub fn is_wanted(plan: &Plan) -> bool {
+    plan.scopes.iter().any(|scope| scope.memory == crate::plan::graph::Memory::Whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_gives_back_what_it_took() {
+        let log = Log::new(tempfile::tempfile().unwrap());
+        let tap = log.tap();
+        for (stream, bytes) in [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")] {
+            tap.give(stream, bytes);
+        }
+        let mut bytes = Vec::new();
+        log.take().unwrap().read_to_end(&mut bytes).unwrap();
+        let all: Vec<_> = pieces(&bytes).collect();
+        assert_eq!(all, [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")]);
+        for cut in 0..bytes.len() {
+            assert!(pieces(&bytes[..cut]).count() < 3);
+        }
+    }
+}

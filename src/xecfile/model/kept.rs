@@ -1,0 +1,39 @@
+//! Files that a task reads and makes, and what is kept of them.
+
+use std::time::Duration;
+
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
+use crate::xecfile::model::{Condition, Late};
+
+/// What decides whether a task has to run, and what it leaves.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The patterns of what it reads.
+    pub inputs: Vec<Spanned<Template>>,
+    /// Whether what git ignores is no input.
+    pub gitignore: bool,
+    /// The patterns of what it makes.
+    pub outputs: Vec<Spanned<Template>>,
+    /// What it makes is kept.
+    pub cache: Option<Cache>,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self { inputs: Vec::new(), gitignore: true, outputs: Vec::new(), cache: None }
+    }
+}
+
+/// How what a task makes is kept.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// How long it is up to date, at most.
+    pub ttl: Option<Spanned<Late<Duration>>>,
+    /// A text that decides too.
+    pub key: Option<Spanned<Template>>,
+    /// It is only kept if all of these hold.
+    pub conditions: Vec<Condition>,
+    /// Where it is written.
+    pub span: Span,
+}

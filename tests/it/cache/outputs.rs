@@ -1,0 +1,94 @@
+//! What a task makes: looked at, not believed.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::{last, runs, why};
+use crate::harness::project::Project;
+
+const MAKE: &str = r#"
+    task make {
+        inputs src
+        outputs "out/**"
+        run "mkdir -p out/deep; cp src/x out/x; echo deep > out/deep/y; ln -sf x out/link"
+    }
+"#;
+
+fn project(xecfile: &str) -> Project {
+    let project = Project::new(xecfile);
+    project.write("src/x", "x");
+    project
+}
+
+#[test]
+fn what_is_missing_or_changed_is_made_again() {
+    let project = project(MAKE);
+    assert!(runs(&project, "make"));
+    assert!(!runs(&project, "make"));
+    project.remove("out/deep/y");
+    assert_eq!(why(&project, "make"), "runs, since output `out/deep/y` is missing");
+    project.write("out/x", "tampered");
+    assert_eq!(why(&project, "make"), "runs, since output `out/x` was changed");
+    assert_eq!(project.read("out/x"), "x");
+    std::fs::set_permissions(project.path().join("out/x"), PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(why(&project, "make"), "runs, since output `out/x` was changed");
+    project.remove("out/link");
+    std::os::unix::fs::symlink("deep", project.path().join("out/link")).unwrap();
+    assert!(why(&project, "make").contains("output `out/link` was changed"));
+    // What others put beside it is nothing to it.
+    project.write("out/other", "other");
+    assert_eq!(why(&project, "make"), "up to date");
+}
+
+#[test]
+fn what_was_not_made_is_told_and_never_up_to_date() {
+    let project = project("task make { inputs src; outputs \"out/x\"; run \"true\" }");
+    let ran = project.xec(&["make"]).ok();
+    assert!(
+        ran.err().contains("make: it will run again, since in its `outputs`, `out/x` means nothing"),
+        "{}",
+        ran.story()
+    );
+    assert!(runs(&project, "make"));
+}
+
+#[test]
+fn what_is_made_is_not_read() {
+    let project =
+        project("task make { inputs \"**\" \"!Xecfile.kdl\"; outputs out; run \"mkdir -p out; date +%N > out/now\" }");
+    assert!(runs(&project, "make"));
+    assert!(!runs(&project, "make"));
+}
+
+#[test]
+fn nothing_is_made_outside_of_the_project() {
+    for outputs in ["../out", "/tmp/out", "a/../../out"] {
+        let project = project(&format!("task make {{ inputs src; outputs \"{outputs}\"; run \"echo ran\" }}"));
+        let ran = project.xec(&["make"]).code(2).stdout("");
+        assert!(ran.err().contains("error[output-outside]"), "{}", ran.story());
+    }
+    // What is only known late is told late.
+    let project = project(
+        "let to run=\"echo ../beside\"\ntask make { inputs src; outputs \"${to}/x\"; run \"mkdir -p $to; touch $to/x\" }",
+    );
+    let ran = project.xec(&["make"]).code(1).stdout("");
+    assert!(ran.err().contains("does not lie in the project"), "{}", ran.story());
+    assert!(!project.has("../beside"));
+}
+
+#[test]
+fn nobody_makes_what_another_one_makes() {
+    for (one, other) in [("out/x", "out/x"), ("out/**", "out/x"), ("out", "out/deep/*.c")] {
+        let project = project(&format!(
+            "task a {{ outputs \"{one}\"; run \"true\" }}\ntask b {{ outputs \"{other}\"; run \"true\" }}\ntask all {{ needs a b }}",
+        ));
+        let ran = project.xec(&["all"]).code(2);
+        assert!(ran.err().contains("error[output-twice]"), "{one} {other}, {}", ran.story());
+        project.xec(&["a"]).ok();
+    }
+    let matrix = project("task a { matrix { os linux macos }; outputs \"out/app\"; run \"true\" }");
+    matrix.xec(&["a"]).code(2).says("error[output-twice]");
+    let apart = project(
+        "task a { matrix { os linux macos }; outputs \"out/${os}/app\"; run \"mkdir -p out/$os; touch out/$os/app\" }",
+    );
+    assert_eq!(last(&apart.xec(&["a"]).ok()), "✓ 2 tasks");
+}
