@@ -26,9 +26,9 @@
 //!   `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
 //!   `layout` (the arrays as they grow), `graph` (as they stay).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
-//!   `pipeline` makes one job of several commands,
-//!   `pipe` and `wrapper` are for the other end of one. `broker` is the process that starts all others; `pump`,
-//!   `output` and `attend` move what they write; `terminal` and `signals` are xec's own.
+//!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to
+//!   hosts. `broker` is the process that starts all others; `pump`, `output` and `attend` move what they write;
+//!   `terminal` and `signals` are xec's own.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
 //!   of it, asked about one task).

@@ -8,20 +8,23 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::base::command::{Captures, Outcome, Usage};
-use crate::exec::broker::link::Exit;
-use crate::exec::markers::Markers;
 use crate::exec::pump::{Destination, Pump};
+use crate::exec::remote::markers::Markers;
 use crate::exec::tree::pipe_holders;
 use crate::exec::{Finished, LocalFuture};
 
 /// How long a pipe may stay open after the command has ended.
 const LEAK_BOUND: Duration = Duration::from_millis(100);
 
-/// A running command.
-pub(crate) struct Attendant {
-    /// Its first process here.
+/// Says how a command ended, from what is known of its process or channel (nothing, where that was lost) and what
+/// was heard in the stream.
+pub(crate) type Judge<E> = Box<dyn FnOnce(Option<E>, Option<&Markers>) -> (Outcome, Option<Usage>) + Send>;
+
+/// A running command, whose process or channel ends with an `E`.
+pub(crate) struct Attendant<E> {
+    /// Its first process here, or 0.
     pub(crate) pid: i32,
-    pub(crate) exit: oneshot::Receiver<Exit>,
+    pub(crate) exit: oneshot::Receiver<E>,
     pub(crate) stdout: Option<Pump>,
     pub(crate) stderr: Option<Pump>,
     /// What else goes on while it runs, such as feeding it.
@@ -30,11 +33,11 @@ pub(crate) struct Attendant {
     pub(crate) after: Option<Box<dyn FnOnce() + Send>>,
     /// Who holds its pipes after its end is meant to.
     pub(crate) leave: bool,
-    /// How it ended, from what the link and the stream say.
-    pub(crate) judge: fn(Exit, Option<&Markers>) -> (Outcome, Option<Usage>),
+    /// How it ended.
+    pub(crate) judge: Judge<E>,
 }
 
-impl Attendant {
+impl<E: Send + 'static> Attendant<E> {
     /// Attends to it, whoever may drop the answer. Nothing of its output is handed over before the answer is
     /// asked for (or dropped), so that whoever started it can first say so.
     pub(crate) fn begin(self) -> LocalFuture<'static, Finished> {
@@ -69,7 +72,7 @@ impl Attendant {
         finished
     }
 
-    async fn until_exit(&mut self, mut gate: oneshot::Receiver<()>) -> Exit {
+    async fn until_exit(&mut self, mut gate: oneshot::Receiver<()>) -> Option<E> {
         let mut side = self.side.take();
         loop {
             tokio::select! {
@@ -83,7 +86,7 @@ impl Attendant {
             tokio::select! {
                 biased;
                 () = &mut pumps, if pumping => pumping = false,
-                exit = &mut self.exit => break exit.unwrap_or(Exit::Lost),
+                exit = &mut self.exit => break exit.ok(),
                 () = async { if let Some(side) = &mut side { side.await } }, if side.is_some() => side = None,
             }
         };

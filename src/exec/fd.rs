@@ -137,6 +137,19 @@ unsafe fn read_raw(fd: BorrowedFd<'_>, to: *mut u8, limit: usize) -> io::Result<
     }
 }
 
+/// Writes all of it to a file, which takes it at once or says why not.
+pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// What goes into a process, piece by piece.
 pub(crate) struct Feeder<B> {
     fd: Option<AsyncFd<OwnedFd>>,

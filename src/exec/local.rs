@@ -1,5 +1,7 @@
 //! Commands on this machine. Knows nothing of hosts, and starts nothing itself: the broker does.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -7,12 +9,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::command::{CommandSpec, NotStarted, Outcome, Stdin, Usage};
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Stdin, Usage};
 use crate::exec::broker::Link;
 use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
 use crate::exec::broker::proto::SpawnParts;
 use crate::exec::find::{find, no_room, refusal};
-use crate::exec::markers::Markers;
+use crate::exec::remote::markers::Markers;
 use crate::exec::streams::Streams;
 use crate::exec::terminal::Terminal;
 use crate::exec::words::{plain_words, words};
@@ -26,6 +28,8 @@ pub struct LocalTarget {
     path: Option<OsString>,
     /// Whether the environment holds functions that a shell would find before any program.
     functions: bool,
+    /// The `sh` of scripts, by the PATH on which it was found.
+    shells: RefCell<HashMap<OsString, OsString>>,
 }
 
 impl LocalTarget {
@@ -37,6 +41,7 @@ impl LocalTarget {
             home: std::env::current_dir().unwrap_or_default(),
             path: std::env::var_os("PATH"),
             functions: std::env::vars_os().any(|(name, _)| is_function(&name)),
+            shells: RefCell::default(),
         }
     }
 
@@ -46,17 +51,22 @@ impl LocalTarget {
         // Without a PATH every shell has an idea of its own of where to look.
         let shell = self.functions || path.is_none() || spec.env.iter().any(|(name, _)| is_function(name));
         let plain = if shell { None } else { plain_words(&spec.program) };
+        let script = plain.is_none() && matches!(spec.program, Program::Script { .. });
         let argv = plain.unwrap_or_else(|| words(&spec.program));
         let Some(first) = argv.first() else {
             return Err(NotStarted::Missing("there is no program to execute".to_owned()));
         };
-        let program = find(first, path, &spec.cwd)?;
+        let program = match path {
+            Some(path) if script && *first == "sh" => self.shell(path, &spec.cwd)?,
+            _ => find(first, path, &spec.cwd)?,
+        };
         let env = environment(&spec, &self.home)?;
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
         let parts = SpawnParts {
             grace: spec.grace,
             leave: spec.leave,
             stdio: streams.stdio,
+            apart: false,
             program: whole(&program)?,
             cwd: whole(spec.cwd.as_os_str())?,
             argv: &argv.iter().map(|word| whole(word)).collect::<Result<Vec<_>, _>>()?,
@@ -68,6 +78,19 @@ impl LocalTarget {
             Err(SpawnError::Lost) => return Err(NotStarted::Failed("the process broker is gone".to_owned())),
         };
         Ok(if spec.stdin == Stdin::Terminal { on_terminal(process, streams) } else { beside(process, streams) })
+    }
+
+    /// The `sh` of scripts is looked for once on each PATH, since that costs a system call for each directory, and
+    /// nobody puts another one there while a run goes on. Of other programs that is not true.
+    fn shell(&self, path: &OsStr, cwd: &Path) -> Result<OsString, NotStarted> {
+        if let Some(found) = self.shells.borrow().get(path) {
+            return Ok(found.clone());
+        }
+        let found = find(OsStr::new("sh"), Some(path), cwd)?;
+        if path.as_bytes().split(|byte| *byte == b':').all(|dir| dir.first() == Some(&b'/')) {
+            self.shells.borrow_mut().insert(path.to_owned(), found.clone());
+        }
+        Ok(found)
     }
 }
 
@@ -111,7 +134,7 @@ fn environment<'a>(spec: &'a CommandSpec, home: &Path) -> Result<Vec<Change<'a>>
 /// A command like most: away from the terminal.
 fn beside(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
-    let attendant = streams.attend(pid, kill(&control), exit, judge);
+    let attendant = streams.attend(pid, kill(&control), exit, Box::new(judge));
     Running {
         pid: Some(pid as u32),
         control: Box::new(move |signal| control.send(signal)),
@@ -126,7 +149,7 @@ fn on_terminal(process: Process, streams: Streams) -> Running {
     let Process { pid, control, exit, stops } = process;
     // It may ask for the terminal before it has it, and is stopped for that: see `watch_stops`.
     terminal.give(pid);
-    let mut attendant = streams.attend(pid, kill(&control), exit, judge);
+    let mut attendant = streams.attend(pid, kill(&control), exit, Box::new(judge));
     let (told, listener) = unbounded_channel();
     // Its stdin is the terminal, so there is nothing to feed.
     attendant.side = Some(Box::pin(watch_stops(Arc::clone(&terminal), pid, control.clone(), stops, told)));
@@ -175,12 +198,12 @@ async fn watch_stops(
     }
 }
 
-fn judge(exit: Exit, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
+fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
     match exit {
-        Exit::Lost => (Outcome::Unknown("the process broker was lost".to_owned()), None),
-        Exit::Status(status, usage) if libc::WIFSIGNALED(status) => {
+        None | Some(Exit::Lost) => (Outcome::Unknown("the process broker was lost".to_owned()), None),
+        Some(Exit::Status(status, usage)) if libc::WIFSIGNALED(status) => {
             (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
         }
-        Exit::Status(status, usage) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
+        Some(Exit::Status(status, usage)) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
     }
 }

@@ -23,17 +23,16 @@ mod find;
 pub mod inherited;
 pub mod local;
 pub mod locks;
-mod markers;
 pub mod output;
-pub mod pipe;
 pub mod pipeline;
 mod pump;
+pub mod remote;
 pub mod signals;
+pub mod ssh;
 mod streams;
 pub mod terminal;
 mod tree;
 mod words;
-mod wrapper;
 
 /// A future that lives on the one thread of a run.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -144,7 +144,7 @@ impl Pipeline {
             let _ = kill.send(()); // Nobody needs to hear it once all have ended.
         });
         let own = std::process::id() as i32;
-        let attendant = streams.attend(own, kill, exit, |_, _| (Outcome::Exited(0), None)).begin();
+        let attendant = streams.attend(own, kill, exit, Box::new(|_, _| (Outcome::Exited(0), None))).begin();
         let all = controls.clone();
         let members = async move {
             let mut members = pin!(every(done));

@@ -7,21 +7,17 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot::Receiver;
 
-use crate::base::command::{CommandSpec, Outcome, Sink, Stdin, Usage};
+use crate::base::command::{CommandSpec, Sink, Stdin};
 use crate::base::event::Stream;
 use crate::exec::JobCx;
-use crate::exec::attend::Attendant;
+use crate::exec::attend::{Attendant, Judge};
 use crate::exec::broker::link::Exit;
 use crate::exec::broker::proto::Stdio;
 use crate::exec::fd::{Feeder, Pipe};
-use crate::exec::markers::Markers;
 use crate::exec::pump::{Capture, Destination, Pump};
 
 /// Ends what keeps too much.
 pub(crate) type Kill = Box<dyn Fn() + Send + Sync>;
-
-/// What an end means.
-pub(crate) type Judge = fn(Exit, Option<&Markers>) -> (Outcome, Option<Usage>);
 
 /// The three streams of a command that is about to start.
 pub(crate) struct Streams {
@@ -106,7 +102,7 @@ impl Streams {
     }
 
     /// What attends to it, now that it runs: how it is ended if it keeps too much, how its end comes, what that means.
-    pub(crate) fn attend(self, pid: i32, kill: Kill, exit: Receiver<Exit>, judge: Judge) -> Attendant {
+    pub(crate) fn attend(self, pid: i32, kill: Kill, exit: Receiver<Exit>, judge: Judge<Exit>) -> Attendant<Exit> {
         let _ = self.kill.set(kill); // Nobody has set it before.
         let feed = |mut feeder: Feeder<Arc<[u8]>>| -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(async move { feeder.feed().await })

@@ -265,6 +265,15 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
 }
 
+/// The plan of tasks of a text, side by side, with four slots.
+pub(crate) fn plan_of_text(text: &str, tasks: &[&str]) -> Plan {
+    let loaded = crate::xecfile::load::read(text);
+    let file = loaded.file.unwrap_or_else(|| panic!("{:#?}", loaded.problems));
+    let tasks = tasks.iter().map(|task| Asked::plain(*task)).collect();
+    let request = Request { tasks, parallel: true, slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
+}
+
 /// The plan of one task with one step, and four slots.
 pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
     let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };

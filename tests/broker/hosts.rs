@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use xec::exec::Signal;
 use xec::exec::broker::Link;
-use xec::exec::pipe::PipeTarget;
+use xec::exec::remote::RemoteTarget;
 
 use crate::Case;
 use crate::support::{mark, run, script, script_with, sleepers, stands_still, start, until, words, world};
@@ -55,14 +55,14 @@ pub(crate) fn relay(command: String) {
     far.wait().unwrap();
 }
 
-fn host(link: &Link, shell: &str) -> PipeTarget {
-    PipeTarget::new(link.clone(), [shell, "-c"].map(OsString::from).into()).unwrap()
+fn host(link: &Link, shell: &str) -> RemoteTarget {
+    RemoteTarget::through(link.clone(), [shell, "-c"].map(OsString::from).into()).unwrap()
 }
 
-fn relayed(link: &Link, pid_file: &std::path::Path) -> PipeTarget {
+fn relayed(link: &Link, pid_file: &std::path::Path) -> RemoteTarget {
     let own = std::env::current_exe().unwrap();
     let name = format!("XEC_RELAY={}", pid_file.display());
-    PipeTarget::new(link.clone(), vec!["env".into(), name.into(), own.into(), "relay".into()]).unwrap()
+    RemoteTarget::through(link.clone(), vec!["env".into(), name.into(), own.into(), "relay".into()]).unwrap()
 }
 
 /// On a host, nothing says where.
@@ -130,7 +130,7 @@ fn host_not_started() {
         let refused = run(&host(&world.link, "sh"), nowhere).await.err();
         let Some(NotStarted::Failed(why)) = refused else { panic!("{refused:?}") };
         assert!(why.contains("/no/such/directory"), "{why}");
-        let dead = PipeTarget::new(
+        let dead = RemoteTarget::through(
             world.link.clone(),
             ["sh", "-c", "echo 'no route' >&2; exit 255"].map(OsString::from).into(),
         );

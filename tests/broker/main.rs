@@ -10,6 +10,7 @@ mod hosts;
 mod scarce;
 mod starts;
 mod streams;
+#[allow(dead_code, reason = "shared with the tests of fleets")]
 mod support;
 mod terminal;
 

@@ -119,6 +119,19 @@ pub(crate) async fn run(target: &dyn Target, spec: CommandSpec) -> Result<End, N
     Ok(start(target, spec).await?.end().await)
 }
 
+/// Side by side, each woken for itself alone.
+pub(crate) async fn all<F: Future<Output = ()> + 'static>(jobs: impl Iterator<Item = F>) {
+    let local = tokio::task::LocalSet::new();
+    let jobs: Vec<_> = jobs.map(|job| local.spawn_local(job)).collect();
+    local
+        .run_until(async {
+            for job in jobs {
+                job.await.unwrap();
+            }
+        })
+        .await;
+}
+
 /// A number that no other process has on its command line: `sleep` for that long is ours.
 pub(crate) fn mark() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -130,3 +130,25 @@ fn a_script_can_calculate_with_values() {
     let file = "task t { param i type=int default=4; run \"echo $((i * 10 + (i)))\" }";
     case(file).args(["t"]).run().ok().stdout("44\n");
 }
+
+/// The shell of scripts is looked for once on each PATH, and never taken from another one.
+#[test]
+fn each_path_has_its_own_shell() {
+    let mut case = Case::new();
+    for name in ["one", "two"] {
+        case = case.file(&format!("{name}/sh"), format!("#!/bin/sh\necho {name}\n"));
+        let path = case.path().join(name).join("sh");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let file = r#"
+        task t {
+            run "true; true" { env PATH="${env.XEC_TEST_HERE}/one:/usr/bin:/bin" }
+            run "true; true" { env PATH="${env.XEC_TEST_HERE}/two:/usr/bin:/bin" }
+            run "true; true" { env PATH=".:/usr/bin:/bin"; cwd "one" }
+            run "true; true" { env PATH=".:/usr/bin:/bin"; cwd "two" }
+            run "true; true" { env PATH="${env.XEC_TEST_HERE}/one:/usr/bin:/bin" }
+        }
+    "#;
+    let here = case.path().to_path_buf();
+    case.xecfile(file).env("XEC_TEST_HERE", here).args(["t"]).run().ok().stdout("one\ntwo\none\ntwo\none\n");
+}

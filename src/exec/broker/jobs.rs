@@ -10,7 +10,7 @@ use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 use crate::base::command::Usage;
 use crate::exec::Signal;
 use crate::exec::broker::leave::Left;
-use crate::exec::broker::proto::ALL;
+use crate::exec::broker::proto::{ALL, Spawn};
 use crate::exec::broker::sweep::ORPHAN_GRACE;
 use crate::exec::broker::sys::kill;
 use crate::exec::tree::{Process, Table};
@@ -25,6 +25,8 @@ struct Job {
     grace: Duration,
     /// What it leaves behind may stay: it is its group alone that is ended.
     leave: bool,
+    /// It serves jobs: what is meant for all of them is not for it.
+    apart: bool,
     /// It was asked to end: then it has ended only with all of its group.
     ending: bool,
     killed: Option<Instant>,
@@ -133,11 +135,12 @@ impl Jobs {
         self.jobs.is_empty()
     }
 
-    pub(super) fn add(&mut self, job: u64, pid: i32, grace: Duration, leave: bool, streams: Vec<OwnedFd>) {
+    pub(super) fn add(&mut self, pid: i32, spawn: &Spawn<'_>, streams: Vec<OwnedFd>) {
+        let Spawn { job, grace, leave, apart, .. } = *spawn;
         let (strays, exit, ending, killed) = (Vec::new(), None, false, None);
         let (stopped, parked) = (false, false);
-        let mut entry = Job { pid, grace, leave, ending, killed, stopped, parked, strays, exit, streams };
-        if self.stopped {
+        let mut entry = Job { pid, grace, leave, apart, ending, killed, stopped, parked, strays, exit, streams };
+        if self.stopped && !apart {
             entry.signal(Signal::Stop);
         }
         self.left.began(pid, leave);
@@ -153,7 +156,7 @@ impl Jobs {
                 Signal::Continue => false,
                 Signal::End(_) | Signal::Kill => self.stopped,
             };
-            for job in self.jobs.values_mut() {
+            for job in self.jobs.values_mut().filter(|job| !job.apart) {
                 job.gather(table.get_or_insert_with(Table::read));
                 job.signal(signal);
             }

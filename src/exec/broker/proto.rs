@@ -36,6 +36,7 @@ pub(super) struct Spawn<'a> {
     /// What it leaves behind may outlive the run.
     pub leave: bool,
     pub stdio: [Stdio; 3],
+    pub apart: bool,
     pub program: &'a CStr,
     /// Empty for where the broker itself is.
     pub cwd: &'a CStr,
@@ -145,6 +146,8 @@ pub(crate) struct SpawnParts<'a> {
     pub(crate) leave: bool,
     /// stdin, stdout, stderr.
     pub(crate) stdio: [Stdio; 3],
+    /// It serves jobs and is none: signals to all jobs are not for it.
+    pub(crate) apart: bool,
     /// A path.
     pub(crate) program: &'a [u8],
     /// Empty for where xec was started.
@@ -166,6 +169,7 @@ impl SpawnParts<'_> {
         for stdio in self.stdio {
             frame.u8(stdio as u8);
         }
+        frame.u8(u8::from(self.apart));
         frame.i32(self.argv.len() as i32).i32(self.env.len() as i32);
         frame.string(&[self.program]).string(&[self.cwd]);
         for word in self.argv {
@@ -315,10 +319,12 @@ impl<'a> Reader<'a> {
         let (job, grace) = (self.u64()?, Duration::from_millis(self.u64()?));
         let leave = self.u8()? != 0;
         let [stdin, stdout, stderr] = self.array()?.map(Stdio::from_byte);
+        let apart = self.u8()? != 0;
         let (argc, changes) = (self.i32()?, self.i32()?);
         let (program, cwd) = (self.string()?, self.string()?);
         let (argv, env) = (self.strings(argc)?, self.strings(changes)?);
-        Some(Spawn { job, grace, leave, stdio: [stdin?, stdout?, stderr?], program, cwd, argv, env })
+        let stdio = [stdin?, stdout?, stderr?];
+        Some(Spawn { job, grace, leave, stdio, apart, program, cwd, argv, env })
     }
 }
 

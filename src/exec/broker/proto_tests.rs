@@ -26,6 +26,7 @@ fn a_spawn_comes_through_in_pieces() {
         grace: Duration::from_secs(5),
         leave: true,
         stdio: [Stdio::Null, Stdio::Passed, Stdio::SameAsStdout],
+        apart: true,
         program: b"/bin/prog",
         cwd: b"/tmp",
         argv: &argv,

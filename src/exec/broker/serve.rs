@@ -18,7 +18,7 @@ use crate::exec::broker::sys::{self, Batch, Signals, wait_any, wait_ready};
 const LOOK: Duration = Duration::from_millis(20);
 /// How long the news that something was started may wait for the news that it has ended, so that a short command
 /// wakes xec once.
-const UNHURRIED: Duration = Duration::from_micros(1500);
+const UNHURRIED: Duration = Duration::from_millis(3);
 /// After how many turns with something to read a signal is asked for that could not interrupt the wait.
 const PATIENCE: u32 = 8;
 
@@ -196,7 +196,7 @@ impl Server {
         };
         match started {
             Ok((pid, fds)) => {
-                self.jobs.add(job, pid, spawn.grace, spawn.leave, fds);
+                self.jobs.add(pid, spawn, fds);
                 self.report(&Report::Spawned { job, pid });
             }
             Err(errno) => self.report(&Report::Failed { job, errno }),

@@ -40,7 +40,7 @@ impl Scheduler {
         if self.scope_phase(scope).is_open() {
             return self.skip(plan.scope(scope).enter, End::Dropped(reason), out);
         }
-        let pause = self.scope_phase(scope) == Phase::Backoff;
+        let pause = self.is_paused(scope);
         if !self.cancelling(plan.scope(scope).enter, reason, level) {
             return;
         }
@@ -60,11 +60,12 @@ impl Scheduler {
                 {
                     at = plan.scope(inner).exit.0 + 1;
                 }
-                Vertex::Enter(inner) if self.scope_phase(inner) == Phase::Backoff => {
+                Vertex::Enter(inner) if self.is_paused(inner) => {
                     self.scopes[inner.index()].from_above = true;
-                    self.cancelling(vertex, reason, level);
                     at = plan.scope(inner).exit.0 + 1;
-                    self.break_off(inner, out);
+                    if self.cancelling(vertex, reason, level) {
+                        self.break_off(inner, out);
+                    }
                 }
                 Vertex::Enter(inner) if self.scope_phase(inner).is_live() => {
                     self.scopes[inner.index()].from_above = true;
@@ -85,7 +86,7 @@ impl Scheduler {
     }
 
     /// Marks a live vertex; says whether that changed anything.
-    fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
+    pub(super) fn cancelling(&mut self, vertex: VertexId, reason: Reason, level: Level) -> bool {
         let before = self.phase_of(vertex);
         if !before.is_live() {
             return false;
@@ -122,7 +123,7 @@ impl Scheduler {
             // Nobody had asked for it: there is nothing to tell.
             told = range.end;
         }
-        for inner in range.map(VertexId) {
+        for inner in range.clone().map(VertexId) {
             if self.end[inner.index()].is_some() {
                 continue;
             }
@@ -130,6 +131,10 @@ impl Scheduler {
                 Vertex::Exit(ended) if ended == scope => {
                     let closing = if matches!(end, End::Fresh(_)) { Closing::Well } else { Closing::Badly };
                     self.close_values(scope, closing, out);
+                    self.finish(inner, end);
+                }
+                // Of a set, some may wait for one member alone.
+                Vertex::Exit(_) if plan.successors.of(inner).iter().any(|edge| !range.contains(&edge.other.0)) => {
                     self.finish(inner, end);
                 }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::base::event::{Level, Reason};
 use crate::plan::graph::{LimitKind, Rank, Vertex};
 use crate::plan::ids::{LimitId, VertexId};
 use crate::run::limits::Answer;
@@ -140,8 +141,11 @@ impl Scheduler {
     fn impossible(&mut self, enter: VertexId, why: String, out: &mut Vec<Action>) {
         let Vertex::Enter(scope) = self.plan.vertices[enter.index()] else { return };
         self.complaints.insert(self.plan.scope(scope).exit, why);
-        if self.phase_of(enter) == Phase::Backoff {
+        if self.is_paused(scope) {
+            // No more attempts, and its hooks would need the same.
             self.scopes[scope.index()].from_above = true;
+            self.scopes[scope.index()].stage = self.plan.scope(scope).hooks.len();
+            self.cancelling(enter, Reason::Failed, Level::Soft);
             self.break_off(scope, out);
         } else {
             self.skip(enter, End::Failed(1), out);
@@ -159,6 +163,8 @@ impl Scheduler {
         }
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
+            // Its hooks waited for this.
+            Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             _ => {}

@@ -188,8 +188,12 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
+        let set = self.retrying_set(vertex).filter(|_| !ok);
         for edge in plan.successors.of(vertex) {
             match edge.kind {
+                _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
                 EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
                     self.failed_edge(vertex, edge.other, out);
                 }
@@ -209,7 +213,7 @@ impl Scheduler {
     }
 
     /// What someone waits for did not succeed. By its policy it gives up at once, or when the rest has ended.
-    fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
+    pub(super) fn failed_edge(&mut self, from: VertexId, to: VertexId, out: &mut Vec<Action>) {
         self.pending[to.index()] = self.pending[to.index()].saturating_sub(1);
         if self.end[to.index()].is_some() || !self.phase_of(to).is_open() {
             return;

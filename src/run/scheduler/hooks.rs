@@ -12,22 +12,33 @@ use crate::run::scheduler::{End, Scheduler};
 impl Scheduler {
     /// The next hook that is due: after a success, after a failure, after all; none any more once it is killed.
     pub(super) fn next_hook(&mut self, scope: ScopeId, body: End) -> Option<ScopeId> {
+        let due = self.due_from(scope, body);
+        let state = &mut self.scopes[scope.index()];
+        state.stage = due.map_or(self.plan.scope(scope).hooks.len(), |stage| stage + 1);
+        due.and_then(|stage| self.plan.scope(scope).hooks[stage])
+    }
+
+    /// Whether a scope whose body is over will run one of its hooks.
+    pub(super) fn has_hook_due(&self, scope: ScopeId) -> bool {
+        self.due_from(scope, self.judge_body(scope)).is_some()
+    }
+
+    fn due_from(&self, scope: ScopeId, body: End) -> Option<usize> {
+        let state = &self.scopes[scope.index()];
         // A body that had to be killed for its time still gets its hooks; what was killed from above does not.
-        let above = self.scopes[scope.index()].from_above || self.scopes[scope.index()].stage > 0;
-        let killed = above && matches!(self.scope_phase(scope), Phase::Cancelling(_, Level::Kill));
-        while let Some(hook) = self.plan.scope(scope).hooks.get(self.scopes[scope.index()].stage).copied() {
-            let stage = self.scopes[scope.index()].stage;
-            self.scopes[scope.index()].stage += 1;
+        let above = state.from_above || state.stage > 0;
+        if above && matches!(self.scope_phase(scope), Phase::Cancelling(_, Level::Kill)) {
+            return None;
+        }
+        let hooks = &self.plan.scope(scope).hooks;
+        (state.stage..hooks.len()).find(|stage| {
             let due = match stage {
                 0 => body == End::Ok,
                 1 => matches!(body, End::Failed(_) | End::TimedOut),
                 _ => true,
             };
-            if let (Some(hook), true, false) = (hook, due, killed) {
-                return Some(hook);
-            }
-        }
-        None
+            due && hooks[*stage].is_some()
+        })
     }
 
     /// What a leaf in a hook may know of what it follows; nothing for any other leaf.

@@ -27,6 +27,10 @@ mod verdict;
 mod width;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -68,6 +72,8 @@ pub struct Scheduler {
     complaints: HashMap<VertexId, String>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
+    /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
+    unsaid: HashSet<VertexId>,
     /// Makes pauses differ.
     seed: u64,
     /// Demands that were given up.
@@ -136,6 +142,7 @@ impl Scheduler {
             blamed: HashMap::new(),
             complaints: HashMap::new(),
             held: HashMap::new(),
+            unsaid: HashSet::new(),
             seed: 0,
             released: HashSet::new(),
             demanded: VecDeque::new(),
@@ -238,11 +245,7 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0
-            && !state.settling
-            && hook
-            && self.scope_phase(scope).is_live()
-            && self.scope_phase(scope) != Phase::Backoff
+        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::base::event::{Event, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
@@ -41,6 +41,31 @@ impl Scheduler {
         true
     }
 
+    /// The set that the end of an instance lies in directly, if that may still be tried again. Nobody outside hears
+    /// of a failure there before it is the last one.
+    pub(super) fn retrying_set(&self, vertex: VertexId) -> Option<ScopeId> {
+        let (Vertex::Exit(_), set) = (self.plan.vertices[vertex.index()], self.plan.owner[vertex.index()]) else {
+            return None;
+        };
+        let (this, state) = (self.plan.scope(set), &self.scopes[set.index()]);
+        let retry = this.retry.filter(|_| this.side_by_side && self.scope_phase(set).is_live())?;
+        (state.body.is_none() && !state.from_above && state.tries <= retry.times).then_some(set)
+    }
+
+    /// A set will not be tried again: what failed in it is told to those who wait for it.
+    pub(super) fn say(&mut self, set: ScopeId, out: &mut Vec<Action>) {
+        if self.plan.scope(set).retry.is_none() || self.unsaid.is_empty() {
+            return;
+        }
+        let plan = self.plan.clone();
+        for end in plan.children_ends(set) {
+            if self.unsaid.remove(&end) {
+                let outside = |edge: &&Edge| !plan.scope(set).vertices.contains(&edge.other.0);
+                plan.successors.of(end).iter().filter(outside).for_each(|edge| self.failed_edge(end, edge.other, out));
+            }
+        }
+    }
+
     /// The pause is over: the scope waits for room like any other.
     pub(super) fn retry_is_due(&mut self, scope: ScopeId, attempt: u32) {
         let enter = self.plan.scope(scope).enter;
@@ -53,15 +78,31 @@ impl Scheduler {
     /// A scope that waits for its next attempt is ended instead.
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
-        if self.queue.remove(&enter).is_some() {
+        // What it held was given back when the pause began: its hooks have to wait for it like anything else.
+        let waits = self.queue.contains_key(&enter);
+        if self.has_hook_due(scope) {
+            if !waits {
+                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+                self.ask(enter);
+            }
+            return;
+        }
+        if waits {
+            self.queue.remove(&enter);
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
         }
-        // What it held was given back when the pause began.
         let claim = self.plan.scope(scope).claim.clone();
         self.limits.regain(&claim);
         self.leave(scope, out);
+    }
+
+    /// Whether a scope has given back what it held, and has not got it again: between two attempts, and where the
+    /// hooks of one that was broken off there wait for room.
+    pub(super) fn is_paused(&self, scope: ScopeId) -> bool {
+        let phase = self.scope_phase(scope);
+        phase == Phase::Backoff || phase.is_live() && self.queue.contains_key(&self.plan.scope(scope).enter)
     }
 
     /// The next attempt begins.
@@ -107,6 +148,7 @@ impl Scheduler {
             self.blamed.remove(vertex);
             self.ends.remove(vertex);
             self.complaints.remove(vertex);
+            self.unsaid.remove(vertex);
             match plan.vertices[vertex.index()] {
                 // The phase of a scope stands at its entry; the exit of the one that is tried again is not touched.
                 Vertex::Exit(_) => {}
@@ -126,19 +168,14 @@ impl Scheduler {
         }
         for vertex in anew {
             let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let waited = match edge.kind {
-                    EdgeKind::Demand => false,
-                    // In play since the first attempt, and it will say when it has ended.
-                    EdgeKind::Order => self.counted.contains(&(edge.other, *vertex)),
-                    _ => true,
-                };
-                waited && self.end[edge.other.index()].is_none()
+                let waited = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand);
+                waited && !self.is_said(edge.other)
             });
-            self.pending[vertex.index()] = waits.count() as u32;
+            self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
                 let needed = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Settled);
-                needed && self.end[edge.other.index()].is_some() && !self.satisfies(edge.other)
+                needed && self.is_said(edge.other) && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
                 self.blamed.insert(*vertex, edge.other);
@@ -148,6 +185,27 @@ impl Scheduler {
         if let (Some(first), Some(last)) = (first, last) {
             self.failures.retain(|vertex| *vertex < first || *vertex > last || self.end[vertex.index()].is_some());
         }
+    }
+
+    /// How many a vertex comes after of those that are in play now, which may not be those of the last attempt.
+    fn orders(&mut self, vertex: VertexId) -> u32 {
+        let plan = self.plan.clone();
+        let mut count = 0;
+        for edge in plan.predecessors.of(vertex).iter().filter(|edge| edge.kind == EdgeKind::Order) {
+            let dormant = plan.scope_of(edge.other).is_none_or(|scope| self.scope_phase(scope) == Phase::Dormant);
+            if dormant || self.end[edge.other.index()].is_some() {
+                self.counted.remove(&(edge.other, vertex));
+            } else {
+                self.counted.insert((edge.other, vertex));
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Whether something has ended, and those who wait for it have been told.
+    fn is_said(&self, vertex: VertexId) -> bool {
+        self.end[vertex.index()].is_some() && !self.unsaid.contains(&vertex)
     }
 
     /// The nearest scope around a gate that may be tried again.

@@ -68,6 +68,7 @@ impl Scheduler {
                     return;
                 }
                 self.scopes[scope.index()].body = Some(body);
+                self.say(scope, out);
                 body
             }
         };
@@ -105,15 +106,17 @@ impl Scheduler {
         }
     }
 
-    fn judge_body(&self, scope: ScopeId) -> End {
+    pub(super) fn judge_body(&self, scope: ScopeId) -> End {
         let this = self.plan.scope(scope);
         let state = &self.scopes[scope.index()];
         let succeeded = this.children.saturating_sub(state.failed + state.dropped);
-        let enough = succeeded >= this.require.of(this.children);
+        let enough = succeeded >= this.require.of(this.children) && !state.shut;
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
             _ if this.completion != Completion::All => self.judge_choice(scope),
-            _ if enough && !state.shut => End::Ok,
+            // Cut short from around it: as with a command that was sent a signal, nobody knows whether that did no harm.
+            Phase::Cancelling(reason, _) if enough && state.dropped > 0 => End::Cancelled(reason),
+            _ if enough => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),
         }

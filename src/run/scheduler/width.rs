@@ -68,3 +68,7 @@ impl Scheduler {
         self.later(granted);
     }
 }
+
+#[cfg(test)]
+#[path = "width_tests.rs"]
+mod tests;

@@ -177,6 +177,7 @@ fn group<'a>(
     if steps.is_empty() && complete {
         empty(reader, cursor, row);
     }
+    steps.shrink_to_fit();
     Some(steps)
 }
 

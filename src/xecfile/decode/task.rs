@@ -25,8 +25,11 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         child(reader, cursor, &mut parts);
     }
     cursor.finish(reader);
-    let Parts { task, own, .. } = parts;
+    let Parts { mut task, own, .. } = parts;
     let own = own.merged();
+    // A vector has room for four from its first; a step is large, and most tasks have one.
+    task.body.shrink_to_fit();
+    task.needs.shrink_to_fit();
     Some(Task {
         name: name?,
         desc: own.desc,

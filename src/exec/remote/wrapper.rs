@@ -2,10 +2,12 @@
 //! sent. Pure; knows nothing of how the two get there.
 //!
 //! The wrapper says `ready`, reads one line (the script in base64), and runs it in a session of its own. All
-//! else that comes is a lease: a line names a signal for the process group, and the end of it means that xec
-//! or the link is gone, whereupon the group is ended: SIGTERM, the grace, SIGKILL. Three markers on stderr
-//! (`ready`, `start`, `exit`), each with the nonce of the run, tell xec what is known; see
-//! [`crate::exec::markers`]. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
+//! else that comes is a lease: a [`record`] names a signal for the process group, and the end of it means that xec
+//! or the link is gone, whereupon the group is ended: SIGTERM, the grace, SIGKILL. A link can also be gone without
+//! an end, and neither side would hear of it for hours: so after the first `BEAT` a silence of as many seconds as it
+//! says is an end, too, where the host has a `timeout`, until the command is told to stop. Three markers on stderr (`ready`, also
+//! on stdout, `start` and `exit`), each with the nonce of the run, tell xec what is known; see
+//! [`crate::exec::remote::markers`]. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -38,18 +40,45 @@ const OUTER: &str = concat!(
     r#"command -v setsid || setsid() { perl -e "setpgrp; exec @ARGV" "$@"; }; "#,
     r#"xec_end() { kill -TERM -$xec_p || return; kill -CONT -$xec_p; xec_i=0; "#,
     r#"while [ $xec_i -lt $xec_g ] && kill -0 -$xec_p; do sleep 0.1; xec_i=$((xec_i+1)); done; kill -KILL -$xec_p; }; "#,
-    r#"echo "xec-$2 ready" >&6; "#,
+    r#"echo "xec-$2 ready" >&4; echo "xec-$2 ready" >&6; "#,
     r#"read -r xec_g xec_b xec_l <&5 || exit 254; "#,
     r#"if [ -n "$xec_l" ]; then xec_b=$(head -c "$xec_l" <&5); [ "${#xec_b}" = "$xec_l" ] || exit 254; fi; "#,
     r#"{ printf %s "$xec_b" | setsid sh -c "$1" xec "$2" >&4 2>&6 4>&- 6>&-; echo "xec-$2 exit $?" >&6; } 3>&1 5<&- | "#,
     r#"{ read -r xec_p || exit; "#,
-    r#"( trap "" HUP INT TERM; while read -r xec_x <&5; do kill -$xec_x -$xec_p; done; xec_end ) & xec_k=$! ; "#,
+    r#"( trap "" HUP INT TERM; xec_t=; "#,
+    r#"while if [ -n "$xec_t" ]; then xec_x=$(timeout -s KILL $xec_t head -c 8 <&5); [ -n "$xec_x" ]; "#,
+    r#"else read -r xec_x <&5; fi; do case "$xec_x" in "#,
+    r#"BEAT*) [ -n "$xec_t" ] || { timeout -s KILL 9 true && xec_t=${xec_x#BEAT}; } ;; "#,
+    r#"*) kill -$xec_x -$xec_p; case "$xec_x" in STOP*) xec_t= ;; esac ;; "#,
+    r#"esac; done; xec_end ) & xec_k=$! ; "#,
     r#"exec 5<&-; read -r xec_x; kill -KILL $xec_k; xec_end; }"#,
 );
 
-/// The one word that a login shell is given: the same for every command of a run.
-pub(crate) fn command(nonce: &str) -> String {
-    format!("exec sh -c '{OUTER}' xec '{INNER}' {nonce}")
+/// The one word that a login shell is given: the same for every command of a run. All of it runs as `user`, where
+/// that is said, so that whatever is started can be ended.
+pub(crate) fn command(nonce: &str, user: Option<&str>) -> String {
+    format!("exec {}sh -c '{OUTER}' xec '{INNER}' {nonce}", sudo(user))
+}
+
+/// What a login shell is given to end a group that has lost its wrapper.
+pub(crate) fn burial(group: i32, grace: Duration, user: Option<&str>) -> String {
+    let tenths = grace.as_millis().div_ceil(100);
+    format!(
+        "exec {}sh -c 'kill -TERM -{group} || exit 0; kill -CONT -{group}; xec_i=0; \
+         while [ $xec_i -lt {tenths} ] && kill -0 -{group}; do sleep 0.1; xec_i=$((xec_i+1)); done; \
+         kill -KILL -{group}'",
+        sudo(user)
+    )
+}
+
+/// The name has been checked, so quotes are enough.
+fn sudo(user: Option<&str>) -> String {
+    user.map(|user| format!("sudo -n -u '{user}' -- ")).unwrap_or_default()
+}
+
+/// A word of the lease: always eight bytes, so that a program can read one and no more.
+pub(crate) fn record(word: &str) -> Vec<u8> {
+    format!("{word:<7.7}\n").into_bytes()
 }
 
 /// The line that answers `ready`.
@@ -185,8 +214,11 @@ mod tests {
 
     #[test]
     fn the_text_survives_every_login_shell() {
-        for text in [OUTER, INNER] {
-            assert!(!text.contains(['\'', '\\', '\n']), "{text}");
+        let burial = burial(42, Duration::from_secs(1), Some("root"));
+        assert_eq!(burial.matches('\'').count(), 4, "{burial}");
+        for text in [OUTER, INNER, &burial] {
+            assert!(text == burial || !text.contains('\''), "{text}");
+            assert!(!text.contains(['\\', '\n']), "{text}");
             // For tcsh, history; but not before a blank.
             assert!(text.split('!').skip(1).all(|after| after.starts_with(' ')), "{text}");
         }

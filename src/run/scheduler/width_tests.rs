@@ -1,6 +1,12 @@
 //! Widths that follow what becomes of those who hold them.
 
-use super::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::command::Outcome;
+use crate::base::event::JobId;
+use crate::plan::graph::Plan;
+use crate::run::scheduler::{Action, Input, JobEnd, Scheduler};
 use crate::run::testing::{at, now, plan_of};
 use crate::xecfile::model::{Group, Late, OnError, StepKind, Width};
 

@@ -1,11 +1,19 @@
 //! The judge of `any` and `race`: one winner, which earned it; the others are ended; it fails only as it must.
 
-use super::*;
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::Judge;
+use crate::base::event::{JobId, Level};
+use crate::plan::graph::{Completion, ScopeKind, Vertex};
+use crate::plan::ids::{LeafId, ScopeId, VertexId};
+use crate::run::scheduler::{End, Scheduler};
 
 impl Judge<'_> {
     /// A scope is said to be decided by a child that has ended: by the first that could. Several may have ended in the
     /// same step, of which one is the first; `before` is how things stood when it began.
-    pub(super) fn decide(
+    pub(in crate::run::scheduler) fn decide(
         &mut self,
         scope: ScopeId,
         child: VertexId,
@@ -37,10 +45,15 @@ impl Judge<'_> {
     }
 
     /// A child begins anew.
-    pub(super) fn forget(&self, child: VertexId, ends: &mut [Option<End>]) {
+    pub(in crate::run::scheduler) fn forget(&self, child: VertexId, ends: &mut [Option<End>]) {
         let range =
             self.plan.scope_of(child).map_or(child.0..child.0 + 1, |inner| self.plan.scope(inner).vertices.clone());
         range.for_each(|at| ends[at as usize] = None);
+    }
+
+    /// The children of a scope but for its hooks.
+    pub(super) fn branches(&self, scope: ScopeId) -> impl Iterator<Item = VertexId> + '_ {
+        self.plan.children(scope).filter(|child| !self.is_hook(*child))
     }
 
     fn is_hook(&self, child: VertexId) -> bool {
@@ -52,7 +65,7 @@ impl Judge<'_> {
     }
 
     /// Whatever runs of a loser in the moment of the decision has been told to end, but for hooks.
-    pub(super) fn losers_are_ended(
+    pub(in crate::run::scheduler) fn losers_are_ended(
         &self,
         scope: ScopeId,
         child: VertexId,
@@ -69,7 +82,7 @@ impl Judge<'_> {
     }
 
     /// What has lost begins nothing any more, but for hooks.
-    pub(super) fn no_lost_way(&self, leaf: LeafId) -> Result<(), TestCaseError> {
+    pub(in crate::run::scheduler) fn no_lost_way(&self, leaf: LeafId) -> Result<(), TestCaseError> {
         for (scope, child) in self.plan.choices(self.plan.leaf(leaf).vertex, ScopeId::RUN) {
             let lost = self.decided.get(&scope).is_some_and(|winner| !child.contains(&winner.0));
             prop_assert!(!lost || self.in_hook(leaf), "a loser begins something");
@@ -78,8 +91,8 @@ impl Judge<'_> {
     }
 
     /// Whether it has what it wants, as far as that can be said from the ends of leaves.
-    pub(super) fn choice_succeeded(&self, scope: ScopeId) -> bool {
-        let children: Vec<VertexId> = self.plan.children(scope).filter(|child| !self.is_hook(*child)).collect();
+    pub(in crate::run::scheduler) fn choice_succeeded(&self, scope: ScopeId) -> bool {
+        let children: Vec<VertexId> = self.branches(scope).collect();
         let fine = |child: &VertexId| self.child_is_fine(*child);
         match self.plan.scope(scope).completion {
             Completion::FirstOk => children.iter().any(|child| self.won(*child)) || children.iter().all(fine),
@@ -90,7 +103,7 @@ impl Judge<'_> {
         }
     }
 
-    fn child_is_fine(&self, child: VertexId) -> bool {
+    pub(super) fn child_is_fine(&self, child: VertexId) -> bool {
         match (self.plan.scope_of(child), self.plan.vertices[child.index()]) {
             (Some(inner), _) => self.fine(inner),
             (None, Vertex::Leaf(leaf)) => self.result.get(&leaf) == Some(&true),
@@ -109,7 +122,7 @@ impl Judge<'_> {
     }
 
     /// `any` failed only where every way did, and a winner is not passed over.
-    pub(super) fn choices_ended_well(&self, scheduler: &Scheduler) -> Result<(), TestCaseError> {
+    pub(in crate::run::scheduler) fn choices_ended_well(&self, scheduler: &Scheduler) -> Result<(), TestCaseError> {
         for at in (0..self.plan.scopes.len() as u32).map(ScopeId) {
             let this = self.plan.scope(at);
             let hook = scheduler.scopes[at.index()].hook_failed;

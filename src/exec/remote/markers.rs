@@ -73,6 +73,31 @@ impl Markers {
     }
 }
 
+/// Keeps a stream shut until the wrapper says `ready` in it too: what comes before is the login shell's.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    token: Vec<u8>,
+    /// What may be the beginning of it.
+    held: Vec<u8>,
+}
+
+impl Gate {
+    pub(crate) fn new(nonce: &str) -> Self {
+        Self { token: format!("xec-{nonce} ready\n").into_bytes(), held: Vec::new() }
+    }
+
+    /// What comes after the word, once it has come.
+    pub(crate) fn open(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.held.extend_from_slice(bytes);
+        if let Some(at) = memmem::find(&self.held, &self.token) {
+            return Some(self.held.split_off(at + self.token.len()));
+        }
+        let old = self.held.len().saturating_sub(self.token.len() - 1);
+        self.held.drain(..old);
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +113,23 @@ mod tests {
         clean.extend(markers.finish());
         assert_eq!(clean, b"motd xec-out\nxec-ab xec-abc nonsense\nlast xec-ab");
         assert_eq!((markers.ready, markers.start, markers.exit), (true, Some(42), Some(143)));
+    }
+
+    #[test]
+    fn a_gate_opens_wherever_the_stream_is_cut() {
+        const NOISE: &[u8] = b"welcome\nxec-abc read xec-abc ready\nout xec-abc ready\n";
+        for cut in 0..NOISE.len() {
+            let (mut gate, mut clean, mut open) = (Gate::new("abc"), Vec::new(), false);
+            for piece in [&NOISE[..cut], &NOISE[cut..]] {
+                if open {
+                    clean.extend_from_slice(piece);
+                } else if let Some(rest) = gate.open(piece) {
+                    clean = rest;
+                    open = true;
+                }
+            }
+            assert_eq!(clean, b"out xec-abc ready\n", "{cut}");
+        }
     }
 
     #[test]

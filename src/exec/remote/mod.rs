@@ -1,0 +1,356 @@
+//! Commands at the other end of a channel, which is what a host is: a shell there is given one text, the same for
+//! every command, and from there on everything goes through its three streams, as `wrapper` has it. Knows nothing
+//! of names, keys and addresses.
+//!
+//! Three outcomes: not started (the channel never said `ready`, or the script never began), exited with a code
+//! (the other side said so), unknown (it was sent, and nothing more was heard).
+//!
+//! | | |
+//! |---|---|
+//! | `channel` | ways to a shell |
+//! | `wrapper`, `markers` | what runs there, and what it says of that; pure |
+//! | `lease` | what keeps it alive, and ends it |
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
+use crate::base::event::Stream;
+use crate::exec::attend::Attendant;
+use crate::exec::broker::Link;
+use crate::exec::fd::Pipe;
+use crate::exec::find::no_room;
+use crate::exec::pump::{Capture, Destination, Pump};
+use crate::exec::remote::channel::{Channel, Channels, Cut, End, Program};
+use crate::exec::remote::lease::{Lease, Times, hold};
+use crate::exec::remote::markers::Markers;
+use crate::exec::remote::wrapper::{NO_DIRECTORY, NO_SCRIPT};
+use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target};
+
+pub(crate) mod channel;
+mod lease;
+pub(crate) mod markers;
+pub(crate) mod wrapper;
+
+/// How long a login shell may take before it lets the wrapper speak.
+const LOGIN: Duration = Duration::from_secs(60);
+/// How long what is left of a command is looked after once its channel is lost.
+const LAST_RITES: Duration = Duration::from_secs(10);
+
+/// How often a command hears that we are still here, where nobody says otherwise.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// A place behind a channel. Copies are the same place.
+#[derive(Clone)]
+pub struct RemoteTarget {
+    channels: Rc<dyn Channels>,
+    nonce: Arc<str>,
+    /// Whose commands they are, where they are not the login's own.
+    user: Option<Arc<str>>,
+    /// How often a command hears that we are still here.
+    beat: Duration,
+}
+
+impl RemoteTarget {
+    /// Commands go through `words`, a program that takes a text for a shell as its last word, such as
+    /// `docker exec -i web1 sh -c`; never empty.
+    ///
+    /// # Errors
+    /// There is no randomness to be had.
+    pub fn through(link: Link, words: Vec<OsString>) -> io::Result<Self> {
+        Ok(Self::new(Rc::new(Program { link, words }), channel::nonce()?.into(), BEAT))
+    }
+
+    pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Duration) -> Self {
+        Self { channels, nonce, user: None, beat }
+    }
+
+    /// The same place, where commands run as another user by `sudo -n`, which must not ask for a password.
+    ///
+    /// # Errors
+    /// What it says is wrong with the name.
+    pub fn as_user(&self, user: &str) -> Result<Self, String> {
+        let fits = |character: char| character.is_alphanumeric() || "._-#+@".contains(character);
+        if user.is_empty() || user.starts_with('-') || !user.chars().all(fits) {
+            return Err(format!("`{}` cannot be the name of a user", user.escape_debug()));
+        }
+        Ok(Self { user: Some(user.into()), ..self.clone() })
+    }
+
+    fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    async fn launch(&self, spec: CommandSpec, cx: JobCx) -> Result<Running, NotStarted> {
+        let cannot = |what: &str| Err(NotStarted::Failed(format!("a command on a host cannot {what}")));
+        let mut cx = cx;
+        let spec = match (&spec.stdin, cx.passed.stdin.take()) {
+            (Stdin::Terminal, _) => return cannot("have the terminal"),
+            (Stdin::Passed, _) => return cannot("read what another one writes"),
+            (Stdin::File(path), Some(file)) => CommandSpec { stdin: Stdin::Bytes(contents(path, file)?), ..spec },
+            _ => spec,
+        };
+        match (&spec.stdout, &spec.stderr) {
+            _ if spec.leave => return cannot("leave anything behind"),
+            (Sink::Passed, _) => return cannot("write what another one reads"),
+            (_, Sink::Passed | Sink::File(_)) => return cannot("have another stderr"),
+            _ => {}
+        }
+        let line = wrapper::first_line(&wrapper::script(&spec)?, spec.grace);
+        let mut connection = self.connect(&spec, &mut cx).await?;
+        connection.open(line, &spec).await?;
+        Ok(connection.run(cx, self.clone()))
+    }
+
+    async fn connect(&self, spec: &CommandSpec, cx: &mut JobCx) -> Result<Connection, NotStarted> {
+        let room = |error: io::Error| no_room(&error);
+        let (stdin, stdout, stderr) =
+            (Pipe::to_write().map_err(room)?, Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
+        let (orders, inbox) = unbounded_channel();
+        let lease = Lease::new(stdin.ours).map_err(room)?;
+        let kill = {
+            let orders = orders.clone();
+            Box::new(move || {
+                let _ = orders.send(Signal::Kill); // It may have ended.
+            })
+        };
+        let to = match (&spec.stdout, cx.passed.stdout.take()) {
+            (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill)),
+            (_, Some(file)) => Destination::File(file, Some(kill)),
+            _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
+        };
+        let stdout_pump = Pump::new(stdout.ours, to).behind_gate(markers::Gate::new(&self.nonce));
+        let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
+        let text = wrapper::command(&self.nonce, self.user());
+        let streams = [stdin.theirs, stdout.theirs, stderr.theirs];
+        let Channel { end, cut, pid } = self.channels.open(&text, streams, spec.grace).await?;
+        let (tell, exited) = oneshot::channel();
+        let stderr = held.with_markers(Markers::new(&self.nonce), tell);
+        let stdout = stdout_pump;
+        Ok(Connection {
+            pid,
+            end,
+            cut,
+            lease,
+            orders,
+            inbox,
+            exited,
+            stdout,
+            stderr,
+            ended: None,
+            times: Times { grace: spec.grace, beat: self.beat },
+        })
+    }
+
+    /// Ends the group of a command whose channel was lost, through another one.
+    async fn bury(&self, group: i32, grace: Duration) {
+        let text = wrapper::burial(group, grace, self.user());
+        let streams = || -> io::Result<_> { Ok([Pipe::to_write()?, Pipe::to_read()?, Pipe::to_read()?]) };
+        let Ok([stdin, stdout, stderr]) = streams() else { return };
+        let work = async {
+            let theirs = [stdin.theirs, stdout.theirs, stderr.theirs];
+            if let Ok(channel) = self.channels.open(&text, theirs, grace).await {
+                let _ = channel.end.await; // Whatever it says, this was the last there is to do.
+            }
+        };
+        let _ = tokio::time::timeout(grace + LAST_RITES, work).await;
+    }
+}
+
+impl Target for RemoteTarget {
+    /// A start that is dropped ends what it began.
+    fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>> {
+        Box::pin(self.launch(spec, cx))
+    }
+}
+
+/// A channel on its way to a command.
+struct Connection {
+    pid: i32,
+    end: oneshot::Receiver<End>,
+    cut: Cut,
+    lease: Lease,
+    orders: UnboundedSender<Signal>,
+    inbox: UnboundedReceiver<Signal>,
+    /// Told when the other side says that the command has ended.
+    exited: oneshot::Receiver<()>,
+    times: Times,
+    stdout: Pump,
+    stderr: Pump,
+    /// Set where the channel has ended already.
+    ended: Option<End>,
+}
+
+impl Connection {
+    fn heard(&self) -> Heard {
+        self.stderr.markers().map_or_else(Heard::default, |markers| Heard {
+            ready: markers.ready,
+            start: markers.start,
+            exit: markers.exit,
+        })
+    }
+
+    /// Gets the command to run. Once the script was sent, only the other side can say that it does not.
+    async fn open(&mut self, line: Vec<u8>, spec: &CommandSpec) -> Result<(), NotStarted> {
+        let answered = tokio::time::timeout(LOGIN, self.listen(|heard| heard.ready)).await.is_ok();
+        if !self.heard().ready {
+            if answered && self.ended.is_none() {
+                // Its streams have ended, and so will the rest of it.
+                self.ended = tokio::time::timeout(LAST_RITES, &mut self.end).await.ok().and_then(Result::ok);
+            }
+            return Err(self.no_shell(answered));
+        }
+        // What a login shell says before is no command's.
+        self.stderr.forget();
+        self.lease.say(line);
+        self.listen(|heard| heard.start.is_some() || heard.exit.is_some()).await;
+        match self.heard() {
+            Heard { start: None, exit: Some(code), .. } => Err(self.no_start(code, spec)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Listens until something was said or nothing more will be.
+    async fn listen(&mut self, said: impl Fn(&Markers) -> bool) {
+        if self.ended.is_none() {
+            tokio::select! {
+                biased;
+                () = self.stderr.run_until(&said) => return,
+                end = &mut self.end => self.ended = Some(end.unwrap_or(End::Closed)),
+                // Speaks, and then only waits for more to say.
+                () = self.lease.keep() => {}
+            }
+        }
+        // What it said last may still be in the pipe, which others may hold open for ever.
+        self.stderr.drain().await;
+    }
+
+    /// The last line that was heard, which is where a transport says what is wrong.
+    fn last_words(&self, otherwise: &str) -> String {
+        let text = String::from_utf8_lossy(self.stderr.held());
+        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        line.unwrap_or(otherwise).to_owned()
+    }
+
+    fn no_shell(&self, answered: bool) -> NotStarted {
+        match &self.ended {
+            Some(End::Broken(why)) => NotStarted::Unreachable(why.clone()),
+            // Whoever closed it was there: a shell that lets nobody in, or sudo that wants a password.
+            Some(End::Closed) => NotStarted::Failed(self.last_words("the login shell of the host runs no commands")),
+            Some(End::Ended) => NotStarted::Unreachable(self.last_words("the link ended before it was up")),
+            None if answered => NotStarted::Unreachable(self.last_words("the link was closed before it was up")),
+            None => NotStarted::Unreachable(format!("no login shell answered in {} seconds", LOGIN.as_secs())),
+        }
+    }
+
+    fn no_start(&self, code: i32, spec: &CommandSpec) -> NotStarted {
+        NotStarted::Failed(match code {
+            NO_DIRECTORY => format!("the directory `{}`: {}", spec.cwd.display(), self.last_words("cannot be entered")),
+            NO_SCRIPT => "the script did not arrive whole, or the host has no `base64`".to_owned(),
+            _ => self.last_words(&format!("the shell of the host ended with {code}")),
+        })
+    }
+
+    fn run(mut self, cx: JobCx, host: RemoteTarget) -> Running {
+        let group = self.heard().start;
+        self.stderr.release(cx.output, cx.job, Stream::Stderr);
+        let exit = match self.ended {
+            None => self.end,
+            Some(ended) => {
+                let (tell, exit) = oneshot::channel();
+                let _ = tell.send(ended); // The other end is right here.
+                exit
+            }
+        };
+        let (orders, times) = (self.orders, self.times);
+        let (deaf, abandoned) = oneshot::channel();
+        let (mourn, lost) = oneshot::channel();
+        let attendant = Attendant {
+            pid: self.pid,
+            exit,
+            stdout: Some(self.stdout),
+            stderr: Some(self.stderr),
+            side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, deaf, self.cut, times))),
+            after: None,
+            leave: false,
+            judge: Box::new(move |end, heard| {
+                let (outcome, left) = judge(end, heard);
+                let _ = mourn.send(left); // Nobody needs to listen.
+                (outcome, None) // What the way there used is not what the command used.
+            }),
+        };
+        let control = move |signal| {
+            let _ = orders.send(signal); // It may have ended.
+        };
+        let mut attended = attendant.begin();
+        let done = async move {
+            let orphaned = orphaned(abandoned, group);
+            let finished: Finished = tokio::select! {
+                biased;
+                finished = &mut attended => finished,
+                group = orphaned => {
+                    host.bury(group, times.grace).await;
+                    attended.await
+                }
+            };
+            if let Ok(Some(group)) = lost.await {
+                host.bury(group, times.grace).await;
+            }
+            finished
+        };
+        let (_, stops) = unbounded_channel(); // What is stopped there, nobody tells.
+        Running { pid: None, control: Box::new(control), done: Box::pin(done), stops }
+    }
+}
+
+/// Ends with the group of a command whose wrapper has gone without it, and never otherwise.
+async fn orphaned(abandoned: oneshot::Receiver<()>, group: Option<i32>) -> i32 {
+    match (abandoned.await, group) {
+        (Ok(()), Some(group)) => group,
+        _ => std::future::pending().await,
+    }
+}
+
+/// The most that a command on a host can be given to read: it travels with the script.
+const MOST_STDIN: u64 = 16 << 20;
+
+fn contents(path: &Path, file: OwnedFd) -> Result<Arc<[u8]>, NotStarted> {
+    use std::io::Read;
+    let failed = |why: &dyn std::fmt::Display| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
+    let mut bytes = Vec::new();
+    let read = std::fs::File::from(file).take(MOST_STDIN + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(_) if bytes.len() as u64 > MOST_STDIN => Err(failed(&"a command on a host can be given 16 MiB to read")),
+        Ok(_) => Ok(bytes.into()),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// What the other side has said so far.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    ready: bool,
+    start: Option<i32>,
+    exit: Option<i32>,
+}
+
+/// How a command ended, and its group where that may live on at a place that can still be reached.
+fn judge(end: Option<End>, heard: Option<&Markers>) -> (Outcome, Option<i32>) {
+    match (heard.and_then(|markers| markers.exit), end) {
+        (Some(code), _) => (Outcome::Exited(code), None),
+        (None, Some(End::Broken(why))) => (Outcome::Unknown(why), None),
+        (None, Some(End::Closed)) => (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start)),
+        (None, Some(End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
+    }
+}
+
+/// Where nobody says why.
+const LOST: &str = "the link ended before the command did";

@@ -1,0 +1,205 @@
+//! Single runs, step by step: what random ones found once, and what is easier to read than to describe.
+
+use super::*;
+use crate::base::command::Outcome;
+use crate::base::event::{Event, Level, Reason};
+use crate::run::testing::plan_of_text;
+
+/// A run whose every move is made by hand. What the scheduler says is kept as words: `start a`, `kill a`, `end 0`.
+struct Stage {
+    plan: Arc<Plan>,
+    scheduler: Scheduler,
+    now: Duration,
+    running: Vec<(Arc<str>, JobId)>,
+    timers: Vec<(Duration, TimerKey)>,
+}
+
+impl Stage {
+    /// The tasks asked for, side by side, and what they begin with.
+    fn begin(text: &str, tasks: &[&str]) -> (Self, Vec<String>) {
+        let plan = Arc::new(plan_of_text(text, tasks));
+        let scheduler = Scheduler::new(plan.clone());
+        let mut stage = Self { plan, scheduler, now: Duration::ZERO, running: Vec::new(), timers: Vec::new() };
+        let said = stage.step(Input::Begin);
+        (stage, said)
+    }
+
+    fn step(&mut self, input: Input) -> Vec<String> {
+        let mut actions = Vec::new();
+        self.scheduler.step(self.now, input, &mut actions);
+        let mut said = Vec::new();
+        for action in actions {
+            match action {
+                Action::Start { job, leaf, .. } => {
+                    let text = self.plan.command(leaf).text.clone();
+                    said.push(format!("start {text}"));
+                    self.running.push((text, job));
+                }
+                Action::Stop { job, level, .. } => {
+                    let word = if level == Level::Soft { "stop" } else { "kill" };
+                    said.push(format!("{word} {}", self.text(job)));
+                }
+                Action::SetTimer(key, at) => self.timers.push((at, key)),
+                Action::Emit(Event::RunFinished { code, .. }) => said.push(format!("end {code}")),
+                _ => {}
+            }
+        }
+        said
+    }
+
+    fn text(&self, job: JobId) -> Arc<str> {
+        self.running.iter().find(|(_, other)| *other == job).map(|(text, _)| text.clone()).expect("it runs")
+    }
+
+    /// Tells that the process of a step runs.
+    fn runs(&mut self, text: &str) {
+        let (_, job) = self.running.iter().find(|(other, _)| **other == *text).cloned().expect("it was started");
+        assert_eq!(self.step(Input::Started(job)), [""; 0]);
+    }
+
+    fn ends(&mut self, text: &str, outcome: Outcome) -> Vec<String> {
+        let at = self.running.iter().position(|(other, _)| **other == *text).expect("it was started");
+        let (_, job) = self.running.remove(at);
+        self.step(Input::Ended(job, JobEnd::plain(outcome)))
+    }
+
+    fn ok(&mut self, text: &str) -> Vec<String> {
+        self.ends(text, Outcome::Exited(0))
+    }
+
+    fn fails(&mut self, text: &str) -> Vec<String> {
+        self.ends(text, Outcome::Exited(3))
+    }
+
+    /// The next timer of this kind comes.
+    fn rings(&mut self, kind: fn(&TimerKey) -> bool) -> Vec<String> {
+        let at = self.timers.iter().position(|(_, key)| kind(key)).expect("such a timer was set");
+        let (time, key) = self.timers.remove(at);
+        self.now = self.now.max(time);
+        self.step(Input::Timer(key))
+    }
+
+    fn cancel(&mut self, level: Level) -> Vec<String> {
+        self.step(Input::Cancel(ScopeId::RUN, Reason::Signal(2), level))
+    }
+}
+
+fn timeout(key: &TimerKey) -> bool {
+    matches!(key, TimerKey::Timeout(..))
+}
+
+fn retry(key: &TimerKey) -> bool {
+    matches!(key, TimerKey::Retry(..))
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn who_waits_for_one_member_hears_of_its_last_attempt_only() {
+    let text = r#"
+        task set { matrix timeout="5ms" retry=1 { x a }; run "work" }
+        task next { needs set x=a; run "next" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["next"]);
+    assert_eq!(said, ["start work"]);
+    stage.runs("work");
+    assert_eq!(stage.rings(timeout), ["stop work"]);
+    assert_eq!(stage.ends("work", Outcome::Signalled(15)), NOTHING, "there is another attempt");
+    assert_eq!(stage.rings(retry), ["start work"]);
+    assert_eq!(stage.ok("work"), ["start next"]);
+    assert_eq!(stage.ok("next"), ["end 0"]);
+}
+
+#[test]
+fn who_waits_for_one_member_hears_of_the_last_failure() {
+    let text = r#"
+        task set { matrix retry=1 { x a }; run "work" }
+        task next { needs set x=a; run "next" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["next"]);
+    assert_eq!(said, ["start work"]);
+    assert_eq!(stage.fails("work"), NOTHING);
+    assert_eq!(stage.rings(retry), ["start work"]);
+    assert_eq!(stage.fails("work"), ["end 3"]);
+}
+
+#[test]
+fn what_comes_after_still_waits_for_its_place_in_another_attempt() {
+    let text = r#"
+        task slow { run "slow" }
+        task late { after slow; run "late" }
+        task main { retry 1; run "first"; call late }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["slow", "main"]);
+    assert_eq!(said, ["start slow", "start first"]);
+    assert_eq!(stage.fails("first"), NOTHING);
+    assert_eq!(stage.rings(retry), ["start first"]);
+    assert_eq!(stage.ok("slow"), NOTHING, "`first` has not ended");
+    assert_eq!(stage.ok("first"), ["start late"]);
+    assert_eq!(stage.ok("late"), ["end 0"]);
+}
+
+/// Two that failed and wait for their next attempts, each with a hook, and room for one at a time.
+const PAUSED: &str = r#"
+    task set {
+        retry 1 delay="1m"
+        matrix jobs=1 { x a b }
+        run "work"
+        on-failure { run "hook" }
+    }
+"#;
+
+fn paused() -> Stage {
+    let (mut stage, said) = Stage::begin(PAUSED, &["set"]);
+    assert_eq!(said, ["start work"]);
+    assert_eq!(stage.fails("work"), ["start work"], "a pause holds nothing");
+    assert_eq!(stage.fails("work"), NOTHING);
+    stage
+}
+
+#[test]
+fn hooks_of_what_was_broken_off_wait_for_room() {
+    let mut stage = paused();
+    assert_eq!(stage.cancel(Level::Soft), ["start hook"]);
+    assert_eq!(stage.ok("hook"), ["start hook"]);
+    assert_eq!(stage.ok("hook"), ["end 130"]);
+}
+
+#[test]
+fn a_second_signal_ends_even_those_that_wait_for_room() {
+    let mut stage = paused();
+    assert_eq!(stage.cancel(Level::Soft), ["start hook"]);
+    assert_eq!(stage.cancel(Level::Kill), ["kill hook"]);
+    assert_eq!(stage.ends("hook", Outcome::Signalled(9)), ["end 130"]);
+    assert_eq!((stage.scheduler.limits.waiting(), stage.scheduler.limits.used(LimitId(1))), (0, 0));
+}
+
+#[test]
+fn a_set_that_never_was_says_so_of_each_member() {
+    let text = r#"
+        task set { matrix { x a }; run "never" }
+        task tidy { needs set x=a; run "nor this" }
+        task work { run "work"; finally { call tidy } }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["work"]);
+    assert_eq!(said, ["start work"]);
+    assert_eq!(stage.cancel(Level::Soft), ["stop work"]);
+    assert_eq!(stage.ends("work", Outcome::Signalled(2)), ["end 130"]);
+}
+
+#[test]
+fn enough_is_no_success_of_what_was_cut_short() {
+    let text = r#"
+        task set {
+            matrix timeout="5ms" { x a }
+            parallel require="1/2" { run "one"; run "two" }
+        }
+        task next { needs set x=a; run "next" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["next"]);
+    assert_eq!(said, ["start one", "start two"]);
+    stage.runs("one");
+    assert_eq!(stage.ok("one"), NOTHING);
+    assert_eq!(stage.rings(timeout), ["stop two"]);
+    assert_eq!(stage.ends("two", Outcome::Signalled(15)), ["end 124"]);
+}
