@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,6 +22,7 @@ use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::cache::digest::Digest;
+use crate::cache::durations::Durations;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::local::LocalTarget;
@@ -37,7 +38,7 @@ use crate::run::keep::{self, Memory};
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
-        Ok(plan) => Arc::new(plan),
+        Ok(plan) => plan,
         Err(answer) => return answer,
     };
     let setup = match setup(options, &plan) {
@@ -45,6 +46,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
     let around = Rc::new(surroundings(&opened));
+    let plan = Arc::new(learned(plan, &place(&around)));
     let asked = match questions(&opened, &plan) {
         Ok(asked) => asked,
         Err(found) => return refuse(options, &found, &opened.file.sources),
@@ -139,6 +141,7 @@ fn go(
     let output = if hooks { output.keep_errors() } else { output };
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
+    let (known_place, slots) = (place(&around), plan.limits[LimitId::SLOTS.index()].count);
     let link = {
         let _here = runtime.enter();
         broker.link().map_err(cannot("reach the process layer"))?
@@ -152,6 +155,10 @@ fn go(
         Ok::<Ending, String>(ending)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
+    if let Err(why) = learn(&ending, &known_place, slots) {
+        let why = format!("how long the commands took is not remembered: {why}");
+        let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
+    }
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
@@ -188,6 +195,32 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
             Memory::None
         }
     }
+}
+
+/// A run that takes less has no order to be learned.
+const WORTH_LEARNING: Duration = Duration::from_secs(1);
+
+/// Orders a plan by what earlier runs took.
+fn learned(plan: Plan, place: &Path) -> Plan {
+    let durations = Durations::load(place);
+    plan.learn(|plan, leaf| {
+        let label = &plan.instance(plan.leaf(leaf).instance).label.instance;
+        durations.of(label, &plan.command(leaf).text)
+    })
+}
+
+/// Remembers what this run took, where it can matter to the next one: there was more to do than could be done at
+/// once, for some time; or there is a state anyway.
+fn learn(ending: &Ending, place: &Path, slots: Option<u32>) -> std::io::Result<()> {
+    let waited = slots.is_some_and(|slots| ending.took.len() > slots as usize) && ending.at >= WORTH_LEARNING;
+    if ending.took.is_empty() || !(waited || place.join("state").exists()) {
+        return Ok(());
+    }
+    let mut durations = Durations::load(place);
+    for (step, took) in &ending.took {
+        durations.add(&step.owner.instance, &step.text, *took);
+    }
+    durations.save(place)
 }
 
 /// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.

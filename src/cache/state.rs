@@ -323,7 +323,7 @@ fn fresh(record: Record, restored: bool) -> Fresh {
 }
 
 /// The directory of the state, which git does not see.
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
     let ignore = dir.join(".gitignore");
     if ignore.symlink_metadata().is_ok() {
         return Ok(());

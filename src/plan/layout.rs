@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use petgraph::graph::{DiGraph, NodeIndex};
-
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
@@ -211,15 +209,6 @@ impl Layout {
 
     /// The plan.
     pub fn freeze(self, defs: Arc<Defs>, files: Vec<FileValues>) -> Plan {
-        let mut graph: DiGraph<(), EdgeKind> = DiGraph::with_capacity(self.vertices.len(), self.edges.len());
-        self.vertices.iter().for_each(|_| {
-            graph.add_node(());
-        });
-        // A demand wakes, it is not waited for: with the order in which tasks were asked for it may run in circles.
-        for (from, to, kind) in self.edges.iter().filter(|(_, _, kind)| *kind != EdgeKind::Demand) {
-            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), *kind);
-        }
-        let path = longest_paths(&graph, &self.vertices);
         let forward: Vec<(VertexId, Edge)> =
             self.edges.iter().map(|(from, to, kind)| (*from, Edge { other: *to, kind: *kind })).collect();
         let backward: Vec<(VertexId, Edge)> =
@@ -228,12 +217,12 @@ impl Layout {
         if !priority.is_empty() {
             priority.resize(self.vertices.len(), 0);
         }
-        let plan = Plan {
+        let mut plan = Plan {
             successors: Csr::new(self.vertices.len(), &forward),
             predecessors: Csr::new(self.vertices.len(), &backward),
             vertices: self.vertices,
             owner: self.owner,
-            path,
+            path: Vec::new(),
             scopes: self.scopes,
             leaves: self.leaves,
             instances: self.instances,
@@ -246,18 +235,8 @@ impl Layout {
             defs,
             files,
         };
+        // A demand wakes, it is not waited for; all else was checked for circles.
+        plan.path = plan.longest_paths(&vec![1; plan.leaves.len()]);
         plan.with_ways_in_order()
     }
-}
-
-/// For each vertex, the most leaves on any way from it to the end, itself included.
-fn longest_paths(graph: &DiGraph<(), EdgeKind>, vertices: &[Vertex]) -> Vec<u32> {
-    let order = petgraph::algo::toposort(graph, None)
-        .expect("cycles among tasks were refused before, and edges within a task follow the order of its steps");
-    let mut path = vec![0u32; vertices.len()];
-    for node in order.into_iter().rev() {
-        let longest = graph.neighbors(node).map(|next| path[next.index()]).max().unwrap_or(0);
-        path[node.index()] = longest + u32::from(matches!(vertices[node.index()], Vertex::Leaf(_)));
-    }
-    path
 }

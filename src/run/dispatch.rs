@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Verdict, Waits};
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
@@ -68,6 +68,8 @@ pub struct Ending {
     pub signal: Option<i32>,
     /// When.
     pub at: Duration,
+    /// How long the commands took that succeeded.
+    pub took: Vec<(Arc<StepLabel>, Duration)>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -97,6 +99,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks),
+        took: Vec::new(),
         ending: None,
     };
     loop_.run(news, told, orders).await
@@ -127,6 +130,7 @@ struct Loop {
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
+    took: Vec<(Arc<StepLabel>, Duration)>,
     ending: Option<Ending>,
 }
 
@@ -242,9 +246,15 @@ impl Loop {
                 Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
                 Action::Emit(event) => match event {
                     Event::RunFinished { code, signal, .. } => {
-                        self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
+                        let (at, took) = (self.clock.now(), std::mem::take(&mut self.took));
+                        self.ending = Some(Ending { code, signal, at, took, finished: event });
                     }
-                    event => self.tell(event),
+                    event => {
+                        if let Event::StepFinished { step, verdict: Verdict::Ok, duration, .. } = &event {
+                            self.took.push((step.clone(), *duration));
+                        }
+                        self.tell(event);
+                    }
                 },
                 Action::Done => debug_assert!(self.ending.is_some()),
             }

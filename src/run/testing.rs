@@ -265,6 +265,20 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
 }
 
+/// The plan of tasks of one command each, of which each needs some earlier ones, with so many slots.
+pub(crate) fn plan_of_graph(needs: &[Vec<usize>], slots: u32) -> Plan {
+    let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
+    file.sources.add("Xecfile.kdl", "");
+    for (task, needs) in needs.iter().enumerate() {
+        let step = Step::new(StepKind::Run("true".into()), Span::default());
+        let needs = needs.iter().copied().map(reference).collect();
+        file.tasks.push(Task { needs, body: vec![step], ..Task::new(at(name(task)), Span::default()) });
+    }
+    let tasks = (0..needs.len()).map(|task| Asked::plain(&*name(task))).collect();
+    let request = Request { tasks, parallel: true, slots: Some(Width::Count(slots)), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
+}
+
 /// The plan of tasks of a text, side by side, with four slots.
 pub(crate) fn plan_of_text(text: &str, tasks: &[&str]) -> Plan {
     let loaded = crate::xecfile::load::read(text);

@@ -73,7 +73,7 @@ pub struct Edge {
 pub struct Rank {
     /// Higher first.
     pub priority: std::cmp::Reverse<i32>,
-    /// Longer first, in leaves.
+    /// Longer first.
     pub path: std::cmp::Reverse<u32>,
     /// Lower first.
     pub order: u32,
@@ -86,7 +86,7 @@ pub struct Plan {
     pub vertices: Vec<Vertex>,
     /// The scope each vertex is a direct child of. Entries and exits belong to the scope *around* theirs.
     pub owner: Vec<ScopeId>,
-    /// The longest way from each vertex to the end, in leaves.
+    /// The longest way from each vertex to the end: in commands, or in milliseconds where it is known what they take.
     pub path: Vec<u32>,
     /// Who waits for each vertex.
     pub successors: Csr,

@@ -29,6 +29,8 @@ mod width;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod graham;
+#[cfg(test)]
 mod judge;
 #[cfg(test)]
 mod tests;

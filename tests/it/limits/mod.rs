@@ -3,6 +3,7 @@
 mod batches;
 mod held;
 mod machine;
+mod order;
 
 use crate::harness::{Case, Ran};
 
