@@ -133,7 +133,7 @@ impl<'f> Names<'f> {
             match &step.kind {
                 StepKind::Call(callee) => add(callee, Tie::Call),
                 StepKind::Group(_, steps) => open.extend(steps.iter().rev()),
-                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) => {}
+                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) | StepKind::Barrier => {}
             }
         }
         found

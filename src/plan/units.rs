@@ -235,7 +235,7 @@ impl Units {
                         }
                     }
                 }
-                NodeKind::Leaf(_) => {}
+                NodeKind::Leaf(_) | NodeKind::Barrier => {}
             }
         }
         Ok(())

@@ -189,6 +189,7 @@ fn step(step: &Step) -> Row {
         StepKind::Exec(words) => (Row::new("exec", spell::words(words)), Vec::new()),
         StepKind::Call(callee) => (Row::new("call", spell::reference(callee)), Vec::new()),
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
+        StepKind::Barrier => (Row::new("barrier", ""), Vec::new()),
         StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),
     };
     let data = spell::data(&step.data).into_iter().map(|(name, value)| Row::new(name, value));

@@ -243,6 +243,13 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
+        let members = file.tasks[task].matrix.is_some();
+        if members && tape.one_in(2) {
+            let only = &mut file.tasks[task];
+            only.settings.uses.clear();
+            let place = tape.pick(only.body.len() + 1);
+            only.body.insert(place, Step::new(StepKind::Barrier, Span::default()));
+        }
         // What the check accepts must never stand still: nothing else is known of the order of what is held.
         if !limits_hold(&file) {
             hold_nothing(&mut file.tasks[task]);

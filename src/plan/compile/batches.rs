@@ -70,11 +70,13 @@ impl Builder<'_, '_> {
 
     /// There are no more instances in the set.
     pub(super) fn last_in_batch(&mut self, frame: &mut Frame<'_>) -> Laid<()> {
-        let Some((need, _)) = frame.batching.as_mut().and_then(|batching| batching.open.take()) else { return Ok(()) };
+        let open = frame.batching.as_mut().and_then(|batching| batching.open.take());
+        let Some((need, _)) = open else { return self.join(frame.scope) };
         self.end_batch(frame, Gate { need, pause: Duration::ZERO })
     }
 
     fn end_batch(&mut self, frame: &mut Frame<'_>, gate: Gate) -> Laid<()> {
+        self.join(frame.scope)?;
         let Some(batching) = &mut frame.batching else { return Ok(()) };
         let id = GateId(self.layout.gates.len() as u32);
         let site = self.layout.scopes[frame.scope.index()].site;

@@ -95,6 +95,10 @@ impl Builder<'_, '_> {
         }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
+            NodeKind::Barrier => {
+                self.barrier(frame, node.span)?;
+                Vec::new()
+            }
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
                 Vec::new()

@@ -14,6 +14,7 @@
 //! row or (with `-p`) side by side. Instances are laid out by a loop over open frames: calls nest as deep as the
 //! file says, and nothing here recurses.
 
+mod barrier;
 mod batches;
 mod call;
 mod check;
@@ -147,6 +148,8 @@ struct Builder<'b, 'c> {
     standing: HashMap<UnitId, Standing>,
     /// The sets of matrices, with what they were given: their hooks see it.
     sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    /// Where the instances of sets that are being laid out wait for each other.
+    stops: HashMap<ScopeId, Vec<barrier::Stop>>,
     /// Edges to draw when all shared units stand.
     demands: Vec<Demand>,
 }
@@ -171,6 +174,7 @@ impl<'b, 'c> Builder<'b, 'c> {
             layout,
             standing: HashMap::new(),
             sets: HashMap::new(),
+            stops: HashMap::new(),
             demands: Vec::new(),
         }
     }

@@ -34,8 +34,12 @@ pub enum Vertex {
     Gate(ScopeId),
     /// A requested task has ended.
     Await,
+    /// An instance has come to a barrier.
+    Arrive,
     /// All of a batch have arrived.
     Barrier(GateId),
+    /// An instance goes on behind a barrier, once there is room for it again.
+    Resume,
     /// Grows its template between its scope's entry and exit.
     Expand(TemplateId),
 }

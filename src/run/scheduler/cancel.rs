@@ -157,7 +157,9 @@ impl Scheduler {
     fn drop_one(&mut self, vertex: VertexId, end: End) {
         if self.end[vertex.index()].is_none() {
             self.silence(vertex, end);
-            self.ended.push_back(vertex);
+            if self.plan.vertices[vertex.index()] != Vertex::Arrive {
+                self.ended.push_back(vertex);
+            }
         }
     }
 
@@ -170,6 +172,10 @@ impl Scheduler {
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);
+        // Who does not come to a barrier leaves it: the others hear of that, whatever else is silent.
+        if self.plan.vertices[vertex.index()] == Vertex::Arrive {
+            self.ended.push_back(vertex);
+        }
     }
 
     /// The policy of a scope acts on the first failure that counts in it.

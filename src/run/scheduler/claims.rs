@@ -30,6 +30,9 @@ impl Scheduler {
                 let slots = leaf.wait.is_none().then_some((LimitId::SLOTS, scope.weight));
                 token.into_iter().chain(slots).collect()
             }
+            Vertex::Resume => {
+                self.lent_by(vertex).flat_map(|scope| self.plan.scope(scope).claim.iter().copied()).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -61,6 +64,11 @@ impl Scheduler {
     /// A vertex gives back what it held, once all who want something stand in line for it. Slots come last: who waits
     /// for nothing but a limit that comes back now may want one, too.
     pub(super) fn release(&mut self, vertex: VertexId) {
+        if let Vertex::Enter(scope) = self.plan.vertices[vertex.index()]
+            && std::mem::take(&mut self.scopes[scope.index()].lent)
+        {
+            return;
+        }
         match self.plan.vertices[vertex.index()] {
             Vertex::Leaf(_) => self.giving.push_back(vertex),
             _ => self.giving.push_front(vertex),
@@ -167,6 +175,7 @@ impl Scheduler {
             Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
+            Vertex::Resume => self.resumed(vertex),
             _ => {}
         }
     }

@@ -52,13 +52,14 @@ impl Scheduler {
             Vertex::Gate(scope) => self.reach(vertex, scope, out),
             Vertex::Await | Vertex::Expand(_) => self.finish(vertex, End::Ok),
             Vertex::Barrier(gate) => self.gate_reached(vertex, gate, out),
+            Vertex::Arrive => self.arrived(vertex),
             Vertex::Enter(scope) => {
                 if self.plan.scope(scope).gate.is_none() {
                     self.scopes[scope.index()].wanted = self.now;
                 }
                 self.begin(vertex, scope, out);
             }
-            Vertex::Leaf(_) => self.claim(vertex),
+            Vertex::Leaf(_) | Vertex::Resume => self.claim(vertex),
         }
     }
 
@@ -194,6 +195,9 @@ impl Scheduler {
                 _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
                     self.unsaid.insert(vertex);
                 }
+                EdgeKind::Settled if !ok && self.may_still_arrive(vertex) => {
+                    self.unsaid.insert(vertex);
+                }
                 EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
                     self.failed_edge(vertex, edge.other, out);
                 }
@@ -207,7 +211,7 @@ impl Scheduler {
         self.account(vertex, ok, out);
     }
 
-    fn met(&mut self, vertex: VertexId) {
+    pub(super) fn met(&mut self, vertex: VertexId) {
         self.pending[vertex.index()] = self.pending[vertex.index()].saturating_sub(1);
         self.look(vertex);
     }

@@ -1,8 +1,8 @@
 //! Gates: places where several arrive before anyone goes on. A gate is judged when all before it have ended, and
 //! stays shut where too few of them succeeded: then who waits behind it is skipped, and its scope fails.
 
-use crate::plan::graph::{EdgeKind, Vertex};
-use crate::plan::ids::{GateId, VertexId};
+use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::ids::{GateId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::End;
 use crate::run::scheduler::{Action, Scheduler, TimerKey};
@@ -51,9 +51,76 @@ impl Scheduler {
         shut
     }
 
+    /// An instance has come to a barrier: while it waits, others have its share of the `jobs`.
+    pub(super) fn arrived(&mut self, vertex: VertexId) {
+        for scope in self.lent_by(vertex).collect::<Vec<_>>() {
+            self.scopes[scope.index()].lent = true;
+        }
+        let goes_on = self.plan.successors.of(vertex).iter().find(|edge| edge.kind == EdgeKind::Ok);
+        self.giving.extend(goes_on.map(|edge| edge.other));
+        self.finish(vertex, End::Ok);
+    }
+
+    /// It has its share again.
+    pub(super) fn resumed(&mut self, vertex: VertexId) {
+        for scope in self.lent_by(vertex).collect::<Vec<_>>() {
+            self.scopes[scope.index()].lent = false;
+        }
+        self.finish(vertex, End::Ok);
+    }
+
+    /// The scopes from a place at a barrier up to its instance: what they claim is shares of `jobs` alone.
+    pub(super) fn lent_by(&self, vertex: VertexId) -> impl Iterator<Item = ScopeId> + '_ {
+        let mut at = Some(self.plan.owner[vertex.index()]);
+        std::iter::from_fn(move || {
+            let scope = at?;
+            let instance = matches!(self.plan.scope(scope).kind, ScopeKind::Instance(_));
+            at = self.plan.scope(scope).parent.filter(|_| !instance);
+            Some(scope)
+        })
+    }
+
+    /// Whether who does not come to a barrier may come there in another attempt: then the others wait for that.
+    pub(super) fn may_still_arrive(&self, vertex: VertexId) -> bool {
+        self.plan.vertices[vertex.index()] == Vertex::Arrive
+            && self.lent_by(vertex).any(|scope| {
+                let state = &self.scopes[scope.index()];
+                let again = self.plan.scope(scope).retry.is_some_and(|retry| state.tries <= retry.times);
+                again && self.scope_phase(scope).is_live() && state.body.is_none() && !state.from_above
+            })
+    }
+
+    /// A scope will not be tried again: those in it that stayed away from a barrier leave it.
+    pub(super) fn say_arrivals(&mut self, scope: ScopeId) {
+        let plan = self.plan.clone();
+        let range = &plan.scope(scope).vertices;
+        let away = |vertex: &&VertexId| range.contains(&vertex.0) && plan.vertices[vertex.index()] == Vertex::Arrive;
+        let mut away: Vec<VertexId> = self.unsaid.iter().filter(away).copied().collect();
+        away.sort_unstable();
+        for vertex in away.into_iter().filter(|vertex| !self.may_still_arrive(*vertex)).collect::<Vec<_>>() {
+            self.unsaid.remove(&vertex);
+            let gates = plan.successors.of(vertex).iter().filter(|edge| edge.kind == EdgeKind::Settled);
+            gates.for_each(|edge| self.met(edge.other));
+        }
+    }
+
+    /// An arrival begins anew: who has not gone on without it waits for it again.
+    pub(super) fn arrives_again(&mut self, vertex: VertexId) {
+        let plan = self.plan.clone();
+        for edge in plan.successors.of(vertex).iter().filter(|edge| edge.kind == EdgeKind::Settled) {
+            if self.end[edge.other.index()].is_none() {
+                self.pending[edge.other.index()] += 1;
+            }
+        }
+    }
+
     /// Whether one of those before a gate begins anew when its scope does.
     pub(super) fn gate_begins_anew(&self, vertex: VertexId) -> bool {
         let gate = matches!(self.plan.vertices[vertex.index()], Vertex::Barrier(_));
-        gate && self.plan.predecessors.of(vertex).iter().any(|edge| !self.satisfies(edge.other))
+        let stays = |before: VertexId| match (self.plan.scope_of(before), self.plan.instance_around(before)) {
+            (None, Some(instance)) => self.satisfies(self.plan.scope(self.plan.instance(instance).scope).exit),
+            _ => self.satisfies(before),
+        };
+        gate && self.plan.predecessors.of(vertex).iter().any(|edge| !stays(edge.other))
     }
 }

@@ -66,12 +66,27 @@ impl Judge<'_> {
                     prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
                     prop_assert!(self.idle(scope));
                 }
+                (EdgeKind::Ok, Vertex::Resume) => self.all_are_here(edge.other)?,
                 (EdgeKind::Ok, Vertex::Barrier(_)) => {
                     prop_assert!(self.gate_is_open(edge.other), "a batch before its gate is open");
                     prop_assert!(self.before(edge.other).all(|scope| self.idle(scope)));
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Who goes on behind a barrier leaves nobody behind who is still on his way to it. (Who is tried again comes late.)
+    fn all_are_here(&self, resume: VertexId) -> Result<(), TestCaseError> {
+        let gates = self.plan.predecessors.of(resume).iter().map(|edge| edge.other);
+        let arrivals = gates.flat_map(|gate| self.plan.predecessors.of(gate)).map(|edge| edge.other);
+        for arrival in arrivals.filter(|vertex| self.plan.vertices[vertex.index()] == Vertex::Arrive) {
+            let around = self.plan.scope(self.plan.owner[arrival.index()]);
+            let retried = around.retry.is_some() || around.retried_parent.is_some();
+            let before = around.enter.0..arrival.0;
+            let late = self.running.values().any(|leaf| before.contains(&self.plan.leaf(*leaf).vertex.0));
+            prop_assert!(retried || !late, "someone is still on the way to a barrier that is open");
         }
         Ok(())
     }

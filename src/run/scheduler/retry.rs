@@ -57,6 +57,7 @@ impl Scheduler {
         if self.plan.scope(set).retry.is_none() || self.unsaid.is_empty() {
             return;
         }
+        self.say_arrivals(set);
         let plan = self.plan.clone();
         for end in plan.children_ends(set) {
             if self.unsaid.remove(&end) {
@@ -144,6 +145,9 @@ impl Scheduler {
     fn reset(&mut self, anew: &[VertexId]) {
         let plan = self.plan.clone();
         for vertex in anew {
+            if plan.vertices[vertex.index()] == Vertex::Arrive && self.is_said(*vertex) {
+                self.arrives_again(*vertex);
+            }
             self.end[vertex.index()] = None;
             self.blamed.remove(vertex);
             self.ends.remove(vertex);

@@ -46,6 +46,8 @@ pub(super) struct ScopeState {
     pub(super) opened: bool,
     /// Direct children that are live.
     pub(super) open: u32,
+    /// What it claims was given back for as long as it waits at a barrier.
+    pub(super) lent: bool,
     /// One of its gates stays shut.
     pub(super) shut: bool,
     /// Direct children that failed and count.

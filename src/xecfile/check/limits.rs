@@ -127,7 +127,7 @@ impl Look<'_, '_, '_> {
             match &step.kind {
                 StepKind::Call(callee) => self.tie(&callee.task.value, callee.task.span, held),
                 StepKind::Group(_, steps) => self.steps(steps, held),
-                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) => {}
+                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) | StepKind::Barrier => {}
             }
             self.hooks(&step.hooks, held);
         }

@@ -219,7 +219,7 @@ impl Walk<'_, '_> {
             StepKind::Exec(words) => words.iter().for_each(|word| self.template(word)),
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
-            StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Wait(Late::Now(_)) | StepKind::Barrier => {}
             StepKind::Group(Group::Sequence | Group::Pipe, steps) => self.steps(steps),
             StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }

@@ -37,6 +37,7 @@ fn body(steps: &[Step]) -> String {
             words.collect::<Vec<_>>().join("|")
         }
         StepKind::Wait(_) => "wait".to_owned(),
+        StepKind::Barrier => "barrier".to_owned(),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
         StepKind::Group(Group::Sequence, steps) => format!("({})", body(steps)),
         StepKind::Group(Group::Parallel, steps) => format!("[{}]", body(steps)),

@@ -237,6 +237,8 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Waits until all instances of the batch are here.
+    Barrier,
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
 }

@@ -116,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
     row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, L_NODE_LATE, "", ["Makes one item of many", r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
     row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time", r#"wait "10s""#]),
-    row("barrier", BODY, NONE, L_NODE, "", ["Waits until all instances are here", "barrier"]),
+    row("barrier", BODY, NONE, NODE, "", ["Waits until all instances of the matrix, or of its batch, are here; those that have ended are not waited for, and those that wait hold no share of `jobs`", "barrier"]),
     row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
 
     // Policies that flow down.

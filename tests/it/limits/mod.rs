@@ -1,5 +1,6 @@
 //! How much may be held at once: limits of the run and of the machine, rates, weights.
 
+mod barrier;
 mod batches;
 mod held;
 mod machine;
