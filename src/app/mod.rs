@@ -15,6 +15,7 @@ pub mod options;
 mod run;
 mod show;
 mod signals;
+mod slots;
 mod world;
 
 /// What a verb says, and how xec ends.

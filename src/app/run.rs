@@ -18,6 +18,7 @@ use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
 use crate::app::signals::Escalation;
+use crate::app::slots;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
@@ -25,6 +26,7 @@ use crate::cache::digest::Digest;
 use crate::cache::durations::Durations;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
+use crate::exec::jobserver::Pool;
 use crate::exec::local::LocalTarget;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
@@ -46,7 +48,9 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
     let around = Rc::new(surroundings(&opened));
-    let plan = Arc::new(learned(plan, &place(&around)));
+    let mut plan = learned(plan, &place(&around));
+    let pool = slots::pool(options, &mut plan, &around);
+    let plan = Arc::new(plan);
     let asked = match questions(&opened, &plan) {
         Ok(asked) => asked,
         Err(found) => return refuse(options, &found, &opened.file.sources),
@@ -55,7 +59,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, options.force)),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, (options.force, pool))),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -122,7 +126,7 @@ fn go(
     around: Rc<Surroundings>,
     setup: Setup,
     broker: &Broker,
-    force: bool,
+    (force, pool): (bool, Option<Pool>),
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
     let (tx, rx) = unbounded_channel();
@@ -150,7 +154,7 @@ fn go(
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, (known, force), told.clone(), &mut orders).await;
+        let ending = drive(plan, around, &link, (known, force, pool), told.clone(), &mut orders).await;
         sweep(&link, &told, ending.at, &mut orders).await;
         Ok::<Ending, String>(ending)
     });
@@ -238,7 +242,7 @@ async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     link: &Link,
-    (memory, force): (Memory, bool),
+    (memory, force, pool): (Memory, bool, Option<Pool>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
@@ -251,6 +255,7 @@ async fn drive(
         force,
         output,
         locks: Locks::of_user(),
+        pool,
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {

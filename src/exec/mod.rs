@@ -21,6 +21,7 @@ pub mod fake;
 mod fd;
 mod find;
 pub mod inherited;
+pub mod jobserver;
 pub mod local;
 pub mod locks;
 pub mod output;

@@ -114,6 +114,7 @@ pub fn script(
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
+        pool: None,
         grace: crate::plan::defs::DEFAULT_GRACE,
         leave: false,
     }
@@ -179,7 +180,7 @@ impl Fill<'_> {
         }
         env.extend(own);
         let env = env.into_iter().map(|(name, value)| (name, Some(value))).collect();
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
     }
 
     fn cwd(&self, dir: &Path, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {

@@ -16,11 +16,12 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Verdict, Waits};
+use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
@@ -55,6 +56,8 @@ pub struct Dispatch {
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
     pub locks: Locks,
+    /// Slots that are shared with programs that the commands start.
+    pub pool: Option<Pool>,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -78,7 +81,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, around, memory, force, output, locks, suspend } = dispatch;
+    let Dispatch { plan, target, around, memory, force, output, locks, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -98,7 +101,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         questions: Questions::default(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
-        locks: Machine::new(locks),
+        locks: Machine::new(locks, pool),
         took: Vec::new(),
         ending: None,
     };
@@ -206,6 +209,7 @@ impl Loop {
             }
             News::Ended(job, end) => {
                 self.controls.remove(&job);
+                self.locks.ended(job, self.plan.limits[LimitId::SLOTS.index()].count);
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
@@ -278,7 +282,11 @@ impl Loop {
         self.leaves.insert(id, leaf);
         let step = Arc::new(self.plan.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
-        let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
+        let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
+        if let Ok(specs) = &mut specs {
+            let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
+            self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
+        }
         let job = Job { id, step, attempt, waits, specs };
         tokio::task::spawn_local(job::run(
             job,

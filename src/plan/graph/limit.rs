@@ -32,6 +32,8 @@ pub enum LimitKind {
     Held,
     /// So long after it was taken, whatever became of its holder.
     Rate(Duration),
+    /// When its holder gives it back; and it must be had of a pool too that other programs take from.
+    Pool,
     /// When its holder gives it back; and it must be had of the machine too, under this name.
     Machine(Arc<str>),
 }

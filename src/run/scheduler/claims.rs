@@ -106,9 +106,10 @@ impl Scheduler {
         }
     }
 
-    /// What is shared with other runs on the machine.
+    /// What is shared with others on the machine.
     fn machine_part(&self, claim: &[(LimitId, u32)]) -> Vec<(LimitId, u32)> {
-        let shared = |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_));
+        let shared =
+            |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_) | LimitKind::Pool);
         claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
     }
 

@@ -3,6 +3,7 @@
 mod barrier;
 mod batches;
 mod held;
+mod jobserver;
 mod machine;
 mod order;
 
