@@ -34,10 +34,13 @@
 //!   of it, asked about one task); `durations` (how long commands took, which decides an order and nothing else).
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel` and `gates` its moves, `claims` and `width` what is
-//!   held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
-//!   `values` keeps, `probe` asks what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `clock` stands still under Ctrl-Z.
+//!   held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf,
+//!   `command` fills in the values that `values` keeps, `probe` and `questions` ask what is decided late (`when run`,
+//!   `let run`), `facts` and `keep` what is up to date, `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
+//! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints
+//!   of the system, and a look at what it was), `debounce`.
 //! - [`app`], one file for each verb, which wires the floors below. `confirm` asks, before anything runs.
 //! - [`cli`], what was typed: `words` cuts the line apart, `values` and `args` make `app::options::Options` of it.
 //!
@@ -76,4 +79,5 @@ pub mod exec;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod watch;
 pub mod xecfile;

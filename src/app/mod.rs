@@ -9,6 +9,7 @@ mod check;
 mod confirm;
 mod explain;
 mod graph;
+mod learn;
 mod list;
 mod open;
 pub mod options;
@@ -16,6 +17,7 @@ mod run;
 mod show;
 mod signals;
 mod slots;
+mod watch;
 mod world;
 
 /// What a verb says, and how xec ends.

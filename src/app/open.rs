@@ -19,6 +19,8 @@ pub(super) struct Opened {
     pub(super) file: Xecfile,
     /// What it was warned of.
     pub(super) found: Vec<Problem>,
+    /// The files that it was made of.
+    pub(super) looked_for: Vec<PathBuf>,
 }
 
 impl Opened {
@@ -67,14 +69,21 @@ pub(super) fn names(task: &Task) -> impl Iterator<Item = &str> {
 }
 
 pub(super) fn open(options: &Options) -> Result<Opened, Answer> {
+    open_tracked(options).0
+}
+
+/// The same, with all files that were looked for, whatever came of it.
+pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<PathBuf>) {
     let dir = options.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let loaded = load::load(&dir, options.file.as_deref());
-    match loaded.file {
+    let looked_for = loaded.looked_for;
+    let opened = match loaded.file {
         Some(file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            Ok(Opened { file, found: loaded.problems })
+            Ok(Opened { file, found: loaded.problems, looked_for: looked_for.clone() })
         }
         _ => Err(refuse(options, &loaded.problems, &loaded.sources)),
-    }
+    };
+    (opened, looked_for)
 }
 
 /// The end of what cannot be, for one of these reasons. A check for machines has them on stdout: they are what it

@@ -31,6 +31,8 @@ pub struct Options {
     pub yes: bool,
     /// `--force`: what is asked for runs, up to date or not.
     pub force: bool,
+    /// `-w`: again, whenever files change.
+    pub watch: bool,
     /// How a run is shown.
     pub show: Show,
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,15 +15,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
+use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
 use crate::app::signals::Escalation;
 use crate::app::slots;
+use crate::app::watch;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::cache::digest::Digest;
-use crate::cache::durations::Durations;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::jobserver::Pool;
@@ -40,17 +41,17 @@ use crate::run::keep::{self, Memory};
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
-        Ok(plan) => plan,
+        Ok(plan) => Arc::new(plan),
         Err(answer) => return answer,
     };
+    if options.watch || watch::is_wanted(&opened, &plan) {
+        return watch::watch(options, opened, broker);
+    }
     let setup = match setup(options, &plan) {
         Ok(setup) => setup,
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
     let around = Rc::new(surroundings(&opened));
-    let mut plan = learned(plan, &place(&around));
-    let pool = slots::pool(options, &mut plan, &around);
-    let plan = Arc::new(plan);
     let asked = match questions(&opened, &plan) {
         Ok(asked) => asked,
         Err(found) => return refuse(options, &found, &opened.file.sources),
@@ -59,7 +60,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, (options.force, pool))),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, How::of(options))),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -70,22 +71,22 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
 }
 
 /// One thread, and all tasks in one queue of it: what wakes one of them costs no system call.
-fn runtime() -> Result<LocalRuntime, String> {
+pub(super) fn runtime() -> Result<LocalRuntime, String> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_io().enable_time().build_local(LocalOptions::default()).map_err(cannot("start"))
 }
 
-fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
+pub(super) fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
     move |why| format!("cannot {what}: {why}")
 }
 
-fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
+pub(super) fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
     let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()].count != Some(1);
     Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
 }
 
 /// What is to be confirmed, in the order in which it would begin. What only hooks call is not asked for.
-fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, Vec<Problem>> {
+pub(super) fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, Vec<Problem>> {
     let mut asked = Vec::new();
     for id in plan.order() {
         let instance = plan.instance(id);
@@ -109,7 +110,7 @@ fn in_hook(plan: &Plan, scope: ScopeId) -> bool {
     false
 }
 
-fn surroundings(opened: &Opened) -> Surroundings {
+pub(super) fn surroundings(opened: &Opened) -> Surroundings {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Surroundings {
         env: std::env::vars_os().collect(),
@@ -126,40 +127,76 @@ fn go(
     around: Rc<Surroundings>,
     setup: Setup,
     broker: &Broker,
-    (force, pool): (bool, Option<Pool>),
+    how: How,
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
-    let (tx, rx) = unbounded_channel();
-    let broken = orders_tx.clone();
-    let report = report::spawn(
-        setup,
-        rx,
-        Box::new(move |_| {
-            // After the run there is nobody to be told, and nothing to be ended.
-            let _ = broken.send(Order::Cancel(Reason::OutputClosed, Level::Soft));
-        }),
-    )
-    .map_err(cannot("start the report"))?;
-    let output = OutputTx::new(tx);
-    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
-    let output = if hooks { output.keep_errors() } else { output };
-    begin(&plan, &around, &output);
-    let memory = remember(&plan, &around, &output);
-    let (known_place, slots) = (place(&around), plan.limits[LimitId::SLOTS.index()].count);
+    let (report, output) = show(setup, &plan, orders_tx.clone())?;
     let link = {
         let _here = runtime.enter();
         broker.link().map_err(cannot("reach the process layer"))?
     };
-    let (told, known) = (output.clone(), memory.clone());
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
-        listen(&orders_tx, &link).map_err(cannot("listen to signals"))?;
-        let ending = drive(plan, around, &link, (known, force, pool), told.clone(), &mut orders).await;
-        sweep(&link, &told, ending.at, &mut orders).await;
-        Ok::<Ending, String>(ending)
+        listen(&orders_tx, &link)?;
+        Ok::<Ending, String>(once(plan, around, &link, how, output, &mut orders).await)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
-    if let Err(why) = learn(&ending, &known_place, slots) {
+    // The report ends when nobody can tell it anything any more.
+    drop(runtime);
+    Ok(close(report, ending.code, ending.signal))
+}
+
+/// The report of a run, and the way to it.
+pub(super) fn show(
+    setup: Setup,
+    plan: &Plan,
+    orders: UnboundedSender<Order>,
+) -> Result<(JoinHandle<std::io::Result<()>>, OutputTx), String> {
+    let (tx, rx) = unbounded_channel();
+    let broken = Box::new(move |_| {
+        // After the run there is nobody to be told, and nothing to be ended.
+        let _ = orders.send(Order::Cancel(Reason::OutputClosed, Level::Soft));
+    });
+    let report = report::spawn(setup, rx, broken).map_err(cannot("start the report"))?;
+    let output = OutputTx::new(tx);
+    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
+    Ok((report, if hooks { output.keep_errors() } else { output }))
+}
+
+/// What of the options a run goes by.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// What was asked for runs, whatever is up to date.
+    force: bool,
+    /// `-j` was given: its slots are this run's own, whoever started it.
+    own_slots: bool,
+}
+
+impl How {
+    pub(super) fn of(options: &Options) -> Self {
+        Self { force: options.force, own_slots: options.jobs.is_some() }
+    }
+}
+
+/// One run, from its first event to its last.
+pub(super) async fn once(
+    plan: Arc<Plan>,
+    around: Rc<Surroundings>,
+    link: &Link,
+    how: How,
+    output: OutputTx,
+    orders: &mut UnboundedReceiver<Order>,
+) -> Ending {
+    let here = place(&around);
+    let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
+    let pool = slots::pool(how.own_slots, &mut plan, &around);
+    let plan = Arc::new(plan);
+    let slots = plan.limits[LimitId::SLOTS.index()].count;
+    begin(&plan, &around, &output);
+    let memory = remember(&plan, &around, &output);
+    let ending = drive(plan, around, link, (memory.clone(), how.force, pool), output.clone(), orders).await;
+    sweep(link, &output, ending.at, orders).await;
+    if let Err(why) = learn::keep(&ending, &here, slots) {
         let why = format!("how long the commands took is not remembered: {why}");
         let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
     }
@@ -168,11 +205,8 @@ fn go(
     {
         let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
     }
-    let _ = output.tx.send(Message::Event(ending.at, ending.finished));
-    // The report ends when nobody can tell it anything any more.
-    drop(runtime);
-    drop(output);
-    Ok(close(report, ending.code, ending.signal))
+    let _ = output.tx.send(Message::Event(ending.at, ending.finished.clone()));
+    ending
 }
 
 fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
@@ -201,34 +235,8 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
     }
 }
 
-/// A run that takes less has no order to be learned.
-const WORTH_LEARNING: Duration = Duration::from_secs(1);
-
-/// Orders a plan by what earlier runs took.
-fn learned(plan: Plan, place: &Path) -> Plan {
-    let durations = Durations::load(place);
-    plan.learn(|plan, leaf| {
-        let label = &plan.instance(plan.leaf(leaf).instance).label.instance;
-        durations.of(label, &plan.command(leaf).text)
-    })
-}
-
-/// Remembers what this run took, where it can matter to the next one: there was more to do than could be done at
-/// once, for some time; or there is a state anyway.
-fn learn(ending: &Ending, place: &Path, slots: Option<u32>) -> std::io::Result<()> {
-    let waited = slots.is_some_and(|slots| ending.took.len() > slots as usize) && ending.at >= WORTH_LEARNING;
-    if ending.took.is_empty() || !(waited || place.join("state").exists()) {
-        return Ok(());
-    }
-    let mut durations = Durations::load(place);
-    for (step, took) in &ending.took {
-        durations.add(&step.owner.instance, &step.text, *took);
-    }
-    durations.save(place)
-}
-
 /// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.
-fn place(around: &Surroundings) -> PathBuf {
+pub(super) fn place(around: &Surroundings) -> PathBuf {
     match around.env.get(OsStr::new("XEC_STATE")).filter(|dir| !dir.is_empty()) {
         None => around.root.join(".xec"),
         Some(dir) => {
@@ -286,14 +294,15 @@ async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut Unboun
 }
 
 /// Signals end the run, softly or hard; Ctrl-Z stops it.
-fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
+pub(super) fn listen(orders: &UnboundedSender<Order>, link: &Link) -> Result<(), String> {
     let escalation = Rc::new(RefCell::new(Escalation::default()));
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()] {
         let number = kind.as_raw_value();
         if signals::is_ignored(number) {
             continue;
         }
-        let (mut stream, orders, escalation) = (signal(kind)?, orders.clone(), escalation.clone());
+        let (mut stream, orders, escalation) =
+            (signal(kind).map_err(cannot("listen to signals"))?, orders.clone(), escalation.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 if let Some(level) = escalation.borrow_mut().on(number, Instant::now()) {
@@ -304,7 +313,7 @@ fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
     }
     let stop = SignalKind::from_raw(nix::libc::SIGTSTP);
     if !signals::is_ignored(stop.as_raw_value()) {
-        let (mut stream, orders) = (signal(stop)?, orders.clone());
+        let (mut stream, orders) = (signal(stop).map_err(cannot("listen to signals"))?, orders.clone());
         tokio::task::spawn_local(async move {
             while stream.recv().await.is_some() {
                 let _ = orders.send(Order::Suspend);
@@ -319,7 +328,7 @@ fn listen(orders: &UnboundedSender<Order>, link: &Link) -> std::io::Result<()> {
     Ok(())
 }
 
-fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
+pub(super) fn close(report: JoinHandle<std::io::Result<()>>, code: i32, signal: Option<i32>) -> (Exit, String) {
     report.thread().unpark();
     let complaint = match report.join() {
         Ok(Ok(())) => None,

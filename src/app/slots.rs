@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 
-use crate::app::options::Options;
 use crate::exec::jobserver::{self, Client, Pool};
 use crate::plan::graph::LimitKind;
 use crate::plan::{LimitId, Plan};
@@ -10,9 +9,9 @@ use crate::run::command::Surroundings;
 
 /// The pool that the slots of this plan are taken from, if there is anybody to share it with. What was asked for by
 /// `-j` is a pool of its own, as it is for make.
-pub(super) fn pool(options: &Options, plan: &mut Plan, around: &Surroundings) -> Option<Pool> {
+pub(super) fn pool(own_slots: bool, plan: &mut Plan, around: &Surroundings) -> Option<Pool> {
     let flags = around.env.get(OsStr::new("MAKEFLAGS")).map(|flags| flags.to_string_lossy()).unwrap_or_default();
-    let given = if options.jobs.is_none() { Pool::given(&flags) } else { None };
+    let given = if own_slots { None } else { Pool::given(&flags) };
     let slots = &mut plan.limits[LimitId::SLOTS.index()];
     let pool = match given {
         Some(pool) => {

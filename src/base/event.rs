@@ -155,6 +155,8 @@ pub enum Reason {
     OutputClosed,
     /// The process layer is gone.
     Lost,
+    /// Files have changed, and what runs begins anew (`--watch`).
+    Changed,
 }
 
 /// How hard something is being ended.
@@ -327,7 +329,26 @@ pub enum Event {
         /// `name (pid)`.
         processes: Vec<String>,
     },
-    /// The last of all.
+    /// Files have changed, or somebody asked, and so what was asked for runs again: a [`Event::RunStarted`] follows.
+    Changed {
+        /// The first of them; none where somebody asked.
+        paths: Vec<String>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// What was asked for cannot be run as the files are now.
+    Broken {
+        /// All that is wrong, as people read it.
+        text: String,
+    },
+    /// The run is over, and the next one begins when files change (`--watch`).
+    Waiting {
+        /// How many files are watched.
+        files: usize,
+        /// Somebody can press keys.
+        keys: bool,
+    },
+    /// The last of a run.
     RunFinished {
         /// What failed and counts, in the order it failed.
         culprits: Vec<Culprit>,

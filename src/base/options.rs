@@ -43,6 +43,7 @@ pub const OPTIONS: &[Own] = &[
     own("graph", None, Takes::Perhaps),
     own("explain", None, Takes::Value),
     own("force", None, Takes::Nothing),
+    own("watch", Some('w'), Takes::Nothing),
     own("why", None, Takes::Nothing),
     own("output", Some('o'), Takes::Value),
     own("quiet", Some('q'), Takes::Nothing),
@@ -59,7 +60,6 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 /// Options of later versions. They are refused by this one instead of going to a task, so that no command line
 /// changes its meaning one day.
 pub const LATER: &[(&str, Option<char>)] = &[
-    ("watch", Some('w')),
     ("fmt", None),
     ("failed", None),
     ("last", None),

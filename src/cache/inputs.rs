@@ -139,6 +139,31 @@ impl Patterns {
         Ok(())
     }
 
+    /// The directories that a file can be in that is meant, or will be when it is there. Of those that are not there
+    /// yet, the nearest that is.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut all = Vec::new();
+        for pattern in &self.wanted {
+            let place = self.cwd.join(&pattern.literal);
+            // Who comes to be in place of another is seen by the directory around it.
+            let near = place.ancestors().skip(1).find(|dir| dir.is_dir());
+            all.extend(near.map(Path::to_owned));
+            let depth = pattern.glob.as_ref().and_then(|(_, depth)| *depth);
+            let inner = self.walker(&place, depth.map(|depth| depth.saturating_sub(1))).build().flatten();
+            let dirs = inner.filter(|entry| entry.file_type().is_some_and(|kind| kind.is_dir()));
+            all.extend(dirs.map(ignore::DirEntry::into_path));
+        }
+        all
+    }
+
+    fn walker(&self, base: &Path, depth: Option<usize>) -> WalkBuilder {
+        let mut walk = WalkBuilder::new(base);
+        walk.standard_filters(false).follow_links(self.follow).max_depth(depth);
+        walk.parents(self.gitignore).git_ignore(self.gitignore).git_exclude(self.gitignore);
+        walk.filter_entry(|entry| entry.depth() == 0 || !is_private(entry.file_name()));
+        walk
+    }
+
     fn walk(
         &self,
         pattern: &Pattern,
@@ -147,11 +172,7 @@ impl Patterns {
         fits: &dyn Fn(&Path) -> bool,
         take: &mut dyn FnMut(PathBuf, PathBuf),
     ) -> Result<(), String> {
-        let mut walk = WalkBuilder::new(base);
-        walk.standard_filters(false).follow_links(self.follow).max_depth(depth);
-        walk.parents(self.gitignore).git_ignore(self.gitignore).git_exclude(self.gitignore);
-        walk.filter_entry(|entry| entry.depth() == 0 || !is_private(entry.file_name()));
-        for entry in walk.build() {
+        for entry in self.walker(base, depth).build() {
             let place = match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => continue,
                 Ok(entry) => entry.into_path(),

@@ -159,6 +159,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         on_error: first(layers, Layer::on_error)?,
         yes: has("yes"),
         force: has("force"),
+        watch: has("watch"),
         show,
     })
 }
@@ -172,6 +173,9 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
         return Err(
             "`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned()
         );
+    }
+    if line.has("watch") && *verb != Verb::Run {
+        return Err("`--watch` goes with a run: `xec --watch build`".to_owned());
     }
     let one = match verb {
         Verb::Show(_) => "--show",

@@ -24,13 +24,14 @@ Look, without running
       --explain CODE      what a problem means, by the word in brackets
       --json              any look at a file or a plan, for machines
 Run
-  -f, --file FILE         this file
+  -f, --file FILE         this file; - is standard input
   -C, --directory DIR     go there first
   -j, --jobs N            at most N steps at once: 4, 50%, cpus-1, adaptive; 0 is no limit [all CPUs]
   -p, --parallel          the tasks named side by side
   -k, --keep-going        after a failure, run all that can still be reached
       --on-error MODE     after a failure: fail-fast (end the rest), drain (begin nothing new) or continue
       --force             run what is asked for, up to date or not
+  -w, --watch             run again whenever files change
   -y, --yes               answer every question with yes
 See
   -o, --output MODE       auto, live, prefixed, grouped, failed or quiet

@@ -22,6 +22,7 @@ mod fd;
 mod find;
 pub mod inherited;
 pub mod jobserver;
+pub mod keys;
 pub mod local;
 pub mod locks;
 pub mod output;

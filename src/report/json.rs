@@ -16,6 +16,7 @@ use crate::base::event::{Event, JobId, Output, Stream};
 use crate::report::json::format::{Line, What, seconds};
 
 mod format;
+mod why;
 
 /// The version of the format.
 const VERSION: u32 = 1;

@@ -49,6 +49,9 @@ fn all() -> Vec<Event> {
         Event::Suspended,
         Event::Resumed,
         Event::Swept { processes: vec!["sleep (9)".into()] },
+        Event::Changed { paths: vec!["src/a.rs".into()], more: 2 },
+        Event::Broken { text: "error[bad-value]".into() },
+        Event::Waiting { files: 3, keys: true },
         run_finished(&[(1, "build", 2)], counts(0, 1, 0, 0)),
     ]
 }
@@ -57,7 +60,7 @@ fn all() -> Vec<Event> {
 fn the_documented_lines_are_the_lines() {
     let mut lines: String = all().into_iter().map(line).collect();
     lines.push_str(&written(vec![output(1, Stream::Stdout, "hello\n"), output(1, Stream::Stderr, b"\xff\n")]));
-    assert_eq!(lines.lines().count(), 18);
+    assert_eq!(lines.lines().count(), 21);
     for line in lines.lines() {
         assert!(DOCS.contains(line), "docs/events.md lacks this line:\n{line}");
     }

@@ -2,6 +2,7 @@
 //! Knows nothing of threads, of where the streams lead, or of JSON.
 
 mod again;
+mod watch;
 
 use std::collections::HashMap;
 use std::io;
@@ -148,6 +149,9 @@ impl Screen {
             Event::Swept { processes } => {
                 self.warn(&format!("still there at the end, and ended: {}", processes.join(", ")))
             }
+            Event::Changed { paths, more } => self.changed(&paths, more),
+            Event::Broken { text } => self.console.say(text),
+            Event::Waiting { files, keys } => self.waiting(files, keys),
             Event::RunFinished { culprits, counts, signal, code, duration } => {
                 self.run_finished(&End { culprits, counts, signal, code, duration })
             }
@@ -325,7 +329,7 @@ impl Screen {
     /// Said once for each reason and level, however many things are ended; which ones, with `-v`. That a failure
     /// ends the rest is what people expect, and the summary says it.
     fn cancelling(&mut self, what: &str, reason: Reason, level: Level) -> io::Result<()> {
-        let outside = matches!(reason, Reason::Signal(_) | Reason::OutputClosed | Reason::Lost);
+        let outside = matches!(reason, Reason::Signal(_) | Reason::OutputClosed | Reason::Lost | Reason::Changed);
         let how = match level {
             Level::Soft => "ending",
             Level::Kill => "killing",

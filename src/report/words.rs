@@ -71,6 +71,7 @@ pub(crate) fn why(reason: Reason) -> String {
         Reason::Unneeded => "nothing needs it any more".to_owned(),
         Reason::Decided => "another branch was enough".to_owned(),
         Reason::Signal(number) => signal(number),
+        Reason::Changed => "files changed".to_owned(),
         Reason::OutputClosed => "the output is closed or full".to_owned(),
         Reason::Lost => "the process layer is gone".to_owned(),
     }

@@ -8,7 +8,7 @@ mod ask;
 mod remember;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,8 @@ use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
-use crate::run::probe::{self, Questions, Start, Waiter};
+use crate::run::probe;
+use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
 
@@ -103,6 +104,8 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
         took: Vec::new(),
+        inputs: VecDeque::new(),
+        feeding: false,
         ending: None,
     };
     loop_.run(news, told, orders).await
@@ -114,6 +117,15 @@ struct Handle {
     control: Option<Control>,
     /// What it was told before there was a way to tell it.
     held: Vec<Signal>,
+}
+
+impl Handle {
+    fn send(&mut self, signal: Signal) {
+        match &self.control {
+            Some(control) => control(signal),
+            None => self.held.push(signal),
+        }
+    }
 }
 
 struct Loop {
@@ -134,6 +146,9 @@ struct Loop {
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
     took: Vec<(Arc<StepLabel>, Duration)>,
+    /// What the scheduler is to be told next, and whether someone is about it.
+    inputs: VecDeque<Input>,
+    feeding: bool,
     ending: Option<Ending>,
 }
 
@@ -179,18 +194,13 @@ impl Loop {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Cancel(reason, level) => {
-                self.questions.signal_all(signal_for(reason, level));
-                self.feed(Input::Cancel(ScopeId::RUN, reason, level));
-            }
+            Order::Cancel(reason, level) => self.feed(Input::Cancel(ScopeId::RUN, reason, level)),
             Order::Suspend => {
-                self.questions.signal_all(Signal::Stop);
                 self.clock.stop();
                 self.tell(Event::Suspended);
                 self.signal_all(Signal::Stop);
                 (self.suspend)().await;
                 self.signal_all(Signal::Continue);
-                self.questions.signal_all(Signal::Continue);
                 self.clock.resume();
                 self.tell(Event::Resumed);
             }
@@ -229,39 +239,51 @@ impl Loop {
         }
     }
 
+    /// Gives something to the scheduler, and does what that says. What is known at once of what it says comes after
+    /// that: all that one step says is done before the next one, and no chain of answers is too long for the stack.
     fn feed(&mut self, input: Input) {
+        self.inputs.push_back(input);
+        if std::mem::replace(&mut self.feeding, true) {
+            return;
+        }
         let mut actions = Vec::new();
-        self.scheduler.step(self.clock.now(), input, &mut actions);
-        for action in actions {
-            match action {
-                Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
-                Action::Stop { job, reason, level } => self.signal(job, signal_for(reason, level)),
-                Action::Probe(scope) => self.probe(scope),
-                Action::Settle(scope) => self.settle(scope),
-                Action::Open(instance) => self.open(instance),
-                Action::Close(instance, closing) => self.close(instance, closing),
-                Action::TryLock(vertex, limits) => {
-                    let answer = self.locks.take(&self.plan, vertex, &limits);
-                    self.feed(Input::Locked(vertex, answer));
-                }
-                Action::Unlock(vertex) => self.locks.give_back(vertex),
-                Action::Decided(scope, child) => self.store.decide(scope, child),
-                Action::Undecided(scope) => self.store.undecide(scope),
-                Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
-                Action::Emit(event) => match event {
-                    Event::RunFinished { code, signal, .. } => {
-                        let (at, took) = (self.clock.now(), std::mem::take(&mut self.took));
-                        self.ending = Some(Ending { code, signal, at, took, finished: event });
-                    }
-                    event => {
-                        if let Event::StepFinished { step, verdict: Verdict::Ok, duration, .. } = &event {
-                            self.took.push((step.clone(), *duration));
-                        }
-                        self.tell(event);
-                    }
-                },
-                Action::Done => debug_assert!(self.ending.is_some()),
+        while let Some(input) = self.inputs.pop_front() {
+            self.scheduler.step(self.clock.now(), input, &mut actions);
+            actions.drain(..).for_each(|action| self.act(action));
+        }
+        self.feeding = false;
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+            Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
+            Action::Probe(scope) => self.probe(scope),
+            Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
+            Action::Settle(scope) => self.settle(scope),
+            Action::Open(instance) => self.open(instance),
+            Action::Close(instance, closing) => self.close(instance, closing),
+            Action::TryLock(vertex, limits) => {
+                let answer = self.locks.take(&self.plan, vertex, &limits);
+                self.feed(Input::Locked(vertex, answer));
             }
+            Action::Unlock(vertex) => self.locks.give_back(vertex),
+            Action::Decided(scope, child) => self.store.decide(scope, child),
+            Action::Undecided(scope) => self.store.undecide(scope),
+            Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
+            Action::Emit(event) => match event {
+                Event::RunFinished { code, signal, .. } => {
+                    let (at, took) = (self.clock.now(), std::mem::take(&mut self.took));
+                    self.ending = Some(Ending { code, signal, at, took, finished: event });
+                }
+                event => {
+                    if let Event::StepFinished { step, verdict: Verdict::Ok, duration, .. } = &event {
+                        self.took.push((step.clone(), *duration));
+                    }
+                    self.tell(event);
+                }
+            },
+            Action::Done => debug_assert!(self.ending.is_some() && self.questions.is_empty()),
         }
     }
 
@@ -320,20 +342,22 @@ impl Loop {
         }
     }
 
-    fn signal(&mut self, job: JobId, signal: Signal) {
-        self.questions.signal(job, signal);
-        let Some(handle) = self.controls.get_mut(&job) else { return };
-        match &handle.control {
-            Some(control) => control(signal),
-            None => handle.held.push(signal),
+    /// Ends a job, or who is asked for what it waits for.
+    fn stop(&mut self, job: JobId, signal: Signal) {
+        match self.questions.end(Who::Job(job), signal) {
+            Left::Alone(waiter) => self.gave_up(waiter),
+            Left::Sent => {}
+            Left::Nothing => {
+                if let Some(handle) = self.controls.get_mut(&job) {
+                    handle.send(signal);
+                }
+            }
         }
     }
 
     fn signal_all(&mut self, signal: Signal) {
-        let jobs: Vec<JobId> = self.controls.keys().copied().collect();
-        for job in jobs {
-            self.signal(job, signal);
-        }
+        self.controls.values_mut().for_each(|handle| handle.send(signal));
+        self.questions.signal_all(signal);
     }
 }
 

@@ -9,7 +9,8 @@ use super::*;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Failure, Message, Verdict};
 use crate::exec::fake::{Act, FakeTarget, What};
-use crate::run::testing::{Tape, plan, plan_of};
+use crate::run::testing::{Tape, plan, plan_of, plan_of_text, plan_of_text_with};
+use crate::xecfile::model::OnError;
 use crate::xecfile::model::{Group, StepKind};
 
 const MS: Duration = Duration::from_millis(1);
@@ -162,6 +163,76 @@ fn no_room_at_all_is_a_failure_in_the_end() {
     assert_eq!(ending.code, 1);
 }
 
+/// The scripts that were asked for, in order.
+fn scripts_of(target: &FakeTarget) -> usize {
+    target.trace().iter().filter(|entry| entry.what == What::Asked).count()
+}
+
+fn said_by(script: &str) -> impl Fn(&crate::base::command::CommandSpec) -> bool + use<> {
+    let script = script.to_owned();
+    move |spec| format!("{:?}", spec.program).contains(&script)
+}
+
+#[test]
+fn what_is_asked_ends_with_the_run_and_nothing_more_is_asked() {
+    let text = r#"task t { when { run "first"; run "second" }; run "work" }"#;
+    for (stubborn, end) in [(false, 10 * MS), (true, 5_010 * MS)] {
+        let act = Act::ok(9_000 * MS);
+        let target = Rc::new(FakeTarget::new(move |_, _| if stubborn { act.clone().stubborn() } else { act.clone() }));
+        let orders = vec![(10 * MS, Order::Cancel(Reason::Signal(2), Level::Soft))];
+        let (ending, _) = ran(plan_of_text(text, &["t"]), target.clone(), orders, Duration::ZERO);
+        assert_eq!((ending.code, ending.at), (130, end), "it is waited for, for as long as its grace");
+        assert_eq!(scripts_of(&target), 1, "the second one is not asked");
+    }
+}
+
+#[test]
+fn a_failure_ends_what_is_asked_beside_it() {
+    let text = r#"task t { parallel { run "bad"; sequence { when { run "slow" }; run "work" } } }"#;
+    let bad = said_by("bad");
+    let target =
+        Rc::new(FakeTarget::new(move |spec, _| if bad(spec) { Act::exit(10 * MS, 3) } else { Act::ok(9_000 * MS) }));
+    let (ending, _) = ran(plan_of_text(text, &["t"]), target.clone(), Vec::new(), Duration::ZERO);
+    assert_eq!((ending.code, ending.at), (3, 10 * MS));
+    assert_eq!(times_of(&target, |what| *what == What::Signalled(Signal::End(15))), [10 * MS]);
+}
+
+#[test]
+fn a_value_is_asked_for_as_long_as_somebody_wants_it() {
+    let text = r#"
+        let value run="ask"
+        task hasty { timeout "5ms"; run "true"; run "hasty $value" }
+        task slow { run "slow $value" }
+    "#;
+    let ask = said_by("ask");
+    let target = Rc::new(FakeTarget::new(move |spec, _| if ask(spec) { Act::ok(50 * MS) } else { Act::ok(MS) }));
+    let plan = plan_of_text_with(text, &["hasty", "slow"], |request| request.on_error = OnError::Continue);
+    let (ending, told) = ran(plan, target.clone(), Vec::new(), Duration::ZERO);
+    assert_eq!(ending.code, 124);
+    assert_eq!(times_of(&target, |what| matches!(what, What::Signalled(_))), [Duration::ZERO; 0], "nobody is ended");
+    let ok = told.iter().filter(|(_, event)| matches!(event, Event::StepFinished { verdict: Verdict::Ok, .. }));
+    assert_eq!(ok.count(), 2, "`true` and `slow`");
+}
+
+#[test]
+fn many_answers_in_a_row_need_no_stack() {
+    let steps = "run \"true\" { when { exists \"/none/such\" } }\n".repeat(20_000);
+    let target = Rc::new(FakeTarget::new(|_, _| Act::ok(MS)));
+    let (ending, _) = ran(
+        plan_of_text(
+            &format!(
+                "task t {{
+{steps}}}"
+            ),
+            &["t"],
+        ),
+        target,
+        Vec::new(),
+        Duration::ZERO,
+    );
+    assert_eq!(ending.code, 0);
+}
+
 /// What the report is told, held against the rules that it relies on.
 fn judge(told: &[(Duration, Event)], slots: usize) -> Result<(), TestCaseError> {
     let (mut running, mut waiting, mut seen, mut tasks) = (HashSet::new(), HashSet::new(), HashSet::new(), 0i32);
@@ -225,10 +296,8 @@ proptest! {
         let target = Rc::new(FakeTarget::new(move |_, number| acts[number % acts.len()].clone()));
         let (ending, told) = ran(plan, target.clone(), orders, Duration::ZERO);
         judge(&told, slots)?;
-        // Questions are counted from the other end of the numbers; one that is open at the end is swept up.
-        let jobs = |wanted: fn(&What) -> bool| {
-            target.trace().iter().filter(|entry| entry.job.0 < u64::MAX / 2 && wanted(&entry.what)).count()
-        };
+        // Questions too: those are counted from the other end of the numbers.
+        let jobs = |wanted: fn(&What) -> bool| target.trace().iter().filter(|entry| wanted(&entry.what)).count();
         prop_assert_eq!(jobs(|what| matches!(what, What::Started)), jobs(|what| matches!(what, What::Ended(_))));
         prop_assert!(matches!(ending.finished, Event::RunFinished { .. }), "it ends with that");
         prop_assert!(!cancelled || ending.signal.is_none() || ending.code == 130);

@@ -18,6 +18,7 @@ pub mod limits;
 mod machine;
 pub mod phase;
 pub mod probe;
+pub mod questions;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

@@ -2,7 +2,6 @@
 //! scripts are processes like any other, and are ended like any other; nobody is shown what they write, unless
 //! they fail.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,16 +9,16 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::command::{CommandSpec, Outcome};
-use crate::base::event::{JobId, Message, Waits};
+use crate::base::event::{JobId, Message};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::exec::output::OutputTx;
-use crate::exec::{JobCx, Signal, Target};
+use crate::exec::{JobCx, Target};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{InstanceId, ScopeId};
 use crate::plan::values::Value;
 use crate::run::command::{self, Surroundings};
-use crate::run::job::{Control, News};
+use crate::run::job::News;
 use crate::run::values::{Scope, Store};
 use crate::xecfile::model::{Condition, FileId, PredicateKind};
 
@@ -34,8 +33,29 @@ pub struct Question {
 /// What a script said: its code, and its stdout.
 pub type Said = Result<(i32, Vec<u8>), String>;
 
-/// Runs a script to its end; hands out the way to end it as soon as there is one.
-pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: &UnboundedSender<News>) -> Said {
+/// Runs a script to its end, and says what came of it whatever happens; hands out the way to end it as soon as there is
+/// one.
+pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: UnboundedSender<News>) {
+    let mut guard = Guard { job, said: Err("xec lost track of it".to_owned()), news };
+    guard.said = answer(question, target, job, &guard.news).await;
+}
+
+/// Says the last word of a question, so that no run waits for one that is not there.
+struct Guard {
+    job: JobId,
+    said: Said,
+    news: UnboundedSender<News>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let said = std::mem::replace(&mut self.said, Err(String::new()));
+        // Without a dispatcher there is no run.
+        let _ = self.news.send(News::Answered(self.job, said));
+    }
+}
+
+async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &UnboundedSender<News>) -> Said {
     let (output, mut messages) = OutputTx::pair();
     let started = target.start(question.spec, JobCx::new(job, output)).await;
     let running = started.map_err(|why| why.to_string())?;
@@ -57,131 +77,6 @@ pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: &
         }
     };
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))
-}
-
-/// A job that waits for a `let`.
-#[derive(Clone, Copy, Debug)]
-pub struct Start {
-    /// Its name.
-    pub id: JobId,
-    /// What it does.
-    pub leaf: LeafId,
-    /// Counted from 1.
-    pub attempt: u32,
-    /// What it waited for before.
-    pub waits: Waits,
-}
-
-/// Who waits for a `let`.
-#[derive(Clone, Copy, Debug)]
-pub enum Waiter {
-    /// A job that names it.
-    Job(Start),
-    /// A scope of which it is asked whether it is up to date.
-    Scope(ScopeId),
-}
-
-/// What the conditions of a scope are asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Purpose {
-    /// Whether it has to run.
-    Enter,
-    /// Whether what it made is kept.
-    Keep,
-}
-
-/// Who waits for an answer.
-pub enum Waiting {
-    /// A `let` of a file.
-    Let {
-        /// Which file.
-        file: FileId,
-        /// Its name.
-        name: Arc<str>,
-    },
-    /// A line of a scope's conditions.
-    Probe {
-        /// Which scope.
-        scope: ScopeId,
-        /// What for.
-        purpose: Purpose,
-        /// What is known so far.
-        probe: Probe,
-        /// Which condition.
-        condition: usize,
-        /// Which of its lines.
-        line: usize,
-    },
-}
-
-/// One question: what for, the jobs that wait for its answer, the way to its process, and what was to be sent to it before
-/// there was one.
-type Asking = (Waiting, Vec<Waiter>, Option<Control>, Vec<Signal>);
-
-/// The questions that are being asked. Their names are those of jobs, counted from the other end.
-#[derive(Default)]
-pub struct Questions {
-    open: HashMap<JobId, Asking>,
-    asked: u64,
-}
-
-impl Questions {
-    /// A new one, with the one that waits for its answer.
-    pub fn next(&mut self, waiting: Waiting, waiter: Option<Waiter>) -> JobId {
-        self.asked += 1;
-        let job = JobId(u64::MAX - self.asked);
-        self.open.insert(job, (waiting, waiter.into_iter().collect(), None, Vec::new()));
-        job
-    }
-
-    /// One more waits for the same answer, if it is being asked for already.
-    pub fn join(&mut self, wanted: &Waiting, waiter: Waiter) -> bool {
-        let Waiting::Let { file, name } = wanted else { return false };
-        let same = |waiting: &Waiting| matches!(waiting, Waiting::Let { file: f, name: n } if f == file && n == name);
-        match self.open.values_mut().find(|(waiting, ..)| same(waiting)) {
-            Some((_, waiters, ..)) => {
-                waiters.push(waiter);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Its process runs.
-    pub fn started(&mut self, job: JobId, control: Control) {
-        if let Some((_, _, place, held)) = self.open.get_mut(&job) {
-            held.drain(..).for_each(&control);
-            *place = Some(control);
-        }
-    }
-
-    /// It was answered: who waited for it.
-    pub fn answered(&mut self, job: JobId) -> Option<(Waiting, Vec<Waiter>)> {
-        self.open.remove(&job).map(|(waiting, waiters, ..)| (waiting, waiters))
-    }
-
-    /// Something is sent to a job that may wait for an answer: then to the one who answers.
-    pub fn signal(&mut self, job: JobId, signal: Signal) {
-        for (_, waiters, control, held) in self.open.values_mut() {
-            if waiters.iter().any(|waiter| matches!(waiter, Waiter::Job(start) if start.id == job)) {
-                send(control, held, signal);
-            }
-        }
-    }
-
-    /// Something is sent to all.
-    pub fn signal_all(&mut self, signal: Signal) {
-        for (_, _, control, held) in self.open.values_mut() {
-            send(control, held, signal);
-        }
-    }
-}
-
-fn send(control: &Option<Control>, held: &mut Vec<Signal>, signal: Signal) {
-    match control {
-        Some(control) => control(signal),
-        None => held.push(signal),
-    }
 }
 
 /// What conditions come to, as far as that can be said without a script; else the scripts to ask, by line.

@@ -288,10 +288,16 @@ pub(crate) fn plan_of_graph(needs: &[Vec<usize>], slots: u32) -> Plan {
 
 /// The plan of tasks of a text, side by side, with four slots.
 pub(crate) fn plan_of_text(text: &str, tasks: &[&str]) -> Plan {
+    plan_of_text_with(text, tasks, |_| ())
+}
+
+/// The same, where something else is asked for too.
+pub(crate) fn plan_of_text_with(text: &str, tasks: &[&str], change: impl FnOnce(&mut Request)) -> Plan {
     let loaded = crate::xecfile::load::read(text);
     let file = loaded.file.unwrap_or_else(|| panic!("{:#?}", loaded.problems));
     let tasks = tasks.iter().map(|task| Asked::plain(*task)).collect();
-    let request = Request { tasks, parallel: true, slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
+    let mut request = Request { tasks, parallel: true, slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
+    change(&mut request);
     compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
 }
 

@@ -46,6 +46,7 @@ pub(super) struct Loading {
     bytes: usize,
     /// All of each file could be understood.
     whole: bool,
+    looked_for: Vec<PathBuf>,
 }
 
 /// A file that is known and not read yet.
@@ -74,12 +75,13 @@ impl Loading {
             queue: VecDeque::new(),
             bytes: 0,
             whole: true,
+            looked_for: vec![path.clone()],
         };
         let first = loading.place(if disk { true_path(&path) } else { path }, dir, None);
         if let Err(problem) =
             loading.text(&shown, bytes).map(|(source, text)| loading.read(first, source, &text, &shown, 0))
         {
-            return Loaded::failed(loading.sources, problem);
+            return Loaded { looked_for: loading.looked_for, ..Loaded::failed(loading.sources, problem) };
         }
         while let Some(next) = loading.queue.pop_front() {
             if loading.problems.is_full() {
@@ -232,6 +234,7 @@ impl Loading {
                 let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
                 let target = self.place(key, dir, prefix);
                 let shown = clean_relative(&folder.join(&*include.path.value));
+                self.looked_for.push(path.clone());
                 self.queue.push_back(Waiting { file: target, shown, path, from, depth: depth + 1 });
                 target
             }
@@ -256,6 +259,7 @@ impl Loading {
         }
         let path = self.files[file].dir.join(&*dotenv.path.value);
         let shown = clean_relative(&folder.join(&*dotenv.path.value));
+        self.looked_for.push(clean(&path));
         let bytes = match read_file(&path) {
             Ok(bytes) => bytes,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound && dotenv.optional => return,
@@ -309,7 +313,7 @@ impl Loading {
         let root = self.files.first().map(|file| file.dir.clone()).unwrap_or_default();
         let file =
             Xecfile { sources: self.sources.clone(), root, files: self.files, limits: self.limits, tasks: self.tasks };
-        Loaded { file: (!failed).then_some(file), sources: self.sources, problems }
+        Loaded { file: (!failed).then_some(file), sources: self.sources, problems, looked_for: self.looked_for }
     }
 }
 

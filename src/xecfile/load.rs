@@ -13,6 +13,9 @@ use crate::xecfile::model::Xecfile;
 /// The name that is looked for.
 pub const FILE_NAME: &str = "Xecfile.kdl";
 
+/// What `-f -` reads.
+const STDIN: &str = "/dev/stdin";
+
 /// The largest file.
 pub const LARGEST: usize = 1 << 20;
 
@@ -25,41 +28,57 @@ pub struct Loaded {
     pub sources: SourceMap,
     /// What is wrong, in the order of the file; warnings too.
     pub problems: Vec<Problem>,
+    /// Every file that was looked for, there or not: if one of them changes, the file may say something else.
+    pub looked_for: Vec<PathBuf>,
 }
 
 impl Loaded {
     pub(super) fn failed(sources: SourceMap, problem: Problem) -> Self {
-        Self { file: None, sources, problems: vec![problem] }
+        Self { sources, problems: vec![problem], ..Self::default() }
     }
 }
 
 /// Reads `file`, against `dir`, else the nearest `Xecfile.kdl` in `dir` or above it.
 pub fn load(dir: &Path, file: Option<&Path>) -> Loaded {
     match find_and_read(dir, file) {
-        Ok((here, shown, path, bytes)) => {
+        Ok(Found { here, shown, path, bytes }) => {
             let shown = shown.strip_prefix(&here).unwrap_or(&shown).to_path_buf();
             let path = std::path::absolute(&path).unwrap_or(path);
-            let root = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            // What is read from a descriptor stands nowhere: it is as if it stood here.
+            let root =
+                if is_descriptor(&path) { here } else { path.parent().map(Path::to_path_buf).unwrap_or_default() };
             Loading::start(shown, path.clone(), clean(&root), bytes, true)
         }
         Err(problem) => Loaded::failed(SourceMap::default(), *problem),
     }
 }
 
-/// The whole `dir`, the file as a user would write it and whole, and what is in it.
-fn find_and_read(dir: &Path, file: Option<&Path>) -> Result<(PathBuf, PathBuf, PathBuf, Vec<u8>), Box<Problem>> {
+/// A file that was read.
+struct Found {
+    /// The whole directory that was looked in.
+    here: PathBuf,
+    /// The file as a user would write it.
+    shown: PathBuf,
+    /// The whole path.
+    path: PathBuf,
+    /// What is in it.
+    bytes: Vec<u8>,
+}
+
+fn find_and_read(dir: &Path, file: Option<&Path>) -> Result<Found, Box<Problem>> {
     is_directory(dir).map_err(|why| unreadable(format!("cannot begin in the directory `{}`: {why}", dir.display())))?;
     let here = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
     let (shown, path) = match file {
+        Some(file) if file.as_os_str() == "-" => (file.to_path_buf(), PathBuf::from(STDIN)),
         Some(file) => (file.to_path_buf(), here.join(file)),
         None => find(&here).ok_or_else(|| not_found(&here))?,
     };
-    // A name that the user gave may be that of a pipe; one that was found may not.
-    let regular = if file.is_none() { is_regular(&path) } else { Ok(()) };
+    // Xec's own descriptors may be pipes: a shell makes one of `<(…)`. Any other pipe might never be written to.
+    let regular = if file.is_some() && is_descriptor(&path) { Ok(()) } else { is_regular(&path) };
     let bytes = regular
         .and_then(|()| read_bytes(&path).map_err(|why| why.to_string()))
         .map_err(|why| unreadable(format!("cannot read {}: {why}", shown.display())))?;
-    Ok((here, shown, path, bytes))
+    Ok(Found { here, shown, path, bytes })
 }
 
 fn unreadable(message: String) -> Box<Problem> {
@@ -94,6 +113,11 @@ fn is_directory(dir: &Path) -> Result<(), String> {
         Ok(found) => Err(format!("it is {}", kind(found.file_type()))),
         Err(why) => Err(why.to_string()),
     }
+}
+
+/// Whether a path names what xec was given open.
+fn is_descriptor(path: &Path) -> bool {
+    path == Path::new(STDIN) || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
 }
 
 /// Else why not: anything but a file might never end, or never begin.

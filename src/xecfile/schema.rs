@@ -55,17 +55,19 @@ impl Places {
     pub const INPUTS: Places = Places(1 << 20);
     /// `cache { … }`.
     pub const CACHE: Places = Places(1 << 21);
+    /// `watch`.
+    pub const WATCH: Places = Places(1 << 22);
     /// `limit`.
-    pub const LIMIT: Places = Places(1 << 22);
+    pub const LIMIT: Places = Places(1 << 23);
     /// `jobs`.
-    pub const JOBS: Places = Places(1 << 23);
+    pub const JOBS: Places = Places(1 << 24);
     /// `batches`.
-    pub const BATCHES: Places = Places(1 << 24);
+    pub const BATCHES: Places = Places(1 << 25);
 
     /// `stdin`.
-    pub const STDIN: Places = Places(1 << 25);
+    pub const STDIN: Places = Places(1 << 26);
 
-    const NAMES: [(Places, &'static str); 26] = [
+    const NAMES: [(Places, &'static str); 27] = [
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),
@@ -88,6 +90,7 @@ impl Places {
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),
         (Places::CACHE, "in `cache`"),
+        (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
         (Places::JOBS, "on `jobs`"),
         (Places::BATCHES, "on `batches`"),

@@ -13,7 +13,7 @@ use xec::exec::Signal;
 
 use crate::Case;
 use crate::support::{
-    World, mark, run, script, script_with, sleepers, stands_still, start, state, until, words, world,
+    World, later, mark, run, script, script_with, sleepers, stands_still, start, state, until, words, world,
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -79,7 +79,7 @@ fn an_ended_job_has_ended_whole() {
         until(|| state(pid) == '-').await;
         tokio::select! {
             finished = &mut job.running.done => panic!("it ended: {finished:?}"),
-            () = tokio::time::sleep(Duration::from_millis(300)) => {}
+            () = later(&world.here, Duration::from_millis(300)) => {}
         }
         assert_eq!(sleepers(&mark), 1);
         (job.running.control)(Signal::Kill);

@@ -9,7 +9,7 @@ use xec::exec::output::OutputTx;
 use xec::exec::{JobCx, Target};
 
 use crate::Case;
-use crate::support::{mark, run, script, sleepers, start, until, words, world};
+use crate::support::{later, mark, run, script, sleepers, start, until, words, world};
 
 pub(crate) const CASES: &[Case] = &[
     ("what_it_reads", what_it_reads),
@@ -155,7 +155,7 @@ fn a_slow_reader_of_a_leaked_pipe_loses_nothing() {
         let read = async {
             // Long after its end there is still most of it in the pipe.
             until(|| !std::path::Path::new(&format!("/proc/{pid}")).exists()).await;
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            later(&world.here, Duration::from_millis(150)).await;
             let mut total = 0;
             while total < 60_000 {
                 total += bytes_of(&messages.recv().await.unwrap());

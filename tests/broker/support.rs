@@ -160,7 +160,19 @@ pub(crate) fn stands_still(pid: u32) -> bool {
     matches!(state(pid), 'T' | 'D')
 }
 
-/// Waits for what nobody tells.
+/// Lets xec see all that has ended so far, and then so much time go by on its clock. None goes by on the wall's.
+pub(crate) async fn later(target: &dyn Target, time: Duration) {
+    // The broker tells of ends in their order, so whoever ended before this one has been heard of.
+    assert_eq!(run(target, words(["true"])).await.unwrap().code(), 0);
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+    // What was due then has had its turn when one more has ended.
+    assert_eq!(run(target, words(["true"])).await.unwrap().code(), 0);
+}
+
+/// Waits for what nobody tells: the states of processes that are not ours, and the files they write. The one poll there
+/// is.
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -1,6 +1,6 @@
 //! Whatever is in the file or on the command line: an answer, exit code 2, and the way out.
 
-use crate::harness::{Case, Ran};
+use crate::harness::{Case, Ran, XEC};
 
 #[track_caller]
 fn refused(text: impl AsRef<[u8]>) -> Ran {
@@ -115,6 +115,24 @@ fn a_file_that_is_none_is_not_passed_over() {
     let loose = sub();
     std::os::unix::fs::symlink("Xecfile.kdl", found(&loose)).unwrap();
     not_the_one_above(loose, &["it is a symbolic link to Xecfile.kdl"]);
+}
+
+#[test]
+fn a_file_that_is_given_is_one_or_is_open_already() {
+    let case = Case::new().fifo("pipe").args(["-f", "pipe", "t"]);
+    case.run().code(2).says("cannot read pipe: it is a named pipe, not a file");
+    Case::new().args(["-f", "/dev/zero"]).run().code(2).says("it is a device, not a file");
+    // What is read from a descriptor stands in the directory that xec is in.
+    let file = r#"task t { run "cat here" }"#;
+    for command in [
+        r#"printf '%s' "$FILE" | "$BIN" -f - t"#,
+        r#"printf '%s' "$FILE" | "$BIN" -f /dev/stdin t"#,
+        r#"exec "$BIN" -f <(printf '%s' "$FILE") t"#,
+    ] {
+        let case = Case::new().file("here", "found\n").env("FILE", file).env("BIN", XEC);
+        let ran = case.program("bash").args(["-c", command]).run().ok();
+        assert!(ran.out().contains("found\n"), "{}", ran.story());
+    }
 }
 
 #[test]

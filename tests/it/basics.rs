@@ -65,6 +65,28 @@ fn after_orders_and_does_not_demand() {
 }
 
 #[test]
+fn after_wins_over_the_order_of_the_request() {
+    let file = r#"
+        task clean { run "echo clean >> log" }
+        task build { after clean; run "echo build >> log" }
+        task app { needs build; run "echo app >> log" }
+        task deep { call app }
+        task apart { run "echo apart >> log" }
+        // Which is first cannot be said: the first waits for something in the second, which waits for the first.
+        task one { after part; run "echo one >> log" }
+        task part { run "echo part >> log" }
+        task two { needs part; after one; run "echo two >> log" }
+    "#;
+    assert_eq!(log(file, &["build", "clean"]), "clean\nbuild\n");
+    assert_eq!(log(file, &["app", "apart", "clean"]), "apart\nclean\nbuild\napp\n");
+    assert_eq!(log(file, &["deep", "clean"]), "clean\nbuild\napp\n");
+    assert_eq!(log(file, &["app", "apart"]), "build\napp\napart\n");
+    assert_eq!(log(file, &["one", "two"]), "one\npart\ntwo\n");
+    let plan = Case::new().xecfile(file).args(["-n", "build", "clean"]).run().ok().out();
+    assert!(plan.find("clean") < plan.find("build"), "{plan}");
+}
+
+#[test]
 fn after_is_met_by_a_failure_and_needs_is_not() {
     let file = r#"
         task bad { run "echo bad >> log; exit 3" }

@@ -24,3 +24,4 @@ mod scale;
 mod scarcity;
 mod signals;
 mod terminal;
+mod watch;

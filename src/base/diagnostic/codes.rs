@@ -27,7 +27,8 @@ macro_rules! codes {
 codes! {
     /// There is no Xecfile here or in a parent directory, or a file that is named cannot be read. xec looks for
     /// `Xecfile.kdl` in the directory it was started in (or that of `-C`) and then in every one above it; `-f`
-    /// names another file. The paths of `include` and `dotenv` are against the directory of the file that holds
+    /// names another file. `-f -` is standard input, and what a shell hands over open, as it does for
+    /// `-f <(generate)`, is read too, as if it stood in the directory; a named pipe is not. The paths of `include` and `dotenv` are against the directory of the file that holds
     /// them, and a `dotenv` file that need not be there is marked so.
     ///
     /// ```kdl

@@ -43,27 +43,32 @@ impl Builder<'_, '_> {
         }
     }
 
-    pub(super) fn draw_after(&mut self) {
+    /// Which instances come after which units, of those that are in the run.
+    pub(super) fn after(&self) -> Vec<(InstanceId, UnitId)> {
         let mut shared: HashMap<TaskDefId, Vec<UnitId>> = HashMap::new();
         for (id, unit) in self.units.units.iter().enumerate() {
             shared.entry(unit.task).or_default().push(UnitId(id as u32));
         }
-        for at in 0..self.layout.instances.len() {
-            let scope = self.layout.instances[at].scope;
-            if self.layout.scopes[scope.index()].gate.is_none() {
+        let mut after = Vec::new();
+        for (at, instance) in self.layout.instances.iter().enumerate() {
+            if self.layout.scopes[instance.scope.index()].gate.is_none() {
                 continue;
             }
+            let others = self.cx.def(instance.def).after.iter().filter_map(|other| shared.get(other)).flatten();
+            after.extend(others.map(|unit| (InstanceId(at as u32), *unit)));
+        }
+        after
+    }
+
+    pub(super) fn draw_after(&mut self, after: Vec<(InstanceId, UnitId)>) {
+        for (id, unit) in after {
+            let Some(standing) = self.standing.get(&unit) else { continue };
+            let scope = self.layout.instances[id.index()].scope;
             let enter = self.layout.scopes[scope.index()].enter;
-            for other in &self.cx.def(self.layout.instances[at].def).after {
-                for unit in shared.get(other).into_iter().flatten() {
-                    let Some(standing) = self.standing.get(unit) else { continue };
-                    let exit = self.layout.scopes[standing.scope.index()].exit;
-                    self.layout.edge(exit, enter, EdgeKind::Order);
-                    let from = Some(InstanceId(at as u32));
-                    let links = standing.members.values().map(|to| Link { from, to: *to, kind: LinkKind::After });
-                    self.layout.links.extend(links);
-                }
-            }
+            let exit = self.layout.scopes[standing.scope.index()].exit;
+            self.layout.edge(exit, enter, EdgeKind::Order);
+            let links = standing.members.values().map(|to| Link { from: Some(id), to: *to, kind: LinkKind::After });
+            self.layout.links.extend(links);
         }
     }
 }

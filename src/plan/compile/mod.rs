@@ -25,6 +25,7 @@ mod leaf;
 mod outputs;
 mod roots;
 mod rules;
+mod turns;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -181,13 +182,16 @@ impl<'b, 'c> Builder<'b, 'c> {
 
     fn build(&mut self, wanted: &[(&Asked, Vec<Meant>)], on_error: OnError, parallel: bool) -> Laid<()> {
         let run = self.layout.open(None, ScopeKind::Run, Rules::plain(on_error), Span::default())?;
-        self.requests(run, wanted, on_error, parallel)?;
+        let turns = self.requests(run, wanted)?;
         let defs = self.cx.defs.clone();
         for id in (0..self.units.units.len() as u32).map(UnitId) {
             self.unit(&defs, run, id)?;
         }
+        let after = self.after();
+        let order = if parallel { (0..turns.len()).collect() } else { self.order(&turns, &after) };
+        self.draw_turns(run, order.into_iter().map(|at| turns[at]), on_error, parallel);
         self.draw_demands();
-        self.draw_after();
+        self.draw_after(after);
         // The run has ended when all that was asked for has, and every shared unit, wanted or not.
         let waits = self.layout.requested.iter().map(|(_, wait)| *wait);
         let shared = self.layout.scopes.iter().filter(|scope| scope.shared).map(|scope| scope.exit);

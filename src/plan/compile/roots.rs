@@ -1,6 +1,7 @@
 //! What hangs on the run itself: the tasks that were asked for, and the shared units. Knows no steps.
 
 use crate::base::source::Span;
+use crate::plan::compile::turns::Turn;
 use crate::plan::compile::{Builder, Demand, Standing};
 use crate::plan::defs::Defs;
 use crate::plan::graph::{EdgeKind, Vertex};
@@ -9,35 +10,23 @@ use crate::plan::layout::Laid;
 use crate::plan::matrix::Row;
 use crate::plan::request::Asked;
 use crate::plan::units::{Meant, UnitId};
-use crate::xecfile::model::OnError;
 
 impl Builder<'_, '_> {
     /// A pair of vertices for each task asked for: reached, and done.
-    pub(super) fn requests(
-        &mut self,
-        run: ScopeId,
-        wanted: &[(&Asked, Vec<Meant>)],
-        on_error: OnError,
-        parallel: bool,
-    ) -> Laid<()> {
-        let enter = self.layout.scopes[run.index()].enter;
-        let mut tail = enter;
+    pub(super) fn requests(&mut self, run: ScopeId, wanted: &[(&Asked, Vec<Meant>)]) -> Laid<Vec<Turn>> {
+        let mut turns = Vec::new();
         for (asked, meant) in wanted {
             let reached = self.layout.vertex(Vertex::Gate(run), run, 0, Span::default())?;
             let done = self.layout.vertex(Vertex::Await, run, 0, Span::default())?;
-            let in_turn = if on_error == OnError::Continue { EdgeKind::Settled } else { EdgeKind::Ok };
-            self.layout.edge(tail, reached, if tail == enter { EdgeKind::Ok } else { in_turn });
             self.layout.edge(reached, done, EdgeKind::Ok);
+            turns.push(Turn { reached, done });
             for one in meant {
                 let meant = Meant { unit: one.unit, rows: None };
                 self.demands.push(Demand { gate: reached, then: done, from: None, meant, takes: Vec::new() });
             }
-            if !parallel {
-                tail = done;
-            }
             self.layout.requested.push((asked.selector.as_str().into(), done));
         }
-        Ok(())
+        Ok(turns)
     }
 
     pub(super) fn unit(&mut self, defs: &Defs, run: ScopeId, id: UnitId) -> Laid<()> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::command::{NotStarted, Outcome, Usage};
-use crate::base::event::{self, Culprit, Event, Failure, Level, Reason, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::base::event::{self, Culprit, Event, Failure, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::report::json::why::{Why, hardness};
 use crate::report::words;
 
 /// To the microsecond.
@@ -111,6 +112,16 @@ pub(super) enum What<'a> {
     Resumed,
     Swept {
         processes: &'a [String],
+    },
+    Changed {
+        paths: &'a [String],
+        more: usize,
+    },
+    Broken {
+        text: &'a str,
+    },
+    Waiting {
+        files: usize,
     },
     RunFinished {
         culprits: Vec<Failed<'a>>,
@@ -220,29 +231,6 @@ impl<'a> From<&'a Culprit> for Failed<'a> {
     }
 }
 
-/// Why something is ended.
-#[derive(Serialize)]
-pub(super) struct Why {
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signal: Option<String>,
-}
-
-impl From<Reason> for Why {
-    fn from(reason: Reason) -> Self {
-        let (reason, signal) = match reason {
-            Reason::Failed => ("failed", None),
-            Reason::Timeout => ("timeout", None),
-            Reason::Unneeded => ("unneeded", None),
-            Reason::Decided => ("decided", None),
-            Reason::Signal(number) => ("signal", Some(words::signal(number))),
-            Reason::OutputClosed => ("output-closed", None),
-            Reason::Lost => ("lost", None),
-        };
-        Self { reason, signal }
-    }
-}
-
 /// How something ended: `kind`, and what belongs to that kind.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -339,6 +327,9 @@ fn code(verdict: &Verdict) -> Option<i32> {
 impl<'a> What<'a> {
     pub(super) fn of(event: &'a Event) -> Self {
         match event {
+            Event::Changed { paths, more } => What::Changed { paths, more: *more },
+            Event::Broken { text } => What::Broken { text },
+            Event::Waiting { files, .. } => What::Waiting { files: *files },
             Event::RunStarted { run, requested, jobs, tasks, steps } => What::RunStarted {
                 run,
                 requested: requested.iter().map(|task| &**task).collect(),
@@ -372,14 +363,9 @@ impl<'a> What<'a> {
                 verdict: End::from(verdict),
                 duration: seconds(*duration),
             },
-            Event::Cancelling { what, reason, level } => What::Cancelling {
-                what,
-                why: Why::from(*reason),
-                level: match level {
-                    Level::Soft => "soft",
-                    Level::Kill => "kill",
-                },
-            },
+            Event::Cancelling { what, reason, level } => {
+                What::Cancelling { what, why: Why::from(*reason), level: hardness(*level) }
+            }
             Event::Scarce { jobs, why } => What::Scarce { jobs: *jobs, why },
             Event::Retrying { task, attempt, of, pause } => {
                 What::Retrying { task: Task::from(&**task), attempt: *attempt, of: *of, pause: seconds(*pause) }

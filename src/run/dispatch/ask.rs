@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
+use crate::exec::Signal;
 use crate::plan::graph::{Guard, Memory};
 use crate::plan::ids::ScopeId;
 use crate::run::dispatch::Loop;
-use crate::run::job::News;
-use crate::run::probe::{self, Probe, Purpose, Question, Said, Waiter, Waiting, World};
+use crate::run::probe::{self, Probe, Question, Said, World};
+use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
 use crate::xecfile::model::{Condition, FileId};
 
@@ -47,11 +48,14 @@ impl Loop {
     }
 
     fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
+        if !self.scheduler.is_wanted(scope) {
+            return self.passed(scope, purpose, Ok(false));
+        }
         let Some((condition, line, script)) = probe.next() else {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
         let question = probe::question(&self.plan, scope, &script, &self.around, &self.store);
-        let job = self.questions.next(Waiting::Probe { scope, purpose, probe, condition, line }, None);
+        let job = self.questions.probe(scope, purpose, probe, condition, line);
         self.ask(job, question);
     }
 
@@ -69,22 +73,33 @@ impl Loop {
 
     /// Asks for the value of a `let`, unless that is being done.
     pub(super) fn ask_let(&mut self, file: FileId, name: Arc<str>, script: &Arc<str>, waiter: Waiter) {
-        let waiting = Waiting::Let { file, name };
-        if self.questions.join(&waiting, waiter) {
-            return;
+        if let Some(job) = self.questions.for_let(file, name, waiter) {
+            let question = probe::let_question(&self.plan, file, script, &self.around, &self.store);
+            self.ask(job, question);
         }
-        let question = probe::let_question(&self.plan, file, script, &self.around, &self.store);
-        let job = self.questions.next(waiting, Some(waiter));
-        self.ask(job, question);
     }
 
     fn ask(&mut self, job: JobId, question: Question) {
-        let (target, news) = (self.target.clone(), self.news_tx.clone());
-        tokio::task::spawn_local(async move {
-            let said = probe::ask(question, target, job, &news).await;
-            // Without a dispatcher there is no run.
-            let _ = news.send(News::Answered(job, said));
-        });
+        tokio::task::spawn_local(probe::ask(question, self.target.clone(), job, self.news_tx.clone()));
+    }
+
+    /// What is asked of a scope is of no use any more.
+    pub(super) fn unask(&mut self, scope: ScopeId, signal: Signal) {
+        if let Left::Alone(waiter) = self.questions.end(Who::Scope(scope), signal) {
+            self.gave_up(waiter);
+        }
+    }
+
+    /// One who shall end waits no more for a value that others still want.
+    pub(super) fn gave_up(&mut self, waiter: Waiter) {
+        match waiter {
+            Waiter::Job(start) => {
+                self.controls.remove(&start.id);
+                let why = NotStarted::Failed("it was ended before".to_owned());
+                self.feed(Input::Ended(start.id, JobEnd::plain(Outcome::NotStarted(why))));
+            }
+            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
+        }
     }
 
     pub(super) fn answered(&mut self, job: JobId, said: Said) {

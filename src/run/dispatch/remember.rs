@@ -14,7 +14,8 @@ use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
 use crate::run::facts::{self, Facts};
 use crate::run::keep::{Log, Told, pieces};
-use crate::run::probe::{self, Purpose, Waiter};
+use crate::run::probe;
+use crate::run::questions::{Purpose, Waiter};
 use crate::run::scheduler::{Answer, Input};
 
 /// How often a lock is tried that another xec holds.
@@ -49,6 +50,9 @@ impl Loop {
 
     /// Asks whether a scope is up to date, once all values are there that decide it.
     pub(super) fn look_up(&mut self, scope: ScopeId) {
+        if !self.scheduler.is_wanted(scope) {
+            return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
+        }
         let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
@@ -78,8 +82,9 @@ impl Loop {
             Told::Probed(scope, answer) => self.probed(scope, answer),
             Told::Again(scope) => {
                 let still = self.instance_of(scope).is_some_and(|id| self.keeper.held(id).is_some());
-                if still {
-                    self.look_up(scope);
+                match still {
+                    true => self.look_up(scope),
+                    false => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
                 }
             }
             Told::Replayed { scope, job, restored } => {
@@ -93,8 +98,8 @@ impl Loop {
     fn probed(&mut self, scope: ScopeId, answer: Result<Probed, String>) {
         let Some(id) = self.instance_of(scope) else { return };
         // It was cancelled meanwhile: what was found is let go, its lock too.
-        if self.keeper.held(id).is_none() {
-            return;
+        if self.keeper.held(id).is_none() || !self.scheduler.is_wanted(scope) {
+            return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
         }
         match answer {
             Ok(Probed::Fresh(fresh)) => self.fresh(scope, id, fresh),

@@ -33,9 +33,14 @@ impl Scheduler {
         self.cancel(scope, reason, level, out);
     }
 
-    /// Ends a scope: what has not begun in it never will, what runs is stopped. One loop over its range of
-    /// vertices, however deep it is; what is skipped whole is jumped over.
+    /// Ends a scope: what has not begun in it never will, what runs is stopped, and so is who is asked about any of it.
     pub(super) fn cancel(&mut self, scope: ScopeId, reason: Reason, level: Level, out: &mut Vec<Action>) {
+        self.cancel_vertices(scope, reason, level, out);
+        self.give_up_questions(self.plan.scope(scope).vertices.clone(), reason, level, out);
+    }
+
+    /// One loop over the range of a scope's vertices, however deep it is; what is skipped whole is jumped over.
+    fn cancel_vertices(&mut self, scope: ScopeId, reason: Reason, level: Level, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         if self.scope_phase(scope).is_open() {
             return self.skip(plan.scope(scope).enter, End::Dropped(reason), out);
@@ -152,6 +157,8 @@ impl Scheduler {
                 _ => self.silence(inner, end),
             }
         }
+        let reason = if let End::Dropped(reason) = end { reason } else { Reason::Unneeded };
+        self.give_up_questions(range, reason, Level::Soft, out);
     }
 
     fn drop_one(&mut self, vertex: VertexId, end: End) {

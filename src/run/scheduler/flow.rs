@@ -4,7 +4,7 @@ use crate::base::event::{Event, JobId};
 use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
-use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
 
 impl Scheduler {
@@ -78,29 +78,9 @@ impl Scheduler {
             _ if self.plan.scope(scope).memory == Memory::Whole || matches!(guard, Guard::Ask(_)) => {
                 self.shift(enter, Trigger::Met);
                 self.shift(enter, Trigger::Probe);
-                out.push(Action::Probe(scope));
+                self.probe(scope, out);
             }
             _ => self.claim(enter),
-        }
-    }
-
-    /// It is known whether a scope has to run.
-    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, String>, out: &mut Vec<Action>) {
-        let enter = self.plan.scope(scope).enter;
-        if self.phase_of(enter) != Phase::Probing {
-            return;
-        }
-        match answer {
-            Ok(Answer::Run) => {
-                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-                self.ask(enter);
-            }
-            Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
-            Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
-            Err(why) => {
-                self.complaints.insert(self.plan.scope(scope).exit, why);
-                self.skip(enter, End::Failed(1), out);
-            }
         }
     }
 

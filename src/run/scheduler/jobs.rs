@@ -51,6 +51,7 @@ impl Scheduler {
                     out.push(Action::Stop { job, reason, level: Level::Kill });
                 }
             }
+            TimerKey::Question(scope, number) => self.question_is_late(scope, number, out),
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
             TimerKey::Pause(gate, attempt) => self.gate_opens(gate, attempt),

@@ -20,6 +20,7 @@ mod flow;
 mod gates;
 mod hooks;
 mod jobs;
+mod questions;
 mod retry;
 mod state;
 mod talk;
@@ -35,7 +36,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-use crate::run::scheduler::state::{End, Job, Queue, ScopeState};
+use crate::run::scheduler::state::{Asked, End, Job, Queue, ScopeState};
 use crate::run::scheduler::width::Shortage;
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
@@ -66,6 +67,9 @@ pub struct Scheduler {
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
+    /// What is asked of scopes, by their entries.
+    asked: BTreeMap<VertexId, Asked>,
+    questions: u32,
     /// `after` edges that are waited for, since the one they come from is in play.
     counted: HashSet<(VertexId, VertexId)>,
     /// Who will be skipped when nothing is pending any more, and for whose sake.
@@ -140,6 +144,8 @@ impl Scheduler {
             locked: HashSet::new(),
             due: HashMap::new(),
             next_job: 1,
+            asked: BTreeMap::new(),
+            questions: 0,
             counted: HashSet::new(),
             blamed: HashMap::new(),
             complaints: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::event::{Reason, Waits};
+use crate::base::event::{Level, Reason, Waits};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 
 /// How a vertex ended.
@@ -73,6 +73,15 @@ pub(super) struct ScopeState {
     /// When its place was reached, and when it was entered.
     pub(super) wanted: Duration,
     pub(super) entered: Duration,
+}
+
+/// A question about a scope that is not answered yet: whether it has to run, or what is to be remembered of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// None is numbered like another one.
+    pub(super) number: u32,
+    /// Nobody wants to know any more, and this has been done about it.
+    pub(super) given_up: Option<Level>,
 }
 
 /// A job that is not over.

@@ -17,7 +17,8 @@ pub enum Input {
     Ended(JobId, JobEnd),
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
-    /// Whether a scope has to run, or why that cannot be said.
+    /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] is answered once, even if nobody
+    /// wants to know any more.
     Probed(ScopeId, Result<Answer, String>),
     /// All that is remembered of a scope is.
     Settled(ScopeId),
@@ -108,6 +109,16 @@ pub enum Action {
     },
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// Nobody wants to know any more what is asked of a scope: end who is asked. The answer, whatever it is, is still
+    /// waited for.
+    Unask {
+        /// Which.
+        scope: ScopeId,
+        /// Why.
+        reason: Reason,
+        /// How hard.
+        level: Level,
+    },
     /// The body of a scope has succeeded: look at what it made, and remember it.
     Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
@@ -154,6 +165,8 @@ pub enum TimerKey {
     Limit(LimitId),
     /// There may be room again for a leaf.
     Room(LeafId),
+    /// The grace of a question is up: that of this scope, with this number.
+    Question(ScopeId, u32),
     /// A leaf that only waits has waited.
     Wait(JobId),
     /// The pause before the next attempt of a scope is over.

@@ -33,6 +33,9 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     };
     let mut timers: BTreeSet<(Duration, TimerKey)> = BTreeSet::new();
     let mut stopping: HashMap<JobId, Level> = HashMap::new();
+    // What will be said of scopes, and which of it nobody wants to know any more.
+    let mut answers: BTreeMap<ScopeId, Input> = BTreeMap::new();
+    let mut unasked: HashMap<ScopeId, Level> = HashMap::new();
     let mut now = Duration::ZERO;
     let mut finished = None;
     let mut inputs = VecDeque::from([Input::Begin]);
@@ -45,15 +48,21 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 // A job that ignores signals ends by SIGKILL alone.
                 let deaf = |job: &JobId| job.0.is_multiple_of(4) && stopping.get(job) == Some(&Level::Soft);
                 jobs.retain(|job| !deaf(job));
+                let deaf = |scope: &ScopeId| scope.0.is_multiple_of(4) && unasked.get(scope) == Some(&Level::Soft);
+                let asked: Vec<ScopeId> = answers.keys().copied().filter(|scope| !deaf(scope)).collect();
                 let timer = timers.first().copied();
                 if cancels && tape.one_in(16) {
                     judge.cancelled = true;
                     let level = if tape.one_in(3) { Level::Kill } else { Level::Soft };
                     Input::Cancel(ScopeId::RUN, Reason::Signal(2), level)
-                } else if let (Some((time, key)), true) = (timer, jobs.is_empty() || tape.one_in(6)) {
+                } else if let (Some((time, key)), true) = (timer, jobs.len() + asked.len() == 0 || tape.one_in(6)) {
                     timers.remove(&(time, key));
                     now = now.max(time);
                     Input::Timer(key)
+                } else if !asked.is_empty() && (jobs.is_empty() || tape.one_in(2)) {
+                    let scope = asked[tape.pick(asked.len())];
+                    unasked.remove(&scope);
+                    answers.remove(&scope).expect("it is one of these")
                 } else if !jobs.is_empty() {
                     now += Duration::from_millis(tape.pick(8) as u64);
                     let job = jobs[tape.pick(jobs.len())];
@@ -112,9 +121,15 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                         (0, _) => Answer::Pass,
                         _ => Answer::Run,
                     };
-                    inputs.push_back(Input::Probed(scope, Ok(answer)));
+                    prop_assert!(answers.insert(scope, Input::Probed(scope, Ok(answer))).is_none(), "asked once");
                 }
-                Action::Settle(scope) => inputs.push_back(Input::Settled(scope)),
+                Action::Settle(scope) => {
+                    prop_assert!(answers.insert(scope, Input::Settled(scope)).is_none(), "one question at a time");
+                }
+                Action::Unask { scope, level, .. } => {
+                    prop_assert!(answers.contains_key(&scope), "only what is asked is given up");
+                    prop_assert!(unasked.insert(scope, level).is_none_or(|before| before < level), "levels only rise");
+                }
                 Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
                 Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
                 Action::TryLock(who, parts) => {
@@ -154,7 +169,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         }
     }
     prop_assert!(scheduler.is_done(), "it has come to rest, and is not done");
-    prop_assert!(judge.running.is_empty(), "nothing outlives the run");
+    prop_assert!(judge.running.is_empty() && answers.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
     prop_assert!(judge.open.is_empty(), "what is opened is closed");

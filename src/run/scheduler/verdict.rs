@@ -94,16 +94,8 @@ impl Scheduler {
         if self.plan.scope(scope).memory == Memory::None || std::mem::replace(&mut state.settled, true) {
             return false;
         }
-        state.settling = true;
-        out.push(Action::Settle(scope));
+        self.settle_body(scope, out);
         true
-    }
-
-    /// It was looked at.
-    pub(super) fn settled(&mut self, scope: ScopeId) {
-        if std::mem::take(&mut self.scopes[scope.index()].settling) {
-            self.look(self.plan.scope(scope).exit);
-        }
     }
 
     pub(super) fn judge_body(&self, scope: ScopeId) -> End {

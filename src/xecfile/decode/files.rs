@@ -1,8 +1,11 @@
-//! `inputs`, `outputs` and `cache`: the files that decide, and what is kept.
+//! `inputs`, `outputs`, `cache` and `watch`: the files that decide, and what is kept.
 
+use std::sync::Arc;
+
+use crate::base::source::Spanned;
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::{Once, condition, details, row_of, values};
-use crate::xecfile::model::{Cache, Files};
+use crate::xecfile::model::{Cache, Files, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Reads `inputs` or `outputs`; several lines add up.
@@ -49,4 +52,24 @@ pub(super) fn cache<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
     }
     cursor.finish(reader);
     cache
+}
+
+/// Reads `watch`.
+pub(super) fn watch<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Watch {
+    let mut watch = Watch { patterns: Vec::new(), debounce: None, on_busy: None, span: cursor.head };
+    for value in cursor.args(reader, row).unwrap_or_default() {
+        let text = values::text(reader, &value);
+        watch.patterns.extend(text.map(|text| Spanned::new(Arc::from(text), value.span)));
+    }
+    for (row, mut detail) in details(reader, &mut cursor, Places::WATCH) {
+        if let Some(value) = detail.arg(reader, row) {
+            match row.name {
+                "debounce" => watch.debounce = values::time(reader, row, &value).map(|time| time.value),
+                _ => watch.on_busy = values::choice(reader, row, &value).map(|mode| mode.value),
+            }
+        }
+        detail.finish(reader);
+    }
+    cursor.finish(reader);
+    watch
 }

@@ -10,7 +10,7 @@ use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
 use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, row_of, template, values};
-use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Step, Task};
+use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Step, Task, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -35,6 +35,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         desc: own.desc,
         private: own.private.unwrap_or(false),
         confirm: own.confirm,
+        watch: own.watch,
         matrix: own.matrix,
         hooks: own.hooks,
         files: Files { cache: own.cache, ..task.files },
@@ -68,6 +69,7 @@ pub(super) struct Own {
     desc: Option<Arc<str>>,
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
+    watch: Option<Watch>,
     matrix: Option<Matrix>,
     cache: Option<Cache>,
     hooks: Hooks,
@@ -78,7 +80,18 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new() -> Self {
         let (bag, once, hooks) = (Bag::new(), Once::default(), Hooks::default());
-        Self { bag, once, desc: None, private: None, confirm: None, matrix: None, cache: None, hooks, below: None }
+        Self {
+            bag,
+            once,
+            desc: None,
+            private: None,
+            confirm: None,
+            watch: None,
+            matrix: None,
+            cache: None,
+            hooks,
+            below: None,
+        }
     }
 
     /// Adds what a template says, which counts for more than what those before it say.
@@ -103,6 +116,7 @@ impl Own {
         self.desc = self.desc.or(below.desc);
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
+        self.watch = self.watch.or(below.watch);
         self.matrix = self.matrix.or(below.matrix);
         self.cache = self.cache.or(below.cache);
         self.hooks = Hooks {
@@ -133,7 +147,7 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "matrix" | "cache" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "watch" | "matrix" | "cache" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
         "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
@@ -162,6 +176,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     if row.name == "matrix" {
         let span = cursor.head;
         own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if row.name == "watch" {
+        own.watch = Some(files::watch(reader, cursor, row));
         return;
     }
     if row.name == "cache" {

@@ -1,5 +1,6 @@
 //! Files that a task reads and makes, and what is kept of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::{Span, Spanned};
@@ -36,4 +37,41 @@ pub struct Cache {
     pub conditions: Vec<Condition>,
     /// Where it is written.
     pub span: Span,
+}
+
+/// Where a task is asked for, it runs again whenever files change.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The patterns of the files; none are the inputs of all that runs.
+    pub patterns: Vec<Spanned<Arc<str>>>,
+    /// How long nothing more may change before it runs.
+    pub debounce: Option<Duration>,
+    /// What a change does to a run that goes on.
+    pub on_busy: Option<OnBusy>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What a change does to a run that goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnBusy {
+    /// Ends it, and begins anew.
+    Restart,
+    /// Lets it end, and runs once more.
+    Queue,
+    /// Nothing.
+    Ignore,
+}
+
+impl std::str::FromStr for OnBusy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "restart" => Ok(OnBusy::Restart),
+            "queue" => Ok(OnBusy::Queue),
+            "ignore" => Ok(OnBusy::Ignore),
+            _ => Err(()),
+        }
+    }
 }

@@ -18,7 +18,7 @@ mod matrix;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
-pub use kept::{Cache, Files};
+pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
@@ -81,6 +81,8 @@ pub struct Task {
     pub private: bool,
     /// What the user is asked before anything runs.
     pub confirm: Option<Spanned<Template>>,
+    /// It runs again whenever files change.
+    pub watch: Option<Watch>,
     /// What it takes.
     pub params: Vec<Param>,
     /// What must have succeeded before.
@@ -115,6 +117,7 @@ impl Task {
             desc: None,
             private: false,
             confirm: None,
+            watch: None,
             params: Vec::new(),
             needs: Vec::new(),
             after: Vec::new(),

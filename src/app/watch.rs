@@ -1,0 +1,369 @@
+//! Runs tasks again whenever files change: one session, in which runs follow each other. The process layer, the
+//! signals and what is watched belong to the session; a plan, a report and all that a run starts to the run.
+
+mod rules;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::LocalSet;
+
+use crate::app::Answer;
+use crate::app::confirm::{Question, confirm};
+use crate::app::open::{Opened, open_tracked, refuse};
+use crate::app::options::{EventsTo, Exit, Options};
+use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::base::event::{Event, Level, Message, Reason};
+use crate::exec::broker::{Broker, Link};
+use crate::exec::keys::Keys;
+use crate::exec::output::OutputTx;
+use crate::exec::signals;
+use crate::plan::Plan;
+use crate::report::{self, Setup};
+use crate::run::command::Surroundings;
+use crate::run::dispatch::Order;
+use crate::watch::debounce::Debounce;
+use crate::watch::source::Source;
+use crate::watch::wanted::{Wanted, Wish};
+use crate::xecfile::model::OnBusy;
+
+use rules::{Rules, rules};
+
+/// So many changed files are named.
+const NAMED: usize = 3;
+
+/// Whether one of the tasks asked for wants to be watched.
+pub(super) fn is_wanted(opened: &Opened, plan: &Plan) -> bool {
+    !rules::watches(opened, plan).is_empty()
+}
+
+/// Runs, waits, and runs again, until somebody ends it.
+pub(super) fn watch(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
+    let broker = broker.ok_or_else(|| "there is no process layer to run anything".to_owned());
+    let ended = broker.and_then(|broker| {
+        let (told_tx, told) = unbounded_channel();
+        runtime()?.block_on(async {
+            let link = broker.link().map_err(cannot("reach the process layer"))?;
+            listen(&told_tx, &link)?;
+            let files = opened.looked_for.clone();
+            let session = Session { options, link, told, files, events: None, asked: Vec::new(), source: None };
+            session.run(opened).await
+        })
+    });
+    ended.unwrap_or_else(|why| Answer { out: String::new(), err: format!("xec: {why}\n"), exit: Exit::Code(1) })
+}
+
+/// What outlives a run.
+struct Session<'o> {
+    options: &'o Options,
+    link: Link,
+    /// Signals, and the loss of the process layer.
+    told: UnboundedReceiver<Order>,
+    /// The files that the last plan was made of.
+    files: Vec<PathBuf>,
+    /// Where events go, once that is open.
+    events: Option<Shared>,
+    /// What has been confirmed.
+    asked: Vec<Question>,
+    source: Option<Source>,
+}
+
+/// All that one run needs.
+struct Prepared {
+    plan: Arc<Plan>,
+    around: Rc<Surroundings>,
+    rules: Rules,
+}
+
+/// What follows a run, or a wait.
+enum Next {
+    /// What was asked for runs again, since these have changed; none where somebody asked for it.
+    Again(Vec<PathBuf>),
+    /// The session is over.
+    Over(Answer),
+}
+
+impl Session<'_> {
+    async fn run(mut self, opened: Opened) -> Result<Answer, String> {
+        // What cannot be run to begin with is refused as ever.
+        let mut prepared = match self.prepare(&opened) {
+            Ok(prepared) => prepared,
+            Err(answer) => return Ok(answer),
+        };
+        let mut changed = None;
+        loop {
+            let mut next = self.cycle(prepared, changed.take()).await?;
+            prepared = loop {
+                let paths = match next {
+                    Next::Again(paths) => paths,
+                    Next::Over(answer) => return Ok(answer),
+                };
+                match self.reload() {
+                    Ok(prepared) => {
+                        changed = Some(paths);
+                        break prepared;
+                    }
+                    Err(answer) => next = self.broken(&paths, answer.err).await?,
+                }
+            };
+        }
+    }
+
+    /// Reads the files anew; what they include is watched even if they make no sense.
+    fn reload(&mut self) -> Result<Prepared, Answer> {
+        let (opened, files) = open_tracked(self.options);
+        if !files.is_empty() {
+            self.files = files;
+        }
+        opened.and_then(|opened| self.prepare(&opened))
+    }
+
+    fn prepare(&mut self, opened: &Opened) -> Result<Prepared, Answer> {
+        let refused = |found: Vec<_>| refuse(self.options, &found, &opened.file.sources);
+        let plan = opened.plan(self.options)?;
+        let around = surroundings(opened);
+        let asked = questions(opened, &plan).map_err(refused)?;
+        let rules = rules(self.options, (opened, &plan), &around, &self.files).map_err(refused)?;
+        if asked != self.asked {
+            confirm(self.options, &asked, &opened.file.sources)?;
+            self.asked = asked;
+        }
+        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules })
+    }
+
+    /// One run and the wait after it.
+    async fn cycle(&mut self, prepared: Prepared, changed: Option<Vec<PathBuf>>) -> Result<Next, String> {
+        let Prepared { plan, around, rules } = prepared;
+        let root = around.root.clone();
+        self.watch(rules.wish.clone())?;
+        let setup = self.setup(|options| setup(options, &plan))?;
+        let (orders_tx, mut orders) = unbounded_channel();
+        let (report, output) = show(setup, &plan, orders_tx.clone())?;
+        if let Some(paths) = changed {
+            tell(&output, names(&paths, &root));
+        }
+        if let Some(why) = self.source.as_mut().and_then(Source::trouble) {
+            let why = format!("files are looked at every second, since the system cannot tell of changes: {why}");
+            tell(&output, Event::Trouble { why });
+        }
+        let mut during = During { debounce: Debounce::new(rules.quiet), on_busy: rules.on_busy, changed: Vec::new() };
+        let source = self.source.as_mut().ok_or("nothing is watched")?;
+        let tasks = LocalSet::new();
+        let mut over = false;
+        let ending = {
+            let once = once(plan, around, &self.link, How::of(self.options), output.clone(), &mut orders);
+            let mut run = std::pin::pin!(tasks.run_until(once));
+            loop {
+                tokio::select! {
+                    ending = &mut run => break ending,
+                    Some(order) = self.told.recv() => {
+                        over |= matches!(order, Order::Cancel(..));
+                        // A run that has ended needs no orders.
+                        let _ = orders_tx.send(order);
+                    }
+                    restart = during.wait(source) => if restart {
+                        let _ = orders_tx.send(Order::Cancel(Reason::Changed, Level::Soft));
+                    }
+                }
+            }
+        };
+        drop(tasks);
+        let passed_over = during.finish(source, &self.files);
+        if passed_over > 0 && self.options.show.verbose {
+            let why = format!("{passed_over} files changed while it ran, which begins no run");
+            tell(&output, Event::Trouble { why });
+        }
+        if during.changed.is_empty() && !over {
+            tell(&output, self.waiting());
+        }
+        drop(output);
+        let (exit, complaint) = close(report, ending.code, ending.signal);
+        if over || !complaint.is_empty() || ending.signal.is_some() {
+            return Ok(Next::Over(Answer { out: String::new(), err: complaint, exit }));
+        }
+        Ok(self.wait(during.changed, rules.quiet).await)
+    }
+
+    /// Shows what is wrong with the files, and waits until they change.
+    async fn broken(&mut self, paths: &[PathBuf], text: String) -> Result<Next, String> {
+        if let Some(source) = &self.source {
+            let files = self.files.iter().cloned().collect();
+            self.watch(Wish { files, ..source.wanted().wish.clone() })?;
+        }
+        let setup =
+            self.setup(|options| Setup::standard(options.show.wishes(false)?, &|name| std::env::var_os(name)))?;
+        let (tx, rx) = unbounded_channel();
+        let shown = report::spawn(setup, rx, Box::new(|_| ())).map_err(cannot("start the report"))?;
+        let output = OutputTx::new(tx);
+        let root = self.files.first().and_then(|file| file.parent()).unwrap_or(Path::new("")).to_owned();
+        tell(&output, names(paths, &root));
+        tell(&output, Event::Broken { text: text.trim_end().to_owned() });
+        tell(&output, self.waiting());
+        drop(output);
+        let (exit, complaint) = close(shown, 0, None);
+        if !complaint.is_empty() {
+            return Ok(Next::Over(Answer { out: String::new(), err: complaint, exit }));
+        }
+        Ok(self.wait(Vec::new(), rules::QUIET).await)
+    }
+
+    /// How what comes is shown. What events are written to is opened once.
+    fn setup(&mut self, make: impl Fn(&Options) -> io::Result<Setup>) -> Result<Setup, String> {
+        let failed = cannot("write where the output should go");
+        if let Some(shared) = &self.events {
+            let mut options = self.options.clone();
+            options.show.events = None;
+            return Ok(Setup { events: Some(Box::new(shared.clone())), ..make(&options).map_err(failed)? });
+        }
+        let mut setup = make(self.options).map_err(failed)?;
+        if let Some(EventsTo::Path(_) | EventsTo::Fd(_)) = self.options.show.events {
+            self.events = setup.events.take().map(|to| Shared(Arc::new(Mutex::new(to))));
+            setup.events = self.events.clone().map(|shared| Box::new(shared) as Box<dyn Write + Send>);
+        }
+        Ok(setup)
+    }
+
+    /// Watches this; as it was where that is nothing new.
+    fn watch(&mut self, wish: Wish) -> Result<(), String> {
+        if self.source.as_ref().is_none_or(|source| source.wanted().wish != wish) {
+            // The old one goes first: there is a limit of watches for each user.
+            self.source = None;
+            self.source = Some(Source::new(Arc::new(Wanted::new(wish)?)));
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> Event {
+        let files = self.source.as_ref().map_or(0, Source::count);
+        Event::Waiting { files, keys: Keys::can_listen() }
+    }
+
+    /// Waits until files change or somebody says something. What has changed already is waited out.
+    async fn wait(&mut self, mut changed: Vec<PathBuf>, quiet: Duration) -> Next {
+        let mut debounce = Debounce::new(quiet);
+        if !changed.is_empty() {
+            debounce.note(Instant::now());
+        }
+        let mut keys = Keys::listen();
+        let over = |exit| Next::Over(Answer { out: String::new(), err: String::new(), exit });
+        loop {
+            let Some(source) = &mut self.source else { return over(Exit::Code(1)) };
+            tokio::select! {
+                order = self.told.recv() => match order {
+                    Some(Order::Suspend) => {
+                        drop(keys.take());
+                        signals::stop();
+                        keys = Keys::listen();
+                    }
+                    Some(Order::Cancel(Reason::Signal(signal), _)) => return over(Exit::Signal(signal)),
+                    Some(Order::Cancel(..)) | None => return over(Exit::Code(1)),
+                },
+                settled = settle(&mut debounce, source) => if settled {
+                    changed.extend(source.changes());
+                    changed.sort_unstable();
+                    changed.dedup();
+                    if !changed.is_empty() {
+                        return Next::Again(changed);
+                    }
+                },
+                pressed = pressed(keys.as_ref()) => match pressed {
+                    None => keys = None,
+                    Some(keys) if keys.contains(&b'q') => return over(Exit::Code(0)),
+                    Some(keys) if keys.iter().any(|key| matches!(key, b'\r' | b'\n')) => {
+                        // What has changed by now is known; what changes from now on is told.
+                        source.changes();
+                        return Next::Again(Vec::new());
+                    }
+                    Some(_) => {}
+                },
+            }
+        }
+    }
+}
+
+/// What changes while a run goes on.
+struct During {
+    debounce: Debounce,
+    on_busy: OnBusy,
+    changed: Vec<PathBuf>,
+}
+
+impl During {
+    /// Ends when something happens; says whether the run is to be ended for it.
+    async fn wait(&mut self, source: &mut Source) -> bool {
+        if !settle(&mut self.debounce, source).await || self.on_busy != OnBusy::Restart {
+            return false;
+        }
+        let first = self.changed.is_empty();
+        self.changed.extend(source.changes());
+        first && !self.changed.is_empty()
+    }
+
+    /// The run is over: what has changed and begins another one is in `changed`. How much else there was.
+    fn finish(&mut self, source: &mut Source, files: &[PathBuf]) -> usize {
+        self.changed.extend(source.changes());
+        let before = self.changed.len();
+        if self.on_busy == OnBusy::Ignore {
+            self.changed.retain(|path| files.contains(path));
+        }
+        before - self.changed.len()
+    }
+}
+
+/// Ends when something has happened, or, with `true`, when it is quiet again.
+async fn settle(debounce: &mut Debounce, source: &Source) -> bool {
+    let due = debounce.due().map(tokio::time::Instant::from_std);
+    let quiet = async {
+        match due {
+            Some(due) => tokio::time::sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = source.rung() => {
+            debounce.note(Instant::now());
+            false
+        }
+        () = quiet => debounce.settle(Instant::now()),
+    }
+}
+
+async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn tell(output: &OutputTx, event: Event) {
+    // Where the report has ended, its end says why.
+    let _ = output.tx.send(Message::Event(Duration::ZERO, event));
+}
+
+/// Why a run begins, for people.
+fn names(paths: &[PathBuf], root: &Path) -> Event {
+    let named = paths.iter().take(NAMED).map(|path| short(path, root)).collect();
+    Event::Changed { paths: named, more: paths.len().saturating_sub(NAMED) }
+}
+
+fn short(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// A place for events that each run of the session writes to.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
