@@ -17,6 +17,8 @@ use crate::base::event::JobId;
 
 mod attend;
 pub mod broker;
+pub mod containers;
+pub mod copy;
 pub mod fake;
 mod fd;
 mod find;

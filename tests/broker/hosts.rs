@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use xec::exec::Signal;
 use xec::exec::broker::Link;
+use xec::exec::containers::Engine;
 use xec::exec::remote::RemoteTarget;
 
 use crate::Case;
@@ -24,6 +25,7 @@ pub(crate) const CASES: &[Case] = &[
     ("host_link_killed", host_link_killed),
     ("host_kill_against_all_resistance", host_kill_against_all_resistance),
     ("host_leaves_no_group_behind", host_leaves_no_group_behind),
+    ("host_in_a_container", host_in_a_container),
 ];
 
 /// A link that is a process of its own: the shell at its other end is in another session, and hears of the
@@ -206,5 +208,52 @@ fn host_leaves_no_group_behind() {
         let end = run(&host(&world.link, "sh"), there(script(&text))).await.unwrap();
         assert_eq!((end.code(), end.finished.leaked), (4, Vec::<String>::new()));
         assert_eq!(sleepers(&mark), 0);
+    });
+}
+
+/// No engine and no cluster: a program that notes how it is called, and runs what it is told to.
+fn client(dir: &std::path::Path, answer: &str) -> Vec<OsString> {
+    let path = dir.join("client");
+    let log = dir.join("log");
+    let text = format!(
+        "#!/bin/sh\necho \"$*\" | head -n 1 | cut -c-60 >>'{}'\ncase $1 in exec) ;; *) {answer}; exit ;; esac\n\
+         while [ \"$1\" != sh ]; do shift; done\nexec \"$@\"\n",
+        log.display()
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    vec![path.into()]
+}
+
+fn host_in_a_container() {
+    world(|world| async move {
+        let dir = tempfile::tempdir().unwrap();
+        let log = || fs::read_to_string(dir.path().join("log")).unwrap();
+        let docker = Engine::Docker { client: client(dir.path(), "printf 'web2\\nweb1\\n'") };
+        assert_eq!(docker.find(&world.link, "app=web").await.unwrap(), ["web1", "web2"]);
+        let target = docker.target(&world.link, "web1", Some("app")).unwrap();
+        let end = run(&target, there(script("echo in; exit 4"))).await.unwrap();
+        assert_eq!((end.code(), end.out()), (4, "in\n"));
+        let mark = mark();
+        let mut job = start(&target, there(script(&format!("echo up; sleep {mark}")))).await.unwrap();
+        assert_eq!(job.hear().await, "up\n");
+        (job.running.control)(Signal::Kill);
+        assert_eq!(job.end().await.code(), 137);
+        assert_eq!(sleepers(&mark), 0);
+        assert!(
+            log().starts_with("ps --format {{.Names}} --filter label=app=web\nexec -i -u app web1 sh -c exec sh -c")
+        );
+
+        fs::remove_file(dir.path().join("log")).unwrap();
+        let client = client(dir.path(), "printf 'pod/web-b\\npod/web-a\\n'");
+        let pods = Engine::Kubernetes { client, namespace: Some("shop".to_owned()), container: None };
+        assert_eq!(pods.find(&world.link, "app=web").await.unwrap(), ["web-a", "web-b"]);
+        let target = pods.target(&world.link, "web-a", None).unwrap();
+        assert_eq!(run(&target, there(script("exit 5"))).await.unwrap().code(), 5);
+        assert!(log().contains("\nexec -i -n shop web-a -- sh -c exec sh -c"), "{}", log());
+
+        let away = Engine::Docker { client: self::client(dir.path(), "echo 'no daemon' >&2; exit 1") };
+        let Err(NotStarted::Unreachable(why)) = away.find(&world.link, "app=web").await else { panic!() };
+        assert!(why.ends_with("client: no daemon"), "{why}");
     });
 }

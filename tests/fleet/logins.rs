@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     ("login_full_disk", When::Root, full_disk),
 ];
 
-fn as_user(fleet: &mut Fleet, user: &str) -> xec::exec::remote::RemoteTarget {
+pub(crate) fn as_user(fleet: &mut Fleet, user: &str) -> xec::exec::remote::RemoteTarget {
     // ssh finds them all under one name, so they are told apart by theirs.
     fleet.host(&Host { user: Some(user.to_owned()), address: Some("127.0.0.1".to_owned()), ..Host::new(user) }).unwrap()
 }

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -41,9 +42,13 @@ pub(crate) struct Traits {
     pub(crate) cable: bool,
 }
 
-/// Whether there can be users, namespaces and sudo.
+/// Whether there can be users, namespaces and sudo. Root of a container may have to do without.
 pub(crate) fn is_root() -> bool {
-    geteuid().is_root()
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let unshared = || Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+        geteuid().is_root() && unshared().is_ok_and(|status| status.success())
+    })
 }
 
 /// Some hosts, with all that ssh needs to reach them.
@@ -109,6 +114,9 @@ impl Hosts {
         )
         .unwrap();
         fs::write(self.at("ssh_config"), config).unwrap();
+        if geteuid().is_root() {
+            fs::create_dir_all("/run/sshd").unwrap(); // Where an sshd of root's wants to be apart.
+        }
         if is_root() {
             self.prepare_users();
         }
@@ -136,7 +144,6 @@ impl Hosts {
         fs::write(self.at("passwd"), passwd).unwrap();
         fs::write(self.at("sudoers"), "root ALL=(ALL) ALL\nbashful ALL=(ALL) NOPASSWD: ALL\n").unwrap();
         fs::set_permissions(self.at("sudoers"), fs::Permissions::from_mode(0o440)).unwrap();
-        fs::create_dir_all("/run/sshd").unwrap();
     }
 
     fn start(&self, number: usize, addresses: &[String], traits: &Traits) -> Child {

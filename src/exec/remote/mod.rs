@@ -85,7 +85,11 @@ impl RemoteTarget {
         Ok(Self { user: Some(user.into()), ..self.clone() })
     }
 
-    fn user(&self) -> Option<&str> {
+    pub(crate) fn channels(&self) -> &Rc<dyn Channels> {
+        &self.channels
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 

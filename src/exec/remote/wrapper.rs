@@ -72,7 +72,7 @@ pub(crate) fn burial(group: i32, grace: Duration, user: Option<&str>) -> String 
 }
 
 /// The name has been checked, so quotes are enough.
-fn sudo(user: Option<&str>) -> String {
+pub(crate) fn sudo(user: Option<&str>) -> String {
     user.map(|user| format!("sudo -n -u '{user}' -- ")).unwrap_or_default()
 }
 
@@ -139,15 +139,21 @@ fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
     if bytes.contains(&0) {
         return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
     }
-    script.push(b'\'');
+    script.extend(quoted(bytes));
+    Ok(())
+}
+
+/// One word for any Bourne shell, of bytes without a NUL.
+pub(crate) fn quoted(bytes: &[u8]) -> Vec<u8> {
+    let mut word = vec![b'\''];
     for (at, piece) in bytes.split(|byte| *byte == b'\'').enumerate() {
         if at > 0 {
-            script.extend(br"'\''");
+            word.extend(br"'\''");
         }
-        script.extend(piece);
+        word.extend(piece);
     }
-    script.push(b'\'');
-    Ok(())
+    word.push(b'\'');
+    word
 }
 
 fn base64(bytes: &[u8]) -> String {
