@@ -34,16 +34,21 @@
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
 //!   of it, asked about one task); `durations` (how long commands took, which decides an order and nothing else).
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
-//!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel` and `gates` its moves, `claims` and `width` what is
-//!   held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf,
-//!   `command` fills in the values that `values` keeps, `probe` and `questions` ask what is decided late (`when run`,
-//!   `let run`), `facts` and `keep` what is up to date, `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
+//!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel`, `gates` and `feeds` its moves, `claims` and `width`
+//!   what is held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of
+//!   one leaf, `command` fills in the values that `values` keeps, `probe` and `questions` ask what is decided late (`when
+//!   run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items` what lanes work on, `machine` has what is
+//!   shared with others, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints
 //!   of the system, and a look at what it was), `debounce`.
 //! - [`app`], one file for each verb, which wires the floors below. `confirm` asks, before anything runs.
 //! - [`cli`], what was typed: `words` cuts the line apart, `values` and `args` make `app::options::Options` of it.
+//!
+//! What is known only when the run has come so far (an axis `from` a list, a stream, a `reduce`) does not make the plan
+//! grow: the plan holds as many *lanes* as may work at once, and each takes one item of its feed after the other, begun
+//! anew as for a new attempt.
 //!
 //! # What always holds
 //!

@@ -8,11 +8,13 @@ use crate::exec::broker::Broker;
 mod check;
 mod confirm;
 mod explain;
+mod gc;
 mod graph;
 mod learn;
 mod list;
 mod open;
 pub mod options;
+mod place;
 mod run;
 mod show;
 mod signals;
@@ -42,14 +44,15 @@ impl Answer {
     }
 }
 
-/// Does what was asked for. Only [`Verb::Run`] takes a broker; everything else starts no process and writes
-/// nothing.
+/// Does what was asked for. Only [`Verb::Run`] takes a broker; everything else starts no process and, but for
+/// [`Verb::CacheGc`], writes nothing.
 pub fn answer(options: &Options, broker: Option<Broker>) -> Answer {
     let open = || open::open(options);
     let answered = match &options.verb {
         Verb::Explain(code) => Ok(explain::explain(code, options)),
         Verb::List => open().map(|opened| list::list(options, &opened)),
         Verb::Show(name) => open().map(|opened| show::show(name, options, &opened)),
+        Verb::CacheGc(limit) => open().map(|opened| gc::collect(*limit, &opened)),
         Verb::Check => open().map(|opened| check::check(options, &opened)),
         Verb::DryRun | Verb::Graph(_) | Verb::Run => open().map(|opened| plan(options, opened, broker)),
     };

@@ -53,6 +53,8 @@ pub enum Verb {
     Check,
     /// `--graph`: the plan as a picture.
     Graph(GraphFormat),
+    /// `--cache-gc`: so many bytes stay of what is kept, at most.
+    CacheGc(u64),
     /// `--explain`: the page of a diagnostic.
     Explain(String),
 }

@@ -1,9 +1,7 @@
 //! Runs tasks: wires the plan, the broker, the report and the signals, and waits for the end.
 
 use std::cell::RefCell;
-use std::ffi::OsStr;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,13 +16,13 @@ use crate::app::confirm::{Question, confirm};
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
+use crate::app::place;
 use crate::app::signals::Escalation;
 use crate::app::slots;
 use crate::app::watch;
 use crate::app::world::world;
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
-use crate::cache::digest::Digest;
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::jobserver::Pool;
@@ -33,7 +31,7 @@ use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
-use crate::plan::{LimitId, Plan, ScopeId};
+use crate::plan::{LeafId, LimitId, Plan, ScopeId};
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
@@ -187,16 +185,15 @@ pub(super) async fn once(
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
-    let here = place(&around);
+    let here = place::of(&around);
     let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
     let pool = slots::pool(how.own_slots, &mut plan, &around);
     let plan = Arc::new(plan);
-    let slots = plan.limits[LimitId::SLOTS.index()].count;
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let ending = drive(plan, around, link, (memory.clone(), how.force, pool), output.clone(), orders).await;
+    let ending = drive(plan.clone(), around, link, (memory.clone(), how.force, pool), output.clone(), orders).await;
     sweep(link, &output, ending.at, orders).await;
-    if let Err(why) = learn::keep(&ending, &here, slots) {
+    if let Err(why) = learn::keep(&plan, &ending, &here) {
         let why = format!("how long the commands took is not remembered: {why}");
         let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
     }
@@ -214,8 +211,8 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
         run: around.run.clone(),
         requested: plan.requested.iter().map(|(label, _)| label.clone()).collect(),
         jobs: plan.limits[LimitId::SLOTS.index()].count,
-        tasks: plan.instances.len() as u32,
-        steps: plan.leaves.len() as u32,
+        tasks: plan.instances.iter().filter(|instance| !instance.hidden).count() as u32,
+        steps: (0..plan.leaves.len() as u32).filter(|leaf| !plan.is_spare(LeafId(*leaf))).count() as u32,
     };
     let _ = output.tx.send(Message::Event(Duration::ZERO, event));
 }
@@ -225,23 +222,12 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
     if !keep::is_wanted(plan) {
         return Memory::None;
     }
-    match State::open(&place(around), &around.run) {
+    match State::open(&place::of(around), &around.run) {
         Ok(state) => Memory::Here(Arc::new(state)),
         Err(NoState(why)) => {
             let why = format!("nothing is up to date, and nothing is remembered: {why}");
             let _ = output.tx.send(Message::Event(Duration::ZERO, Event::Trouble { why }));
             Memory::None
-        }
-    }
-}
-
-/// The directory of the state: beside the first file, or one for each project where `XEC_STATE` says.
-pub(super) fn place(around: &Surroundings) -> PathBuf {
-    match around.env.get(OsStr::new("XEC_STATE")).filter(|dir| !dir.is_empty()) {
-        None => around.root.join(".xec"),
-        Some(dir) => {
-            let name = Digest::of(around.root.as_os_str().as_encoded_bytes()).to_string();
-            around.root.join(dir).join(&name[..16])
         }
     }
 }

@@ -215,6 +215,22 @@ pub enum Event {
         /// How many commands the plan holds.
         steps: u32,
     },
+    /// It is known how many instances a task has that came late.
+    Fed {
+        /// The task.
+        task: Arc<TaskLabel>,
+        /// So many.
+        items: u64,
+    },
+    /// Some instances of a task that came late were not begun.
+    Unfed {
+        /// The task.
+        task: Arc<TaskLabel>,
+        /// So many.
+        items: u64,
+        /// Why.
+        reason: Reason,
+    },
     /// A task's body begins.
     TaskStarted {
         /// Which.

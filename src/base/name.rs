@@ -69,6 +69,9 @@ pub fn reserved(name: &str) -> Option<&'static str> {
 pub fn task_name_rule(word: &str) -> &'static str {
     match word.len() > LONGEST_TASK_NAME {
         true => "a name has at most 256 bytes",
+        false if word.strip_suffix(':').is_some_and(is_task_name) => {
+            "write it without the colon, and what it does between `{` and `}`"
+        }
         false => "a name begins with a letter; letters, digits, `_`, `.` and `-` may follow",
     }
 }

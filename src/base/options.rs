@@ -42,6 +42,7 @@ pub const OPTIONS: &[Own] = &[
     own("check", None, Takes::Nothing),
     own("graph", None, Takes::Perhaps),
     own("explain", None, Takes::Value),
+    own("cache-gc", None, Takes::Perhaps),
     own("force", None, Takes::Nothing),
     own("watch", Some('w'), Takes::Nothing),
     own("why", None, Takes::Nothing),

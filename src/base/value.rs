@@ -266,6 +266,9 @@ fn hole(inner: &str, start: usize) -> Result<Part, BadTemplate> {
             let known = Filter::ALL.map(|(name, _)| name);
             let help = crate::base::name::did_you_mean(word, known)
                 .unwrap_or_else(|| format!("the filters are {}", known.join(", ")));
+            if word.is_empty() {
+                return bad(at - 1..at, "`|` wants the name of a filter".to_owned(), Some(help));
+            }
             return bad(at..at + word.len(), format!("there is no filter `{word}`"), Some(help));
         };
         filters.push(filter);
@@ -339,7 +342,7 @@ mod tests {
             ("${x y}", 2..5),
             ("${a}${1}", 6..7),
             ("${x|nam}", 4..7),
-            ("${x|name|}", 9..9),
+            ("${x|name|}", 8..9),
             ("${a:-${b}}", 5..8),
             ("${x:+y}", 2..6),
         ] {

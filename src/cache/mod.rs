@@ -5,6 +5,7 @@
 //! - [`key`] is the one manifest of what decides, which is hashed, or explained;
 //! - [`durations`] is how long commands took, which decides nothing but an order;
 //! - [`ledger`] holds what became of tasks, [`store`] what they made, [`lock`] keeps two xecs apart;
+//! - [`gc`] keeps all of it small;
 //! - [`state`] puts these together: [`state::State::probe`] before a task, [`state::State::settle`] after it; [`task`] has the words of both.
 //!
 //! Nothing is believed that is not looked at: what a task made is up to date if it holds what it held, and a record
@@ -15,6 +16,7 @@ pub mod digest;
 pub mod durations;
 mod fault;
 mod files;
+pub mod gc;
 pub mod inputs;
 pub mod key;
 pub mod ledger;

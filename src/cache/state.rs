@@ -23,12 +23,12 @@ use crate::cache::task::{Begun, Fresh, Probed, Settled, Task, inside, through_no
 
 /// What a record holds beside its key. The manifest is behind it: it is only read to explain.
 #[derive(Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     /// When, in milliseconds since 1970.
     at: u64,
-    made: Vec<Made>,
+    pub(super) made: Vec<Made>,
     captures: Vec<u8>,
-    log: Option<Digest>,
+    pub(super) log: Option<Digest>,
 }
 
 impl Record {
@@ -65,11 +65,11 @@ pub struct NoState(pub String);
 /// The state of a project.
 #[derive(Debug)]
 pub struct State {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     run: String,
     ledger: Mutex<Ledger>,
-    memo: Memo,
-    store: Store,
+    pub(super) memo: Memo,
+    pub(super) store: Store,
     threads: rayon::ThreadPool,
 }
 
@@ -107,7 +107,7 @@ impl State {
     }
 
     /// A thread that panicked has left nothing half done: each change is one call.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,6 +233,7 @@ impl State {
         if task.cached {
             word = Word::Kept;
             record.made.par_iter().try_for_each(|made| self.store.keep(&task.base, made))?;
+            let log = log.filter(|log| log.metadata().is_ok_and(|meta| meta.len() > 0));
             record.log = log.map(|log| self.store.put(log)).transpose()?;
         }
         fault::point("before-record");

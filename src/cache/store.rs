@@ -171,7 +171,9 @@ impl Store {
     /// It cannot be read or written, or its way leads through something that is no directory.
     pub fn restore(&self, base: &Path, made: &Made) -> io::Result<()> {
         let (dir, name) = open_parent(base, made.path())?;
-        let beside = format!(".xec-{}{}", std::process::id(), files::UNFINISHED);
+        // A name that nobody else uses at this moment: several are brought back at once, into one directory.
+        let own = Digest::of(&made.path).to_string();
+        let beside = format!(".xec-{}-{}{}", std::process::id(), &own[..16], files::UNFINISHED);
         // Left by one that was killed and had the same number.
         let _ = unlinkat(&dir, &*beside, UnlinkatFlags::NoRemoveDir);
         let written = match &made.what {

@@ -99,12 +99,15 @@ impl Layer {
 
     fn verb(&self) -> Result<Option<Verb>, String> {
         let text = |name| self.get(name).unwrap_or_default().to_string_lossy().into_owned();
-        Ok(match self.one_of(&["dry-run", "list", "show", "check", "graph", "explain"])? {
+        // A graph is a dry run that is drawn.
+        let dry = if self.has("graph") { "graph" } else { "dry-run" };
+        Ok(match self.one_of(&[dry, "list", "show", "check", "explain", "cache-gc"])? {
             Some("dry-run") => Some(Verb::DryRun),
             Some("list") => Some(Verb::List),
             Some("show") => Some(Verb::Show(text("show"))),
             Some("check") => Some(Verb::Check),
             Some("explain") => Some(Verb::Explain(text("explain"))),
+            Some("cache-gc") => self.read("cache-gc", values::size)?.map(Verb::CacheGc),
             Some(_) => self
                 .read("graph", |value| {
                     let bare = if self.has("json") { GraphFormat::Json } else { GraphFormat::Dot };
@@ -180,6 +183,7 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
     let one = match verb {
         Verb::Show(_) => "--show",
         Verb::Explain(_) => "--explain",
+        Verb::CacheGc(_) => "--cache-gc",
         _ => return Ok(()),
     };
     match tasks.first() {

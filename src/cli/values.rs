@@ -58,6 +58,17 @@ pub(super) fn width(value: &OsStr) -> Result<Width, String> {
     })
 }
 
+/// `500MB`, `2GiB`; without a word, what is plenty.
+pub(super) fn size(value: &OsStr) -> Result<u64, String> {
+    const PLENTY: u64 = 10 << 30;
+    let typed = value.to_string_lossy();
+    if typed.is_empty() {
+        return Ok(PLENTY);
+    }
+    let read = crate::xecfile::model::size(&typed);
+    read.ok_or_else(|| format!("takes a size such as 500MB or 2GiB, not `{}`", visible(&typed)))
+}
+
 /// Digits only: no sign, no blank.
 fn number(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }

@@ -55,12 +55,14 @@ pub struct JobCx {
     pub output: output::OutputTx,
     /// The descriptors of what is [`crate::base::command::Stdin::Passed`] or [`crate::base::command::Sink::Passed`].
     pub passed: Passed,
+    /// Who wants each line of what it captures as soon as it is whole, without its end.
+    pub lines: Option<tokio::sync::mpsc::UnboundedSender<Vec<Vec<u8>>>>,
 }
 
 impl JobCx {
-    /// Without any descriptor of its own.
+    /// Without any descriptor of its own, for an attempt whose output goes there.
     pub fn new(job: JobId, output: output::OutputTx) -> Self {
-        Self { job, output, passed: Passed::default() }
+        Self { job, output, passed: Passed::default(), lines: None }
     }
 }
 

@@ -15,12 +15,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin, Usage};
-use crate::base::event::JobId;
 use crate::exec::broker::link::Exit;
 use crate::exec::broker::proto::Stdio;
 use crate::exec::fd::between;
 use crate::exec::find::{describe, no_room};
-use crate::exec::output::OutputTx;
 use crate::exec::streams::Streams;
 use crate::exec::{Finished, JobCx, LocalFuture, Passed, Running, Signal, Target};
 
@@ -32,13 +30,8 @@ const SIGPIPE_CODE: i32 = 128 + libc::SIGPIPE;
 ///
 /// # Errors
 /// One of them cannot be started; those before it have been ended.
-pub async fn start(
-    target: &dyn Target,
-    mut specs: Vec<CommandSpec>,
-    job: JobId,
-    output: OutputTx,
-) -> Result<Running, NotStarted> {
-    let mut passed = Passed::default();
+pub async fn start(target: &dyn Target, mut specs: Vec<CommandSpec>, mut cx: JobCx) -> Result<Running, NotStarted> {
+    let passed = &mut cx.passed;
     if let Some(Stdin::File(path)) = specs.first().map(|spec| &spec.stdin) {
         passed.stdin = Some(open(path, "read", OpenOptions::new().read(true))?);
     }
@@ -47,8 +40,8 @@ pub async fn start(
         passed.stdout = Some(open(path, "write", options.write(true).create(true).truncate(true))?);
     }
     match specs.pop() {
-        Some(only) if specs.is_empty() => target.start(only, JobCx { job, output, passed }).await,
-        Some(last) => Pipeline::start(target, specs, last, JobCx { job, output, passed }).await,
+        Some(only) if specs.is_empty() => target.start(only, cx).await,
+        Some(last) => Pipeline::start(target, specs, last, cx).await,
         None => Err(NotStarted::Missing("there is nothing to execute".to_owned())),
     }
 }
@@ -86,18 +79,18 @@ impl Pipeline {
         last: CommandSpec,
         cx: JobCx,
     ) -> Result<Running, NotStarted> {
-        let JobCx { job, output, passed: Passed { mut stdin, stdout, .. } } = cx;
+        let JobCx { job, output, passed: Passed { mut stdin, stdout, .. }, lines } = cx;
         let shared = CommandSpec { stdin: Stdin::Null, ..last.clone() };
         let passed = Passed { stdout, ..Passed::default() };
         let mut streams =
-            Streams::open(&shared, JobCx { job, output: output.clone(), passed }).map_err(|why| no_room(&why))?;
+            Streams::open(&shared, JobCx { passed, ..JobCx::new(job, output.clone()) }).map_err(|why| no_room(&why))?;
         let ends = Ends::of(&mut streams).map_err(|why| no_room(&why))?;
         let mut started = Self { controls: Vec::new(), done: Vec::new(), stops: Vec::new(), pid: None };
         for spec in firsts {
             let result = async {
                 let (next, stdout) = between().map_err(|why| no_room(&why))?;
                 let passed = Passed { stdin: stdin.replace(next), stdout: Some(stdout), stderr: ends.stderr()? };
-                started.add(target, spec, JobCx { job, output: output.clone(), passed }).await
+                started.add(target, spec, JobCx { passed, ..JobCx::new(job, output.clone()) }).await
             };
             if let Err(why) = result.await {
                 return Err(started.give_up(why).await);
@@ -105,7 +98,7 @@ impl Pipeline {
         }
         let result = async {
             let passed = Passed { stdin, stderr: ends.stderr()?, stdout: ends.stdout };
-            started.add(target, last, JobCx { job, output, passed }).await
+            started.add(target, last, JobCx { job, output, passed, lines }).await
         };
         match result.await {
             Ok(()) => Ok(started.run(streams)),

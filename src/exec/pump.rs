@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use crate::base::event::{JobId, Stream};
@@ -40,14 +41,49 @@ pub(crate) struct Capture {
     cap: usize,
     /// Called once, when there is more than the cap.
     overflow: Option<Box<dyn FnOnce() + Send + Sync>>,
+    /// Who wants each line as soon as it is whole.
+    lines: Option<Lines>,
+}
+
+/// Lines on their way to who wants them at once.
+pub(crate) struct Lines {
+    partial: Vec<u8>,
+    to: UnboundedSender<Vec<Vec<u8>>>,
+}
+
+impl Lines {
+    fn add(&mut self, bytes: &[u8]) {
+        let Some(last) = memchr::memrchr(b'\n', bytes) else { return self.partial.extend_from_slice(bytes) };
+        let (whole, rest) = (&bytes[..last], &bytes[last + 1..]);
+        let mut lines: Vec<Vec<u8>> = whole.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let first = std::mem::replace(&mut self.partial, rest.to_vec());
+        if let (Some(line), false) = (lines.first_mut(), first.is_empty()) {
+            line.splice(..0, first);
+        }
+        let _ = self.to.send(lines); // Without a listener nobody misses them.
+    }
+
+    fn finish(self) {
+        if !self.partial.is_empty() {
+            let _ = self.to.send(vec![self.partial]);
+        }
+    }
 }
 
 impl Capture {
     pub(crate) fn new(cap: usize, overflow: Box<dyn FnOnce() + Send + Sync>) -> Self {
-        Self { kept: Vec::new(), cap, overflow: Some(overflow) }
+        Self { kept: Vec::new(), cap, overflow: Some(overflow), lines: None }
+    }
+
+    /// The same, with each line told as soon as it is whole.
+    pub(crate) fn told(self, to: Option<UnboundedSender<Vec<Vec<u8>>>>) -> Self {
+        Self { lines: to.map(|to| Lines { partial: Vec::new(), to }), ..self }
     }
 
     fn add(&mut self, bytes: &[u8]) {
+        if let Some(lines) = &mut self.lines {
+            lines.add(bytes);
+        }
         if self.overflow.is_some() && bytes.len() <= self.cap - self.kept.len() {
             self.kept.extend_from_slice(bytes);
         } else if let Some(overflow) = self.overflow.take() {
@@ -58,6 +94,9 @@ impl Capture {
 
     /// What was kept, or the cap that it grew over.
     pub(crate) fn finish(self) -> Result<Vec<u8>, usize> {
+        if let Some(lines) = self.lines {
+            lines.finish();
+        }
         if self.overflow.is_some() { Ok(self.kept) } else { Err(self.cap) }
     }
 }

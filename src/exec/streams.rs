@@ -63,7 +63,7 @@ impl Streams {
                 None
             }
             Sink::Report | Sink::WithStdout => Some(report(Stream::Stdout)),
-            Sink::Capture(cap) => Some(Destination::Capture(streams.capture(cap))),
+            Sink::Capture(cap) => Some(Destination::Capture(streams.capture(cap).told(cx.lines.clone()))),
         };
         streams.stdout = to.map(|to| streams.pipe(1, to)).transpose()?;
         match spec.stderr {

@@ -28,8 +28,8 @@ ids! {
     LimitId,
     /// A place where several arrive before anyone goes on.
     GateId,
-    /// What cannot be known before it runs: checked once, instantiated by an `Expand` vertex.
-    TemplateId,
+    /// What lanes are fed with: their number is known, their items are not.
+    FeedId,
     /// A task as it was lowered once for all of its instances.
     TaskDefId,
     /// A command as it was lowered once for all of its instances.

@@ -109,7 +109,7 @@ fn settle(task: &Task, mut given: Given, own: Values<'_>, span: Option<Span>) ->
         };
         let bound = match bound {
             Bound::Static(value) => Bound::Static(typed(task, param, value, place)?),
-            late @ Bound::Late(_) => late,
+            late @ (Bound::Late(_) | Bound::Item) => late,
         };
         inputs.push((param.name.value.clone(), bound));
     }
@@ -125,7 +125,7 @@ fn gather(task: &Task, param: &Param, mut values: Vec<Bound>) -> Result<Bound, B
             for value in values {
                 match value {
                     Bound::Static(value) => items.extend(value.items()),
-                    late @ Bound::Late(_) => return Ok(late),
+                    late @ (Bound::Late(_) | Bound::Item) => return Ok(late),
                 }
             }
             Ok(Bound::Static(Value::List(items.into())))
@@ -199,7 +199,14 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
 pub fn brackets(task: &Task, inputs: &Inputs, own: Values<'_>) -> String {
     let mut shown = Vec::new();
     for (name, bound) in inputs.iter() {
-        let Bound::Static(value) = bound else { continue };
+        let value = match bound {
+            Bound::Static(value) => value,
+            Bound::Item => {
+                shown.push(format!("{name}=…"));
+                continue;
+            }
+            Bound::Late(_) => continue,
+        };
         let param = task.params.iter().find(|param| param.name.value == *name);
         if param.is_some_and(|param| default(task, param, own, None).is_ok_and(|usual| usual == *bound)) {
             continue;
@@ -207,6 +214,17 @@ pub fn brackets(task: &Task, inputs: &Inputs, own: Values<'_>) -> String {
         shown.push(format!("{name}={}", quoted(&value.flat())));
     }
     if shown.is_empty() { String::new() } else { format!("[{}]", shown.join(",")) }
+}
+
+/// The name of a lane while it works on an item: `name` is the one that [`brackets`] gave it.
+pub fn with_item(name: &str, values: &[(Arc<str>, Value)], number: u64) -> String {
+    values.iter().fold(name.to_owned(), |name, (axis, value)| {
+        let shown = match value {
+            Value::Text(text) => quoted(text),
+            Value::List(_) => format!("#{number}"),
+        };
+        name.replacen(&format!("{axis}=…"), &format!("{axis}={shown}"), 1)
+    })
 }
 
 /// A value as it stands in the name of an instance: JSON where it would be mistaken.

@@ -8,10 +8,10 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Scope, ScopeKind,
-    Set, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Feed, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Scope,
+    ScopeKind, Set, Vertex,
 };
-use crate::plan::ids::{LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 use crate::xecfile::model::{OnError, Retry, Share};
 
@@ -95,6 +95,8 @@ pub struct Layout {
     pub gates: Vec<Gate>,
     /// The sets of matrices.
     pub sets: Vec<Set>,
+    /// What lanes are fed with.
+    pub feeds: Vec<Feed>,
     /// Who names whom.
     pub links: Vec<Link>,
 }
@@ -141,7 +143,7 @@ impl Layout {
             around.and_then(|scope| if has(scope) { parent } else { next(scope) })
         };
         let timed_parent = above(|scope| scope.timeout.is_some(), |scope| scope.timed_parent);
-        let retried_parent = above(|scope| scope.retry.is_some(), |scope| scope.retried_parent);
+        let retried_parent = above(|scope| scope.retry.is_some() || scope.feed.is_some(), |scope| scope.retried_parent);
         // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
         let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent)
         {
@@ -171,6 +173,8 @@ impl Layout {
             retry: rules.retry,
             retried_parent,
             hooks: [None; 3],
+            feed: None,
+            is_lane: false,
             is_hook: rules.is_hook,
             on_error: rules.on_error,
             optional: rules.optional,
@@ -199,6 +203,12 @@ impl Layout {
         scope.exit = exit;
         scope.vertices.end = exit.0 + 1;
         Ok(exit)
+    }
+
+    /// The feed of the late set that an instance stands for.
+    pub fn feed_of(&self, id: InstanceId) -> Option<FeedId> {
+        let instance = &self.instances[id.index()];
+        self.scopes[instance.scope.index()].feed.filter(|_| instance.hidden)
     }
 
     /// Where a scope is reached.
@@ -231,6 +241,7 @@ impl Layout {
             limits: self.limits,
             gates: self.gates,
             sets: self.sets,
+            feeds: self.feeds,
             links: self.links,
             defs,
             files,

@@ -20,14 +20,15 @@ pub type Filter = Vec<(Arc<str>, Arc<str>)>;
 const MAX_ROWS: usize = 1_000_000;
 
 /// All combinations: the product of the axes, the last one running fastest, without what is excluded, and with
-/// what is added. `dir` is where globs look.
+/// what is added. `dir` is where globs look. A late axis is left out; where it is the only one, there is one
+/// combination, of nothing.
 ///
 /// # Errors
 /// An axis without values, a combination that is not one, or no combination at all.
 pub fn rows(matrix: &Matrix, task: &str, dir: &Path, own: Values<'_>) -> Result<Vec<Row>, Box<Problem>> {
     let mut axes: Vec<(Arc<str>, Vec<Arc<str>>)> = Vec::new();
     for axis in &matrix.axes {
-        let values = values(&axis.source, dir, own)?;
+        let Some(values) = values(&axis.source, dir, own)? else { continue };
         if values.is_empty() && !matrix.may_be_empty {
             let message = format!("the axis `{}` of `{task}` has no values", axis.name.value);
             let help = "give it values, or say `empty=ok` on the matrix where none is fine";
@@ -43,6 +44,9 @@ pub fn rows(matrix: &Matrix, task: &str, dir: &Path, own: Values<'_>) -> Result<
     }
     let exclude = filters(&matrix.exclude, &axes, own)?;
     let mut rows: Vec<Row> = product(&axes);
+    if axes.is_empty() && matrix.late().is_some() {
+        rows.push(Arc::from([]));
+    }
     rows.retain(|row| !exclude.iter().any(|filter| matches(row, filter)));
     for added in &matrix.include {
         rows.push(complete(added, &axes, own)?);
@@ -73,23 +77,25 @@ fn product(axes: &[(Arc<str>, Vec<Arc<str>>)]) -> Vec<Row> {
         .collect()
 }
 
-fn values(source: &AxisSource, dir: &Path, own: Values<'_>) -> Result<Vec<Arc<str>>, Box<Problem>> {
+/// The values of an axis; `None` where they come late.
+fn values(source: &AxisSource, dir: &Path, own: Values<'_>) -> Result<Option<Vec<Arc<str>>>, Box<Problem>> {
     match source {
         AxisSource::Values(texts) => {
             let mut values = Vec::new();
             for text in texts {
                 values.extend(own.must(text, "an axis")?.items());
             }
-            Ok(values)
+            Ok(Some(values))
         }
         AxisSource::Glob(text) => {
             let pattern = own.must(text, "a glob")?.flat();
             let found = (own.world.glob)(dir, &pattern).map_err(|why| {
                 Box::new(Problem::error(Code::BadValue, format!("the glob `{pattern}`: {why}")).at(text.span, ""))
             })?;
-            Ok(found.into_iter().map(Arc::from).collect())
+            Ok(Some(found.into_iter().map(Arc::from).collect()))
         }
-        AxisSource::Range(text) => range(&own.must(text, "a range")?.flat(), text),
+        AxisSource::Range(text) => range(&own.must(text, "a range")?.flat(), text).map(Some),
+        AxisSource::From(_) => Ok(None),
     }
 }
 

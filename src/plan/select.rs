@@ -132,8 +132,7 @@ impl<'f> Names<'f> {
             of_hooks(&step.hooks, &mut open);
             match &step.kind {
                 StepKind::Call(callee) => add(callee, Tie::Call),
-                StepKind::Group(_, steps) => open.extend(steps.iter().rev()),
-                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) | StepKind::Barrier => {}
+                other => open.extend(other.steps().iter().rev()),
             }
         }
         found

@@ -15,7 +15,7 @@ use crate::plan::inputs::from_bindings;
 use crate::plan::matrix::{self, Filter, Row};
 use crate::plan::values::{Bound, FileValues, Inputs, Values};
 use crate::plan::world::World;
-use crate::xecfile::model::{Reference, Task, Xecfile};
+use crate::xecfile::model::{Matrix, Reference, Task, Xecfile};
 
 /// A unit, by its place among all.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -84,6 +84,15 @@ impl<'c> Context<'c> {
         let (inputs, axes) =
             from_bindings(task, &reference.bindings, outer, self.scope(callee, &[]), reference.task.span)?;
         let rows = self.rows(callee, &inputs)?;
+        if let (Some(matrix), Some(binding)) = (&task.matrix, axes.first())
+            && matrix.late().is_some()
+            && matrix.axes.iter().any(|axis| axis.name.value == binding.name.value)
+        {
+            let message = format!("the instances of `{}` are known only when it runs", task.name.value);
+            let problem =
+                Problem::error(Code::LateValue, message).at(binding.name.span, "no edge can name one of them");
+            return Err(Box::new(problem.help("leave the axis out, and wait for all of them")));
+        }
         let names: Vec<Arc<str>> = match &task.matrix {
             Some(matrix) => matrix.axes.iter().map(|axis| axis.name.value.clone()).collect(),
             None => Vec::new(),
@@ -102,7 +111,18 @@ impl<'c> Context<'c> {
     /// The combinations of a task that was given this.
     pub fn rows(&self, id: TaskDefId, inputs: &Inputs) -> Result<Option<Vec<Row>>, Box<Problem>> {
         let task = self.task(id);
-        let Some(matrix) = &task.matrix else { return Ok(None) };
+        match &task.matrix {
+            Some(matrix) if matrix.late().is_none() => self.combinations(id, inputs, matrix).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The combinations of those axes that are known.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn combinations(&self, id: TaskDefId, inputs: &Inputs, matrix: &Matrix) -> Result<Vec<Row>, Box<Problem>> {
+        let task = self.task(id);
         let scope = self.scope(id, inputs);
         let dir: PathBuf = match &self.def(id).cwd {
             Some(cwd) => {
@@ -110,7 +130,18 @@ impl<'c> Context<'c> {
             }
             None => self.defs.dirs[usize::from(task.file.0)].clone(),
         };
-        matrix::rows(matrix, &task.name.value, &dir, scope).map(Some)
+        matrix::rows(matrix, &task.name.value, &dir, scope)
+    }
+
+    /// What a lane of a late set is given, or the inputs as they are where there is none: the axes come with the item.
+    pub fn lane_inputs(&self, id: TaskDefId, inputs: &Inputs) -> Inputs {
+        match self.task(id).matrix.as_ref().filter(|matrix| matrix.late().is_some()) {
+            None => inputs.clone(),
+            Some(matrix) => {
+                let axes = matrix.axes.iter().map(|axis| (axis.name.value.clone(), Bound::Item));
+                inputs.iter().cloned().chain(axes).collect()
+            }
+        }
     }
 }
 
@@ -184,6 +215,7 @@ impl Units {
                         .help("every `call` is a fresh instance; `needs` runs once"),
                 ));
             }
+            let inputs = cx.lane_inputs(task, &inputs);
             if decide(&cx.task(task).conditions, cx.scope(task, &inputs))? == Decision::No {
                 continue;
             }
@@ -235,7 +267,7 @@ impl Units {
                         }
                     }
                 }
-                NodeKind::Leaf(_) | NodeKind::Barrier => {}
+                NodeKind::Leaf(_) | NodeKind::Reduce(..) | NodeKind::Barrier => {}
             }
         }
         Ok(())

@@ -48,6 +48,8 @@ pub enum Bound {
     Static(Value),
     /// It is made of this when the instance begins, in the scope of who called it.
     Late(Spanned<Template>),
+    /// A lane has it from the item that it works on.
+    Item,
 }
 
 /// What an instance was given, in the order of its params, then of its axes.
@@ -137,7 +139,7 @@ impl Values<'_> {
         if let Some((_, bound)) = self.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return match bound {
                 Bound::Static(value) => Known::Value(value.clone()),
-                Bound::Late(_) => Known::Late,
+                Bound::Late(_) | Bound::Item => Known::Late,
             };
         }
         match self.file.lets.iter().rev().find(|(given, _)| **given == *name) {

@@ -29,7 +29,7 @@ mod spool;
 pub mod style;
 mod summary;
 mod tail;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod scripts;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::plan::graph::{Guard, Link, LinkKind, Plan, Set};
-use crate::plan::ids::{InstanceId, ScopeId};
+use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan, Set};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
@@ -86,7 +86,7 @@ pub fn json(plan: &Plan) -> String {
 /// For Graphviz: solid for `needs`, dashed for `after`, dotted for `call`.
 pub fn dot(plan: &Plan) -> String {
     let mut out = String::from("digraph xec {\n    rankdir=LR\n    node [shape=box]\n");
-    for (at, instance) in plan.instances.iter().enumerate() {
+    for (at, instance) in shown(plan) {
         let name = serde_json::Value::from(&*instance.label.instance);
         let _ = writeln!(out, "    n{at} [label={name}]");
     }
@@ -105,7 +105,7 @@ pub fn dot(plan: &Plan) -> String {
 /// For Mermaid: an arrow for `needs`, a dotted one for `after` and `call`, which it names.
 pub fn mermaid(plan: &Plan) -> String {
     let mut out = String::from("graph LR\n");
-    for (at, instance) in plan.instances.iter().enumerate() {
+    for (at, instance) in shown(plan) {
         // Mermaid knows no escapes but those of HTML.
         let name = visible(&instance.label.instance).replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         let _ = writeln!(out, "    n{at}[\"{name}\"]");
@@ -123,11 +123,23 @@ pub fn mermaid(plan: &Plan) -> String {
 
 /// The graph as one line of JSON: instances, and who names whom.
 pub fn graph_json(plan: &Plan) -> String {
-    let nodes = plan.instances.iter().map(|instance| &*instance.label.instance).collect();
-    let edges =
-        edges(plan).map(|(from, link)| JsonEdge { from: from.0, to: link.to.0, kind: word(link.kind) }).collect();
-    let requested = plan.links.iter().filter(|link| link.kind == LinkKind::Requested).map(|link| link.to.0).collect();
+    let nodes = shown(plan).map(|(_, instance)| &*instance.label.instance).collect();
+    let mut place = vec![0; plan.instances.len()];
+    for (at, (id, _)) in shown(plan).enumerate() {
+        place[id] = at as u32;
+    }
+    let place = |id: InstanceId| place[id.index()];
+    let edges = edges(plan)
+        .map(|(from, link)| JsonEdge { from: place(from), to: place(link.to), kind: word(link.kind) })
+        .collect();
+    let requested =
+        plan.links.iter().filter(|link| link.kind == LinkKind::Requested).map(|link| place(link.to)).collect();
     line(&JsonGraph { v: 1, requested, nodes, edges })
+}
+
+/// The instances that stand for themselves.
+fn shown(plan: &Plan) -> impl Iterator<Item = (usize, &Instance)> {
+    plan.instances.iter().enumerate().filter(|(_, instance)| !instance.hidden)
 }
 
 fn edges(plan: &Plan) -> impl Iterator<Item = (InstanceId, &Link)> {
@@ -146,7 +158,10 @@ fn word(kind: LinkKind) -> &'static str {
 /// The commands of each instance, in the order of the file.
 fn commands(plan: &Plan) -> Vec<Vec<&str>> {
     let mut commands = vec![Vec::new(); plan.instances.len()];
-    for leaf in &plan.leaves {
+    for (at, leaf) in plan.leaves.iter().enumerate() {
+        if plan.is_spare(LeafId(at as u32)) {
+            continue;
+        }
         commands[leaf.instance.index()].push(&*plan.defs.commands[leaf.command.index()].text);
     }
     commands
@@ -168,7 +183,11 @@ impl Reasons {
 
     fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
         let who = self.who(plan, id);
-        match plan.scope(plan.instance(id).scope).guard {
+        let scope = plan.scope(plan.instance(id).scope);
+        match scope.guard {
+            Guard::Always if scope.memory == Memory::Whole => {
+                format!("{who}; whether it is up to date is decided at run time")
+            }
             Guard::Always => who,
             Guard::Never => format!("{who}; skipped, by its condition"),
             Guard::Ask(_) => format!("{who}; whether it runs is decided at run time"),

@@ -192,7 +192,10 @@ fn show_line(line: &str, start: usize, wanted: &[u32], out: &mut String, places:
         let after = wanted.peek().is_some_and(|byte| *byte as usize - at < LONGEST_LINE / 2);
         if c == '\n' || !long || before || after {
             cut = false;
-            push_escaped(c, line[offset + c.len_utf8()..].starts_with('\n'), out);
+            // The end of a line in the way of Windows is shown as any other.
+            if c != '\r' || !line[offset + 1..].starts_with('\n') {
+                push_escaped(c, out);
+            }
         } else if !cut {
             cut = true;
             out.push('…');
@@ -203,9 +206,8 @@ fn show_line(line: &str, start: usize, wanted: &[u32], out: &mut String, places:
     }
 }
 
-fn push_escaped(c: char, before_newline: bool, out: &mut String) {
-    let harmless = matches!(c, '\n' | '\t') || (c == '\r' && before_newline);
-    if harmless || !is_dangerous(c) {
+fn push_escaped(c: char, out: &mut String) {
+    if matches!(c, '\n' | '\t') || !is_dangerous(c) {
         out.push(c);
     } else {
         let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
@@ -228,7 +230,7 @@ fn escaped(text: &str, lines: bool) -> Cow<'_, str> {
         match c {
             '\n' if !lines => out.push_str("\\n"),
             '\t' if !lines => out.push_str("\\t"),
-            _ => push_escaped(c, false, &mut out),
+            _ => push_escaped(c, &mut out),
         }
     }
     Cow::Owned(out)

@@ -155,6 +155,14 @@ impl Screen {
             Event::RunFinished { culprits, counts, signal, code, duration } => {
                 self.run_finished(&End { culprits, counts, signal, code, duration })
             }
+            Event::Fed { task, items } => {
+                self.summary.fed(&task, items);
+                Ok(())
+            }
+            Event::Unfed { task, items, reason } => {
+                self.summary.unfed(&task, items, reason);
+                Ok(())
+            }
             Event::RunStarted { .. } | Event::TaskStarted { .. } | Event::Suspended | Event::Resumed => Ok(()),
         }
     }

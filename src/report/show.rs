@@ -147,6 +147,7 @@ fn matrix(matrix: &Matrix) -> Row {
                 AxisSource::Values(values) => spell::words(values),
                 AxisSource::Glob(glob) => format!("glob={}", spell::quoted(&spell::template(&glob.value))),
                 AxisSource::Range(range) => format!("range={}", spell::quoted(&spell::template(&range.value))),
+                AxisSource::From(from) => spell::from(from),
             };
             Row::new(&*axis.name.value, values)
         })
@@ -190,6 +191,7 @@ fn step(step: &Step) -> Row {
         StepKind::Call(callee) => (Row::new("call", spell::reference(callee)), Vec::new()),
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
         StepKind::Barrier => (Row::new("barrier", ""), Vec::new()),
+        StepKind::Reduce(reduce) => (Row::new("reduce", spell::reduce(reduce)), vec![self::step(&reduce.step)]),
         StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),
     };
     let data = spell::data(&step.data).into_iter().map(|(name, value)| Row::new(name, value));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Batches, Binding, CaptureForm, Data, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
-    PredicateKind, Reference, Retry, Settings, Share, Task, Use, Width,
+    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
+    PredicateKind, Reduce, Reference, Retry, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -177,6 +177,7 @@ pub(crate) fn data(data: &Data) -> Vec<(&'static str, String)> {
         CaptureForm::Text => capture.name.value.to_string(),
         CaptureForm::Lines => format!("{} as=lines", capture.name.value),
         CaptureForm::Json => format!("{} as=json", capture.name.value),
+        CaptureForm::Stream => format!("{} as=stream", capture.name.value),
     });
     let all = [
         ("capture", capture),
@@ -200,6 +201,27 @@ pub(crate) fn late<T>(value: &Late<T>, spell: impl FnOnce(&T) -> String) -> Stri
     match value {
         Late::Now(value) => spell(value),
         Late::Text(text) => quoted(&template(text)),
+    }
+}
+
+/// `from="${list}" chunk=10`.
+pub(crate) fn from(from: &From) -> String {
+    let mut out = format!("from={}", quoted(&template(&from.list.value)));
+    if let Some(chunk) = from.chunk {
+        out += &format!(" chunk={chunk}");
+    }
+    if let Some(within) = from.within {
+        out += &format!(" within={}", quoted(&duration(within)));
+    }
+    out
+}
+
+/// `"${list}" fan-in=16 capture=total`.
+pub(crate) fn reduce(reduce: &Reduce) -> String {
+    let list = format!("{} fan-in={}", quoted(&template(&reduce.list.value)), reduce.fan_in);
+    match &reduce.capture {
+        Some(name) => format!("{list} capture={}", name.value),
+        None => list,
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::duration::show;
-use crate::base::event::{Counts, Culprit, JobId, SkipReason, TaskLabel, Verdict};
+use crate::base::event::{Counts, Culprit, JobId, Reason, SkipReason, TaskLabel, Verdict};
 use crate::report::sanitize::{Cleaner, visible};
 use crate::report::style::{Ink, RESET, Style};
 use crate::report::tail::Tail;
@@ -38,6 +38,8 @@ struct Group {
     why: String,
     count: u64,
     names: Vec<Arc<str>>,
+    /// So many of them the names stand for.
+    named: u64,
 }
 
 /// The end of a run, as [`crate::base::event::Event::RunFinished`] tells it.
@@ -71,9 +73,25 @@ pub(crate) struct Summary {
     groups: Vec<Group>,
     by_why: HashMap<String, usize>,
     ungrouped: u64,
+    /// Tasks whose late list was empty.
+    empty: Vec<Arc<str>>,
 }
 
 impl Summary {
+    /// It is known how many instances a task has.
+    pub(crate) fn fed(&mut self, task: &TaskLabel, items: u64) {
+        if items == 0 && self.empty.len() < NAMES {
+            self.empty.push(task.instance.clone());
+        }
+    }
+
+    /// So many instances of a task were not begun.
+    pub(crate) fn unfed(&mut self, task: &TaskLabel, items: u64, reason: Reason) {
+        let verdict = Verdict::Skipped(SkipReason::Cancelled(reason));
+        let name = format!("{} of {}", words::counted(items, "item"), task.instance).into();
+        self.group(words::ending(&verdict, None), name, items);
+    }
+
     pub(crate) fn step_started(&mut self) {
         self.steps += 1;
     }
@@ -104,22 +122,27 @@ impl Summary {
             Verdict::Skipped(_) | Verdict::Cancelled(_) => words::ending(verdict, None),
             Verdict::Ok | Verdict::Failed(_) | Verdict::TimedOut(_) => return,
         };
+        self.group(why, task.instance.clone(), 1);
+    }
+
+    fn group(&mut self, why: String, name: Arc<str>, count: u64) {
         let at = match self.by_why.get(&why) {
             Some(at) => *at,
             None if self.groups.len() == GROUPS => {
-                self.ungrouped += 1;
+                self.ungrouped += count;
                 return;
             }
             None => {
                 self.by_why.insert(why.clone(), self.groups.len());
-                self.groups.push(Group { why, count: 0, names: Vec::new() });
+                self.groups.push(Group { why, count: 0, names: Vec::new(), named: 0 });
                 self.groups.len() - 1
             }
         };
         let group = &mut self.groups[at];
-        group.count += 1;
+        group.count += count;
         if group.names.len() < NAMES {
-            group.names.push(task.instance.clone());
+            group.names.push(name);
+            group.named += count;
         }
     }
 
@@ -128,8 +151,13 @@ impl Summary {
         let mut lines = Vec::new();
         let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
         if !bad {
-            let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || !self.groups.is_empty());
-            return worth.then(|| well(end, look.style).into_bytes());
+            let said = !self.groups.is_empty() || !self.empty.is_empty();
+            let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || said);
+            return worth.then(|| {
+                let line = |name: &Arc<str>| format!("– {}: nothing to do, its list is empty\n", visible(name));
+                let empty: String = self.empty.iter().map(|name| look.style.paint(Ink::Dim, &line(name))).collect();
+                (empty + &well(end, look.style)).into_bytes()
+            });
         }
         let told = match end.culprits.as_slice() {
             [one] => one.job.is_some() && one.job == look.above,
@@ -171,7 +199,7 @@ impl Summary {
     fn not_run(&self, style: Style, lines: &mut Vec<u8>) {
         for group in &self.groups {
             let mut names: Vec<_> = group.names.iter().map(|name| visible(name)).collect();
-            let more = group.count - names.len() as u64;
+            let more = group.count - group.named;
             if more > 0 {
                 names.push(format!("{more} more").into());
             }

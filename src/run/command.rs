@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::defs::{Command, Work};
@@ -61,11 +62,15 @@ pub fn specs(
     };
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let own = own(plan, instance, attempt, around);
+    let own = own(store.items.label(plan, instance), attempt, around);
     let mut specs = Vec::with_capacity(members.len());
     for member in members {
         let fill = Fill { command: member, around, scope };
         specs.push(fill.spec(&plan.defs.dirs[usize::from(member.file.0)], own.clone(), plan.leaf(leaf).grace)?);
+    }
+    if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
+        let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
+        words.extend(items.items().iter().map(|item| OsString::from(&**item)));
     }
     if let (Work::Pipe(_), [first, .., last]) = (&command.work, &mut specs[..]) {
         // What is said of the pipe as a whole is said of its ends.
@@ -101,7 +106,7 @@ pub fn script(
                 env.push((OsString::from(&*name), value.flat().into()));
             }
         }
-        env.extend(own(plan, instance, 1, around));
+        env.extend(own(store.items.label(plan, instance), 1, around));
     }
     CommandSpec {
         program: Program::Script {
@@ -149,8 +154,7 @@ fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
 /// What xec itself says to every process.
 type Own = [(OsString, OsString); 6];
 
-fn own(plan: &Plan, instance: InstanceId, attempt: u32, around: &Surroundings) -> Own {
-    let label = &plan.instance(instance).label;
+fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
     [
         ("XEC".into(), "1".into()),
         ("XEC_TASK".into(), OsString::from(&*label.task)),

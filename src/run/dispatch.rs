@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Verdict, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId};
+use crate::plan::values::Value;
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::job::{self, Control, Job, News};
@@ -73,7 +74,7 @@ pub struct Ending {
     /// When.
     pub at: Duration,
     /// How long the commands took that succeeded.
-    pub took: Vec<(Arc<StepLabel>, Duration)>,
+    pub took: HashMap<LeafId, Duration>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -103,7 +104,6 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
-        took: Vec::new(),
         inputs: VecDeque::new(),
         feeding: false,
         ending: None,
@@ -145,7 +145,6 @@ struct Loop {
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
-    took: Vec<(Arc<StepLabel>, Duration)>,
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
@@ -223,6 +222,7 @@ impl Loop {
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Lines(job, lines) => self.stream(job, &lines),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
         }
@@ -263,6 +263,9 @@ impl Loop {
             Action::Settle(scope) => self.settle(scope),
             Action::Open(instance) => self.open(instance),
             Action::Close(instance, closing) => self.close(instance, closing),
+            Action::Feed(feed) => self.list(feed),
+            Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
+            Action::Keep(instance, name, by, value) => self.store.set(instance, &name, by, value),
             Action::TryLock(vertex, limits) => {
                 let answer = self.locks.take(&self.plan, vertex, &limits);
                 self.feed(Input::Locked(vertex, answer));
@@ -273,15 +276,10 @@ impl Loop {
             Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
             Action::Emit(event) => match event {
                 Event::RunFinished { code, signal, .. } => {
-                    let (at, took) = (self.clock.now(), std::mem::take(&mut self.took));
+                    let (at, took) = (self.clock.now(), self.scheduler.take_durations());
                     self.ending = Some(Ending { code, signal, at, took, finished: event });
                 }
-                event => {
-                    if let Event::StepFinished { step, verdict: Verdict::Ok, duration, .. } = &event {
-                        self.took.push((step.clone(), *duration));
-                    }
-                    self.tell(event);
-                }
+                event => self.tell(event),
             },
             Action::Done => debug_assert!(self.ending.is_some() && self.questions.is_empty()),
         }
@@ -302,14 +300,15 @@ impl Loop {
     fn begin(&mut self, start: Start) {
         let Start { id, leaf, attempt, waits } = start;
         self.leaves.insert(id, leaf);
-        let step = Arc::new(self.plan.step_label(leaf));
+        let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         if let Ok(specs) = &mut specs {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
-        let job = Job { id, step, attempt, waits, specs };
+        let streams = self.plan.fed_by(leaf).next().is_some();
+        let job = Job { id, step, attempt, waits, specs, streams };
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
@@ -328,6 +327,35 @@ impl Loop {
         end
     }
 
+    /// What a step wrote, for the lanes that wait for it. What is no UTF-8 the step fails for, at its end.
+    fn stream(&mut self, job: JobId, lines: &[Vec<u8>]) {
+        let Some(leaf) = self.leaves.get(&job).copied() else { return };
+        let texts = lines.iter().filter_map(|line| std::str::from_utf8(line).ok()).map(Arc::from);
+        let items: Vec<Arc<str>> = texts.collect();
+        let plan = self.plan.clone();
+        for feed in plan.fed_by(leaf) {
+            self.feed(Input::Items(feed, items.clone()));
+        }
+    }
+
+    /// Makes the list that lanes are fed with.
+    fn list(&mut self, feed: FeedId) {
+        let plan = self.plan.clone();
+        let this = plan.feed(feed);
+        if plan.instance(this.instance).hidden {
+            self.open(this.instance);
+        }
+        let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {
+            Ok(Some(Value::List(items))) => Ok(items.to_vec()),
+            Ok(_) => Err("what should be a list is a text: keep it by `capture … as=lines`, or `as=json`".to_owned()),
+            Err(name) => Err(format!("`{name}` has no value here")),
+        };
+        self.feed(match list {
+            Ok(items) => Input::Items(feed, items),
+            Err(why) => Input::Unfed(feed, why),
+        });
+    }
+
     fn open(&mut self, instance: InstanceId) {
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
@@ -337,7 +365,7 @@ impl Loop {
 
     fn close(&mut self, instance: InstanceId, closing: Closing) {
         self.keeper.close(instance, closing);
-        if let Err(why) = self.store.close(&self.plan, instance, closing == Closing::Well) {
+        if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
     }

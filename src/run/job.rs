@@ -5,12 +5,12 @@
 
 use std::rc::Rc;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
 use crate::exec::output::OutputTx;
-use crate::exec::{Finished, Running, Signal, Target, pipeline};
+use crate::exec::{Finished, JobCx, Running, Signal, Target, pipeline};
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
 use crate::run::scheduler::JobEnd;
@@ -24,6 +24,8 @@ pub enum News {
     Started(JobId, Control),
     /// It is over.
     Ended(JobId, JobEnd),
+    /// It wrote these lines, which somebody wants at once.
+    Lines(JobId, Vec<Vec<u8>>),
     /// A question is being asked, and can be ended by this.
     Asked(JobId, Control),
     /// A question was answered.
@@ -42,6 +44,8 @@ pub struct Job {
     pub waits: Waits,
     /// What to run, each reading what the one before it writes; `Err` is why that is not known.
     pub specs: Result<Vec<CommandSpec>, String>,
+    /// Whether each line of what it keeps is wanted at once.
+    pub streams: bool,
 }
 
 /// Runs a job to its end.
@@ -54,8 +58,10 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
         // Without a report nobody has to be told.
         let _ = report.send(Message::Event(clock.now(), event));
     };
+    let (to, mut lines) = unbounded_channel();
+    let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
     let started = match &job.specs {
-        Ok(specs) => pipeline::start(&*target, specs.clone(), job.id, output).await,
+        Ok(specs) => pipeline::start(&*target, specs.clone(), cx).await,
         Err(why) => Err(NotStarted::Failed(why.clone())),
     };
     let end = match started {
@@ -65,11 +71,15 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
             let finished = loop {
                 tokio::select! {
                     finished = &mut done => break finished,
+                    Some(more) = lines.recv() => guard.wrote(more),
                     Some(signal) = stops.recv() => {
                         let _ = report.send(Message::Event(clock.now(), Event::StepStopped { job: job.id, signal }));
                     }
                 }
             };
+            while let Ok(more) = lines.try_recv() {
+                guard.wrote(more);
+            }
             let Finished { outcome, usage, captures, capture_overflow, leaked } = finished;
             JobEnd { outcome, usage, captures, capture_overflow, leaked, bad_value: None }
         }
@@ -94,6 +104,12 @@ impl Guard {
         if let Some(news) = &self.news {
             // Without a dispatcher there is no run.
             let _ = news.send(News::Started(self.job, control));
+        }
+    }
+
+    fn wrote(&self, lines: Vec<Vec<u8>>) {
+        if let Some(news) = &self.news {
+            let _ = news.send(News::Lines(self.job, lines));
         }
     }
 

@@ -12,6 +12,8 @@ pub mod clock;
 pub mod command;
 pub mod dispatch;
 pub mod facts;
+pub mod feed;
+pub mod items;
 pub mod job;
 pub mod keep;
 pub mod limits;

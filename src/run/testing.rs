@@ -9,9 +9,9 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Files, Group, Hooks, Late, Limit, Matrix,
-    OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width,
-    Xecfile,
+    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit,
+    Matrix, OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use,
+    Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -190,9 +190,14 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
     if !tape.one_in(4) {
         return None;
     }
-    let values = ["a", "b", "c"][..1 + tape.pick(3)].iter().map(|value| at(Template::plain(*value))).collect();
+    let source = if tape.one_in(3) {
+        AxisSource::From(From { list: at(Template::plain("list")), chunk: None, within: None })
+    } else {
+        let values = ["a", "b", "c"][..1 + tape.pick(3)].iter();
+        AxisSource::Values(values.map(|value| at(Template::plain(*value))).collect())
+    };
     Some(Matrix {
-        axes: vec![Axis { name: at("x".into()), source: AxisSource::Values(values), span: Span::default() }],
+        axes: vec![Axis { name: at("x".into()), source, span: Span::default() }],
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
@@ -228,18 +233,22 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
         for need in &mut needs {
             // Of a matrix, sometimes only one combination.
             let earlier = &file.tasks.iter().find(|other| other.name.value == need.task.value);
-            if earlier.is_some_and(|other| other.matrix.is_some()) && tape.one_in(2) {
+            let known = |other: &&Task| other.matrix.as_ref().is_some_and(|matrix| matrix.late().is_none());
+            if earlier.is_some_and(|other| known(&other)) && tape.one_in(2) {
                 need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
             }
         }
+        let matrix = matrix(tape, task);
+        // Of what comes late nothing is remembered.
+        let late = matrix.as_ref().is_some_and(|matrix| matrix.late().is_some());
         file.tasks.push(Task {
             needs,
             after: some(tape, 4),
-            matrix: matrix(tape, task),
+            matrix,
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
-            files: files(tape),
+            files: if late { Files::default() } else { files(tape) },
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });

@@ -15,6 +15,7 @@ use crate::plan::graph::{Leaf, Plan, TakeFrom, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
+use crate::run::items::Items;
 use crate::xecfile::model::{CaptureForm, FileId};
 
 /// The most that a step may keep.
@@ -37,6 +38,8 @@ pub struct Store {
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+    /// What lanes work on.
+    pub items: Items,
 }
 
 /// A value, and the vertex that made it: of ways to one thing, each may make the same.
@@ -76,9 +79,13 @@ impl Store {
     ///
     /// # Errors
     /// A temporary directory cannot be removed.
-    pub fn close(&mut self, plan: &Plan, id: InstanceId, succeeded: bool) -> io::Result<()> {
+    pub fn close(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId, succeeded: bool) -> io::Result<()> {
         if succeeded {
             self.succeeded.insert(id);
+            let scope = self.scope(plan, around, id);
+            let found: Vec<(Arc<str>, Value)> =
+                Items::wanted(plan, id).iter().filter_map(|name| Some((name.clone(), scope.get(name)?))).collect();
+            self.items.keep(plan, id, found).map_err(io::Error::other)?;
         }
         let mut result = Ok(());
         for dir in self.temps.remove(&id).unwrap_or_default() {
@@ -105,7 +112,7 @@ impl Store {
         })?;
         let value = match capture.form {
             CaptureForm::Text => Value::text(text.trim_end_matches(['\n', '\r'])),
-            CaptureForm::Lines => Value::List(text.lines().map(Arc::from).collect()),
+            CaptureForm::Lines | CaptureForm::Stream => Value::List(text.lines().map(Arc::from).collect()),
             CaptureForm::Json => {
                 json(text).map_err(|why| format!("what `{}` should keep is no JSON: {why}", capture.name.value))?
             }
@@ -149,7 +156,8 @@ impl Store {
         true
     }
 
-    fn set(&mut self, id: InstanceId, name: &Arc<str>, by: VertexId, value: Value) {
+    /// An instance has a value, made at this vertex.
+    pub fn set(&mut self, id: InstanceId, name: &Arc<str>, by: VertexId, value: Value) {
         let made = self.made.entry(id).or_default().entry(name.clone()).or_default();
         made.retain(|one| one.by != by);
         made.push(Made { by, value });
@@ -236,11 +244,17 @@ impl<'s> Scope<'s> {
         if let Some(value) = self.store.made(self.plan, self.id, name, self.at) {
             return Some(value);
         }
+        if let Some(value) = self.store.items.get(instance.scope, name) {
+            return Some(value.clone());
+        }
         if let Some((_, Bound::Static(value))) = instance.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return Some(value.clone());
         }
         let mut takes = instance.takes.iter().rev().filter(|take| *take.here == *name);
         if let Some(value) = takes.find(|take| self.sees(take)).and_then(|take| self.taken(take)) {
+            return Some(value);
+        }
+        if let Some(value) = instance.set.and_then(|set| Scope { id: set, ..*self }.get(name)) {
             return Some(value);
         }
         let found = self.of_file(self.plan.defs.tasks[instance.def.index()].file, name);
@@ -288,6 +302,9 @@ impl<'s> Scope<'s> {
                 (None, _) => None,
             }
         };
+        if let Some(feed) = take.feed {
+            return Some(self.store.items.taken(feed, &take.name));
+        }
         if !take.list {
             return take.from.first().and_then(from);
         }

@@ -237,6 +237,11 @@ impl<'a> Cursor<'a> {
         self.props.len() + self.block.map_or(0, <[KdlNode]>::len)
     }
 
+    /// Whether a node in its block has such a name.
+    pub(crate) fn holds(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.block.is_some_and(|nodes| nodes.iter().any(|node| is(node.name().value())))
+    }
+
     /// The node that its values spell: `when os linux` is `when { os linux }`.
     pub(crate) fn take_line(&mut self) -> Option<Cursor<'a>> {
         let mut values = self.take_args().into_iter();

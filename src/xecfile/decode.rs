@@ -225,15 +225,16 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
         Some(row) => Some(row),
         None => {
             let place_name = place.describe();
-            let problem = match schema::elsewhere(name) {
-                Some(elsewhere) => Problem::error(code, format!("`{name}` cannot stand {place_name}"))
-                    .help(format!("it stands {elsewhere}")),
-                None => {
-                    let problem = Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
-                    match did_you_mean(name, schema::names_at(place, cursor.property)) {
-                        Some(help) => problem.help(help),
-                        None => problem,
-                    }
+            let nothing = || Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
+            let problem = if let Some(row) = schema::word_for(name).and_then(|word| schema::find(word, place)) {
+                nothing().help(format!("here it is `{}`: {}", row.name, row.example))
+            } else if let Some(elsewhere) = schema::elsewhere(name) {
+                Problem::error(code, format!("`{name}` cannot stand {place_name}"))
+                    .help(format!("it stands {elsewhere}"))
+            } else {
+                match did_you_mean(name, schema::names_at(place, cursor.property)) {
+                    Some(help) => nothing().help(help),
+                    None => nothing(),
                 }
             };
             reader.report(problem.at(cursor.name_span, ""));

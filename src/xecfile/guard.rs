@@ -189,7 +189,10 @@ impl Guard<'_> {
     fn no_value(&mut self, key: Range<usize>) {
         let word = self.scan.text[key.clone()].trim_end_matches('=').trim_end();
         let problem = Problem::error(Code::Syntax, format!("`{word}=` has no value"));
-        let help = format!("for an empty one: {word}=\"\"");
+        let help = match self.scan.rest().trim_start().starts_with('{') {
+            true => format!("before a block there is no `=`: {word} {{"),
+            false => format!("for an empty one: {word}=\"\""),
+        };
         self.scan.replace(key.clone(), problem.at(self.scan.span(key), "").help(help));
     }
 

@@ -85,10 +85,11 @@ fn unreadable(message: String) -> Box<Problem> {
     Box::new(Problem::error(Code::FileUnreadable, message))
 }
 
-/// Reads a text as if it were a file in the current directory: no IO at all, so what it includes is not read.
-pub fn read(text: &str) -> Loaded {
+/// Reads a text, or what should be one, as if it were a file in the current directory: no IO at all, so what it
+/// includes is not read.
+pub fn read(text: impl AsRef<[u8]>) -> Loaded {
     let name = PathBuf::from(FILE_NAME);
-    Loading::start(name.clone(), name, PathBuf::new(), text.as_bytes().to_vec(), false)
+    Loading::start(name.clone(), name, PathBuf::new(), text.as_ref().to_vec(), false)
 }
 
 /// What has the name, nearest to `here`: as a user would write it from there, and whole. Whatever it is and whether
@@ -148,7 +149,7 @@ fn not_found(here: &Path) -> Box<Problem> {
         ["Xecfile", "xecfile", "xecfile.kdl", "XECFILE.kdl"].into_iter().find(|name| here.join(name).is_file());
     Box::new(problem.help(match misnamed {
         Some(name) => format!("there is a file `{name}`: rename it, or use -f {name}"),
-        None => "name a file with -f, or a directory with -C".to_owned(),
+        None => format!("a file to begin with: echo 'task hello {{ run \"echo hello\" }}' > {FILE_NAME}\none that is elsewhere: -f FILE, or -C DIRECTORY"),
     }))
 }
 

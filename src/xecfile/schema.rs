@@ -2,9 +2,12 @@
 //! suggestions and the reference page; a new word of the language is one row here plus its meaning.
 //! Knows nothing of KDL.
 
+mod abroad;
 mod table;
 
 use std::fmt::Write as _;
+
+pub use abroad::word_for;
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,8 +69,11 @@ impl Places {
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 26);
+    /// `reduce`.
+    pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 27] = [
+    const NAMES: [(Places, &'static str); 28] = [
+        (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

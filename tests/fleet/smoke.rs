@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use xec::base::event::JobId;
-use xec::exec::Signal;
 use xec::exec::output::OutputTx;
 use xec::exec::pipeline;
 use xec::exec::ssh::Host;
+use xec::exec::{JobCx, Signal};
 
 use crate::sshd::{Hosts, masters};
 use crate::support::{mark, run, script, script_with, sleepers, start, until, words, world};
@@ -73,7 +73,7 @@ fn streams_and_values() {
         let mut files = there(script("cat; exit 3"));
         (files.stdin, files.stdout) = (Stdin::File(from), Sink::File(to.clone()));
         let (output, _messages) = OutputTx::pair();
-        let running = pipeline::start(target, vec![files], JobId(1), output).await.unwrap();
+        let running = pipeline::start(target, vec![files], JobCx::new(JobId(1), output)).await.unwrap();
         assert_eq!(running.done.await.outcome, Outcome::Exited(3));
         assert!(std::fs::read(&to).unwrap() == data);
         fleet.close().await;
@@ -127,7 +127,10 @@ fn not_started() {
         for _ in 0..3 {
             unreachable(run(&stranger, there(words(["true"]))).await.err(), "Permission denied");
         }
-        assert_eq!(hosts.log().matches("Connection closed by invalid user").count(), 1, "no host is hammered");
+        // The server writes its log when it comes to it.
+        let refusals = || hosts.log().matches("Connection closed by invalid user").count();
+        until(|| refusals() > 0).await;
+        assert_eq!(refusals(), 1, "no host is hammered");
         let nowhere = fleet.host(&Host::new("no-such-host.invalid")).unwrap();
         unreachable(run(&nowhere, there(words(["true"]))).await.err(), "no-such-host.invalid");
         // Somebody else is there.

@@ -11,28 +11,34 @@ use crate::harness::text::normalise;
 use crate::harness::{Case, XEC};
 
 /// One fenced block.
-struct Block {
+pub struct Block {
     /// What stands after the first fence.
-    kind: String,
+    pub kind: String,
     /// The lines between the fences.
-    text: String,
+    pub text: String,
     /// Where the text begins and ends in the document.
     range: std::ops::Range<usize>,
 }
 
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = std::fs::read_dir(root.join("docs")).expect("docs/");
-    let mut found: Vec<PathBuf> = docs.map(|entry| entry.expect("an entry").path()).collect();
-    let recipes = std::fs::read_dir(root.join("docs/recipes")).expect("docs/recipes/");
-    found.extend(recipes.map(|entry| entry.expect("an entry").path()));
+    let mut found = vec![root.join("README.md")];
+    found.extend(pages(&root.join("docs")));
+    found.extend(pages(&root.join("docs/recipes")));
+    found
+}
+
+/// The documents of a directory.
+pub fn pages(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|why| panic!("{}: {why}", dir.display()));
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    found.push(root.join("README.md"));
     found.sort();
     found
 }
 
-fn blocks(document: &str) -> Vec<Block> {
+/// The fenced blocks of a document.
+pub fn blocks(document: &str) -> Vec<Block> {
     let (mut found, mut open, mut at) = (Vec::new(), None, 0);
     for line in document.split_inclusive('\n') {
         let next = at + line.len();

@@ -1,5 +1,7 @@
 //! The projects in `examples/` do what they are there to show, each in a copy of its own.
 
+use std::path::Path;
+
 use crate::harness::project::{Project, started};
 
 #[test]
@@ -89,4 +91,127 @@ fn a_release_that_does_not_work_is_taken_back() {
     let lines: Vec<&str> = history.lines().skip(1).map(|line| line.split(':').next().expect("a part")).collect();
     let told = ["6.6.6 failed", "1.0.0 released", "1.0.0 failed", "1.0.0 released", "6.6.6 failed", "1.1.0 released"];
     assert_eq!(lines, told);
+}
+
+#[test]
+fn lua_is_built_again_where_it_comes_out_differently() {
+    let project = Project::example("lua");
+    let objects = ["object[source=lapi.c]", "object[source=lstate.c]", "object[source=lua.c]"];
+    let all = ["library", "lua", objects[0], objects[1], objects[2]];
+    assert_eq!(started(&project.xec(&[]).ok()), all);
+    let sum = || {
+        let said = std::process::Command::new(project.path().join("lua")).args(["1", "2.5"]).output().expect("run it");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    assert_eq!(sum(), "3.5\n");
+
+    project.age("lstate.h", 1000);
+    assert_eq!(started(&project.xec(&[]).ok()), Vec::<String>::new(), "a touch is no change");
+    let source = project.read("lapi.c");
+    project.write("lapi.c", format!("{source}\n/* more to read, and nothing to compile */\n"));
+    assert_eq!(started(&project.xec(&[]).ok()), objects[..1], "the same object has come out, so that was all");
+    project.write("lapi.c", source.replace("+=", "-="));
+    assert_eq!(started(&project.xec(&[]).ok()), all[..3]);
+    assert_eq!(sum(), "-3.5\n");
+    project.write("lstate.h", project.read("lstate.h").replace("16", "1"));
+    assert_eq!(started(&project.xec(&[]).ok()), all, "every source might include it");
+    project.remove("lua");
+    assert_eq!(started(&project.xec(&[]).ok()), ["lua"]);
+
+    let project = project.with("MYCFLAGS", "-std=c99 -DOTHERWISE -g");
+    assert_eq!(started(&project.xec(&[]).ok()), all, "flags decide too");
+    assert!(project.xec(&["echo"]).ok().out().contains("MYCFLAGS = -std=c99 -DOTHERWISE -g\n"));
+    project.xec(&["clean"]).ok();
+    assert!(!project.has("lua") && !project.has("lapi.o"));
+}
+
+#[test]
+fn fzf_is_built_for_every_processor() {
+    let project = Project::example("fzf");
+    project.xec(&["install"]).ok();
+    assert!(project.read("bin/fzf").contains("this machine"));
+    let built = project.calls().into_iter().filter(|call| call.starts_with("go build")).collect::<Vec<_>>();
+    let flags = "-ldflags -s -w -X main.version=0.65.1 -X main.revision=0badcafe -tags  -trimpath";
+    assert_eq!(built, [format!("go build -a {flags} -o target/fzf-linux_amd64")]);
+    project.age("main.go", -100);
+    project.age("src/algo/algo.go", -100);
+    project.xec(&[]).ok();
+    assert!(!project.calls().iter().any(|call| call.contains("go build")), "it is newer than its sources");
+
+    project.xec(&["binaries"]).ok();
+    let mut built: Vec<String> = project.calls();
+    built.retain(|call| call.contains("go build"));
+    assert_eq!(built.len(), 9, "the tenth is there: {built:?}");
+    assert!(built.iter().any(|call| call.starts_with("GOARCH=arm GOARM=6 go ") && call.ends_with("_arm6")));
+    project.xec(&["fuzz", "time=5s"]).ok();
+    let fuzz = |name: &str| format!("go test -run ^$ -fuzz ^{name}$ -fuzztime 5s ./src/algo");
+    assert_eq!(project.calls(), ["FuzzFuzzyMatchV2Single", "FuzzFuzzyMatchV2Two", "FuzzRunePrefilter"].map(fuzz));
+
+    project.write("src/wrong.diff", "- a\n+ b\n");
+    let ran = project.xec(&["lint"]).code(1);
+    assert!(ran.out().contains("+ b") && ran.out().contains("looked at: --check install"), "{}", ran.story());
+}
+
+#[test]
+fn fzf_is_released_whole_or_its_branch_is_gone() {
+    Project::example("fzf").xec(&["release"]).code(1).says("GITHUB_TOKEN is not set");
+    Project::example("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_BRANCH", "devel").xec(&["release"]).code(1);
+    let told = Project::example("fzf").with("GITHUB_TOKEN", "x").with("FZF_VERSION", "0.66.0");
+    told.xec(&["release"]).code(1);
+    assert_eq!(told.calls(), ["git symbolic-ref --short HEAD"], "no file knows that version, so nothing was begun");
+
+    let pushed = ["git push origin temp --follow-tags --force", "git push origin master"];
+    for (code, master) in [("0", true), ("3", false)] {
+        let project = Project::example("fzf").with("GITHUB_TOKEN", "x").with("STANDIN_GORELEASER", code);
+        project.xec(&["release"]).code(if master { 0 } else { 3 });
+        let calls = project.calls();
+        assert!(calls.contains(&pushed[0].to_owned()));
+        assert_eq!(calls.contains(&pushed[1].to_owned()), master, "{calls:?}");
+        assert_eq!(calls.last().map(String::as_str), Some("git push origin --delete temp"));
+        assert_eq!(project.read("tmp/release-note").trim(), "- The stand-in has one thing more");
+    }
+}
+
+#[test]
+fn pydantic_core_is_built_twice_to_be_fast() {
+    let project = Project::example("pydantic-core");
+    project.xec(&["build-pgo"]).ok();
+    let calls = project.calls();
+    let builds: Vec<&String> = calls.iter().filter(|call| call.contains("maturin")).collect();
+    let profile = builds[0].strip_prefix("RUSTFLAGS=-Cprofile-generate=").expect("the first one measures");
+    let profile = profile.split(' ').next().expect("a word");
+    assert!(builds[1].starts_with(&format!("RUSTFLAGS=-Cprofile-use={profile}/merged.profdata ")), "{calls:?}");
+    assert!(!Path::new(profile).exists(), "it was a temporary directory");
+
+    project.xec(&["build", "profile=fast"]).code(2).says("`dev`, `release`, `profiling`");
+    project.xec(&["test", "--", "-k", "a b"]).ok();
+    assert_eq!(project.calls(), ["uv run pytest -k a b"]);
+    project.xec(&["testcov"]).ok();
+    assert_eq!(project.calls()[0], "RUSTFLAGS=-C instrument-coverage uv run maturin develop --uv --profile release");
+    project.write("python/old.pyc", "");
+    project.xec(&["clean"]).ok();
+    assert!(!project.has("python/old.pyc"));
+    project.xec(&[]).ok();
+    let calls = project.calls();
+    let at = |words: &str| calls.iter().position(|call| call.contains(words)).expect("a call");
+    assert!(at("cargo fmt") < at("maturin") && at("maturin") < at("clippy") && at("stubtest") < at("pytest"));
+    Project::example("pydantic-core").with("STANDIN_PYTEST", "5").xec(&[]).code(5);
+}
+
+#[test]
+fn the_lines_that_are_told_of_are_the_lines_that_there_are() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let list = std::fs::read_to_string(examples.join("README.md")).expect("a list of the examples");
+    let mut counted = 0;
+    for entry in std::fs::read_dir(&examples).expect("examples") {
+        let dir = entry.expect("an entry").path();
+        let Ok(file) = std::fs::read_to_string(dir.join("Xecfile.kdl")) else { continue };
+        let name = dir.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(list.contains(&format!("- [{name}]({name}): ")), "{name} is not in the list");
+        let Ok(readme) = std::fs::read_to_string(dir.join("README.md")) else { continue };
+        let lines = file.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//")).count();
+        assert!(readme.contains(&format!("| `Xecfile.kdl` | {lines} |")), "{name} has {lines} lines");
+        counted += 1;
+    }
+    assert_eq!(counted, 3);
 }

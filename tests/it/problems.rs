@@ -72,7 +72,7 @@ fn every_code_of_a_file_has_a_snapshot() {
 
 #[test]
 fn what_is_too_large_is_refused() {
-    let loaded = read(&" ".repeat((1 << 20) + 1));
+    let loaded = read(" ".repeat((1 << 20) + 1));
     assert_eq!(loaded.problems[0].code, Code::FileTooLarge);
     let shown = render(&loaded.problems, &loaded.sources, false, 100);
     assert!(shown.contains("Xecfile.kdl is larger than 1 MiB"), "{shown}");
@@ -128,18 +128,18 @@ fn colors_only_on_request() {
 
 #[test]
 fn a_flood_is_counted() {
-    let loaded = read(&"what is this\n".repeat(60));
+    let loaded = read("what is this\n".repeat(60));
     let shown = render(&loaded.problems, &loaded.sources, false, 100);
     assert_eq!(shown.matches("error[unknown-node]").count(), 50);
     assert!(shown.ends_with("and 10 more\n\n60 problems in Xecfile.kdl\n"), "{shown}");
-    let loaded = read(&"x\n".repeat(100_000));
+    let loaded = read("x\n".repeat(100_000));
     let shown = render(&loaded.problems, &loaded.sources, false, 100);
     assert!(shown.contains("and at least 150 more"));
 }
 
 #[test]
 fn an_endless_line_is_cut() {
-    let loaded = read(&format!("task a {{ exec {} \"x\" 5s }}", "word ".repeat(50_000)));
+    let loaded = read(format!("task a {{ exec {} \"x\" 5s }}", "word ".repeat(50_000)));
     let shown = render(&loaded.problems, &loaded.sources, false, 100);
     assert!(shown.len() < 4000 && shown.contains("5s"), "{shown}");
 }
@@ -186,7 +186,7 @@ fn no_problem_echoes_the_file() {
 
 #[test]
 fn a_task_is_not_named_endlessly() {
-    let named = |length: usize| read(&format!("task {} {{ run x }}", "n".repeat(length))).problems;
+    let named = |length: usize| read(format!("task {} {{ run x }}", "n".repeat(length))).problems;
     assert!(named(256).is_empty());
     assert_eq!(named(257)[0].code, Code::BadName);
     assert_eq!(named(257)[0].help.as_deref(), Some("a name has at most 256 bytes"));
@@ -198,7 +198,7 @@ fn a_script_is_no_larger_than_an_argument_can_be() {
     for (before, after) in
         [("task a { run ", " }"), ("let v run=", "\ntask a { run x }"), ("task a { when { run ", " }; run x }")]
     {
-        let file = |length: usize| read(&format!("{before}\"{}\"{after}", "x".repeat(length)));
+        let file = |length: usize| read(format!("{before}\"{}\"{after}", "x".repeat(length)));
         assert!(file(MOST).file.is_some(), "{:?}", file(MOST).problems);
         let problems = file(MOST + 1).problems;
         assert_eq!(problems[0].code, Code::BadValue);
@@ -210,7 +210,7 @@ fn a_script_is_no_larger_than_an_argument_can_be() {
 #[test]
 fn no_input_shadows_an_option_of_xec() {
     let says = |input: String| {
-        let problems = read(&format!("task a {{ {input}; run \"x\" }}")).problems;
+        let problems = read(format!("task a {{ {input}; run \"x\" }}")).problems;
         problems.first().map(|problem| (problem.code, problem.message.clone()))
     };
     for (name, letter) in xec::base::options::taken() {

@@ -334,7 +334,7 @@ codes! {
     /// ```
     EmptyMatrix = "empty-matrix",
     /// A value is known only while the run goes on (a capture, a `let` by `run=`), and is wanted before anything
-    /// runs: in a setting, an axis, or a binding of `needs`.
+    /// runs: in a setting, an axis, a binding of `needs`, or for the size of `batches`.
     ///
     /// ```kdl
     /// task release { run "git describe" capture=tag; call ship version="${tag}" }

@@ -127,7 +127,7 @@ impl RemoteTarget {
             })
         };
         let to = match (&spec.stdout, cx.passed.stdout.take()) {
-            (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill)),
+            (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill).told(cx.lines.clone())),
             (_, Some(file)) => Destination::File(file, Some(kill)),
             _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
         };

@@ -38,8 +38,13 @@ impl Builder<'_, '_> {
         scope: (TaskDefId, Inputs),
     ) -> Laid<Frame<'d>> {
         let (inputs, rows, filter) = self.cx.bind(reference, callee, (scope.0, &scope.1))?;
-        let mut inner = match rows {
-            None => {
+        let late = match rows {
+            None => self.open_late(defs, frame.scope, callee, &inputs, caller, false)?,
+            Some(_) => None,
+        };
+        let mut inner = match (late, rows) {
+            (Some(late), _) => late,
+            (None, None) => {
                 let inner = self.open_instance(defs, frame.scope, callee, inputs, None, false)?;
                 if let Some(instance) = inner.instance {
                     self.layout.instances[instance.index()].caller = caller;
@@ -47,7 +52,7 @@ impl Builder<'_, '_> {
                 }
                 inner
             }
-            Some(rows) => {
+            (None, Some(rows)) => {
                 let rows = rows.into_iter().filter(|row| matrix::matches(row, &filter)).collect();
                 self.open_set(defs, frame.scope, callee, inputs, rows, false)?
             }

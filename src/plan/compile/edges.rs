@@ -1,21 +1,30 @@
 //! Edges between units, drawn when all of them stand: demands, and the order that `after` asks for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::plan::compile::Builder;
+use crate::plan::compile::{Builder, Demand};
 use crate::plan::graph::{EdgeKind, Link, LinkKind, TakeFrom};
-use crate::plan::ids::{InstanceId, TaskDefId};
+use crate::plan::ids::{InstanceId, LeafId, TaskDefId};
 use crate::plan::units::UnitId;
+use crate::xecfile::model::CaptureForm;
+
+/// Steps that capture a stream.
+type Streams = HashMap<(InstanceId, Arc<str>), Vec<LeafId>>;
 
 impl Builder<'_, '_> {
     pub(super) fn draw_demands(&mut self) {
+        let streams = self.streams();
         for demand in std::mem::take(&mut self.demands) {
+            let streamed = demand.meant.rows.is_none() && self.draw_stream(&demand, &streams).is_some();
             let Some(standing) = self.standing.get(&demand.meant.unit) else { continue };
             let (head, exit) = (self.layout.head(standing.scope), self.layout.scopes[standing.scope.index()].exit);
             self.layout.edge(demand.gate, head, EdgeKind::Demand);
             let members: Vec<InstanceId> = match &demand.meant.rows {
                 None => {
-                    self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                    if !streamed {
+                        self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                    }
                     let mut all: Vec<(Option<usize>, InstanceId)> =
                         standing.members.iter().map(|(place, id)| (*place, *id)).collect();
                     all.sort_unstable();
@@ -33,14 +42,52 @@ impl Builder<'_, '_> {
                 }
             };
             let kind = if demand.from.is_some() { LinkKind::Needs } else { LinkKind::Requested };
-            self.layout.links.extend(members.iter().map(|to| Link { from: demand.from, to: *to, kind }));
+            let from = demand.from.map(|from| self.shown(from));
+            let lane = self.first_lane(standing.scope);
+            self.layout.links.extend(members.iter().chain(&lane).map(|to| Link { from, to: *to, kind }));
             let list = !standing.members.contains_key(&None);
             if let Some(from) = demand.from {
-                let takes =
-                    demand.takes.into_iter().map(|(name, here)| TakeFrom { here, name, from: members.clone(), list });
+                let feed = self.layout.scopes[standing.scope.index()].feed;
+                if let Some(feed) = feed {
+                    let names = demand.takes.iter().map(|(name, _)| name.clone());
+                    self.layout.feeds[feed.index()].taken.extend(names);
+                }
+                let takes = demand.takes.into_iter();
+                let takes = takes.map(|(name, here)| TakeFrom { here, name, from: members.clone(), list, feed });
                 self.layout.instances[from.index()].takes.extend(takes);
             }
         }
+    }
+
+    /// The steps that capture a stream, by whose they are and what it is called.
+    fn streams(&self) -> Streams {
+        let mut streams = Streams::new();
+        for (at, leaf) in self.layout.leaves.iter().enumerate() {
+            let capture = self.cx.defs.commands[leaf.command.index()].capture.as_ref();
+            if let Some(capture) = capture.filter(|capture| capture.form == CaptureForm::Stream) {
+                streams.entry((leaf.instance, capture.name.value.clone())).or_default().push(LeafId(at as u32));
+            }
+        }
+        streams
+    }
+
+    /// A late set that takes a stream begins with who writes it, and its feed ends with that.
+    fn draw_stream(&mut self, demand: &Demand, streams: &Streams) -> Option<()> {
+        let feed = self.layout.feed_of(demand.from?)?;
+        let list = self.layout.feeds[feed.index()].list.value.bare_hole()?;
+        let (name, _) = demand.takes.iter().find(|(_, here)| here == list)?;
+        let standing = self.standing.get(&demand.meant.unit)?;
+        let of = |member: &InstanceId| streams.get(&(*member, name.clone()));
+        let writers: Vec<&Vec<LeafId>> = standing.members.values().map(of).collect::<Option<_>>()?;
+        let producer = &self.layout.scopes[standing.scope.index()];
+        let (enter, exit, vertex) = (producer.enter, producer.exit, self.layout.feeds[feed.index()].vertex);
+        if writers.is_empty() {
+            return None;
+        }
+        self.layout.feeds[feed.index()].streams = writers.into_iter().flatten().copied().collect();
+        self.layout.edge(enter, demand.then, EdgeKind::Stream);
+        self.layout.edge(exit, vertex, EdgeKind::Ok);
+        Some(())
     }
 
     /// Which instances come after which units, of those that are in the run.
@@ -67,7 +114,9 @@ impl Builder<'_, '_> {
             let enter = self.layout.scopes[scope.index()].enter;
             let exit = self.layout.scopes[standing.scope.index()].exit;
             self.layout.edge(exit, enter, EdgeKind::Order);
-            let links = standing.members.values().map(|to| Link { from: Some(id), to: *to, kind: LinkKind::After });
+            let from = Some(self.shown(id));
+            let lane = self.first_lane(standing.scope);
+            let links = standing.members.values().chain(&lane).map(|to| Link { from, to: *to, kind: LinkKind::After });
             self.layout.links.extend(links);
         }
     }

@@ -4,8 +4,8 @@
 use crate::plan::compile::Builder;
 use crate::plan::compile::batches::Batching;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
-use crate::plan::graph::{Completion, EdgeKind, ScopeKind, TakeFrom};
-use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
+use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind, TakeFrom};
+use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::values::Inputs;
@@ -22,6 +22,17 @@ pub(super) enum Order {
 pub(super) enum Todo<'d> {
     Steps(std::slice::Iter<'d, Node>),
     Rows(TaskDefId, Inputs, std::vec::IntoIter<Row>),
+    /// Lanes of a feed: what they are made of, and how many are still to be laid out.
+    Lanes(FeedId, LaneKind<'d>, u32),
+}
+
+/// What a lane is made of.
+#[derive(Clone)]
+pub(super) enum LaneKind<'d> {
+    /// An instance of a task.
+    Task(TaskDefId, Inputs),
+    /// A step.
+    Step(&'d Node),
 }
 
 /// A scope whose children are being laid out.
@@ -36,8 +47,8 @@ pub(super) struct Frame<'d> {
     pub(super) loose: Vec<VertexId>,
     /// What follows, when the body is laid out.
     pub(super) hooks: Option<&'d HookDefs>,
-    /// It is the hook of the frame below, of this stage.
-    pub(super) stage: Option<usize>,
+    /// It hangs on nothing, since the frame below wakes it: a hook, or a lane.
+    pub(super) woken: bool,
     /// Who named it, and what is taken from it.
     pub(super) called: Option<(InstanceId, &'d Reference)>,
     /// Its children are ways to one thing, each with a turn of its own.
@@ -84,6 +95,12 @@ impl Builder<'_, '_> {
                 frame.members.extend(inner.instance);
                 return Ok(Some(vec![inner]));
             }
+            Todo::Lanes(_, _, 0) => return Ok(None),
+            Todo::Lanes(feed, kind, left) => {
+                *left -= 1;
+                let (feed, kind) = (*feed, kind.clone());
+                return self.lane(defs, frame, feed, &kind).map(|lane| Some(vec![lane]));
+            }
             Todo::Steps(steps) => match steps.next() {
                 Some(node) => node,
                 None => return Ok(None),
@@ -114,6 +131,11 @@ impl Builder<'_, '_> {
                 let place = around.as_mut().unwrap_or(frame);
                 let inner = self.open_call(defs, place, *callee, reference)?;
                 around.into_iter().chain([inner]).collect()
+            }
+            NodeKind::Reduce(list, fan_in, name, step) => {
+                let way = FeedWay::Join { fan_in: *fan_in, name: name.clone() };
+                let inner = self.open_reduce(frame, list, way, rules, step)?;
+                vec![Frame { hooks: Some(&node.hooks), ..inner }]
             }
             NodeKind::Group(group, steps) => {
                 let completion = match group {
@@ -162,7 +184,7 @@ impl Builder<'_, '_> {
         self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
         let enter = self.layout.scopes[scope.index()].enter;
         let hook = Frame::new(scope, frame.instance, Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
-        Ok(Some(Frame { stage: Some(stage), ..hook }))
+        Ok(Some(Frame { woken: true, ..hook }))
     }
 
     /// A frame is laid out: its exit stands, and the frame below goes on from there.
@@ -173,18 +195,23 @@ impl Builder<'_, '_> {
         }
         let exit = self.layout.close(frame.scope, &ends)?;
         if let Some((caller, reference)) = frame.called {
+            let feed = self.layout.scopes[frame.scope.index()].feed;
             let from = match frame.instance {
+                _ if feed.is_some() => Vec::new(),
                 Some(instance) if frame.members.is_empty() => vec![instance],
                 _ => frame.members.clone(),
             };
             let list = frame.instance.is_none();
             for take in &reference.takes {
-                let take =
-                    TakeFrom { here: take.here.value.clone(), name: take.name.value.clone(), from: from.clone(), list };
+                let (here, name) = (take.here.value.clone(), take.name.value.clone());
+                if let Some(feed) = feed {
+                    self.layout.feeds[feed.index()].taken.push(name.clone());
+                }
+                let take = TakeFrom { here, name, from: from.clone(), list, feed };
                 self.layout.instances[caller.index()].takes.push(take);
             }
         }
-        if let (Some(outer), None) = (outer, frame.stage) {
+        if let (Some(outer), false) = (outer, frame.woken) {
             match outer.order {
                 Order::InTurn => outer.tail = exit,
                 Order::SideBySide => outer.loose.push(exit),
@@ -210,7 +237,7 @@ impl<'d> Frame<'d> {
             tail,
             loose: Vec::new(),
             hooks: None,
-            stage: None,
+            woken: false,
             called: None,
             ways: false,
             batching: None,

@@ -21,6 +21,7 @@ mod check;
 mod edges;
 mod frames;
 mod instance;
+mod lanes;
 mod leaf;
 mod outputs;
 mod roots;

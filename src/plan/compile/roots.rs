@@ -1,5 +1,7 @@
 //! What hangs on the run itself: the tasks that were asked for, and the shared units. Knows no steps.
 
+use std::collections::HashMap;
+
 use crate::base::source::Span;
 use crate::plan::compile::turns::Turn;
 use crate::plan::compile::{Builder, Demand, Standing};
@@ -33,6 +35,12 @@ impl Builder<'_, '_> {
         let unit = &self.units.units[id.0 as usize];
         let (task, inputs) = (unit.task, unit.inputs.clone());
         let Some(rows) = &unit.rows else {
+            if let Some(frame) = self.open_late(defs, run, task, &inputs, None, true)? {
+                let scope = frame.scope;
+                self.lay_out(defs, frame)?;
+                self.standing.insert(id, Standing { scope, members: HashMap::new() });
+                return Ok(());
+            }
             let frame = self.open_instance(defs, run, task, inputs, None, true)?;
             let (scope, instance) = (frame.scope, frame.instance);
             self.lay_out(defs, frame)?;

@@ -8,11 +8,12 @@ use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::{Part, Template};
 use crate::plan::defs::names::names_in;
-use crate::plan::defs::{Command, Defs, HookDefs, Node, NodeKind, Policy, TaskDef, Work};
+use crate::plan::defs::{Command, Defs, HookDefs, JOINED, Node, NodeKind, Policy, TaskDef, Work};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, SLOTS, Settings, Step, StepKind, Xecfile,
+    Capture, CaptureForm, Data, EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, SLOTS,
+    Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -184,6 +185,11 @@ impl Lower<'_> {
             StepKind::Group(group, steps) => {
                 NodeKind::Group(*group, steps.iter().map(|step| self.node(step, &ambient)).collect())
             }
+            StepKind::Reduce(reduce) => {
+                let name = reduce.capture.as_ref().map(|name| name.value.clone());
+                let step = Step { data: joins(&reduce.step), ..(*reduce.step).clone() };
+                NodeKind::Reduce(reduce.list.clone(), reduce.fan_in, name, Box::new(self.node(&step, &ambient)))
+            }
             StepKind::Call(callee) => match self.id(callee) {
                 Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Group(Group::Sequence, Vec::new()),
@@ -261,6 +267,12 @@ impl Lower<'_> {
             args: step.data.args.clone(),
         }
     }
+}
+
+/// The data of a step that makes one item of many: its stdout is kept for that.
+fn joins(step: &Step) -> Data {
+    let name = Spanned::new(Arc::from(JOINED), step.span);
+    Data { capture: Some(Capture { name, form: CaptureForm::Text }), ..step.data.clone() }
 }
 
 /// A leaf with hooks is a sequence of one, whose hooks and policies they are.

@@ -21,6 +21,9 @@ use crate::xecfile::model::{
 
 pub use names::names_in_sh;
 
+/// What a step keeps that makes one item of many; no value can be called so.
+pub const JOINED: &str = "@";
+
 /// From the first signal to SIGKILL, where nothing else is said.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
@@ -113,6 +116,8 @@ pub enum NodeKind {
     Call(TaskDefId, Reference),
     /// Steps, and how they go together.
     Group(Group, Vec<Node>),
+    /// Neighbours of a list become one by this command, at most so many at once; the last one has this name.
+    Reduce(Spanned<Template>, u32, Option<Arc<str>>, Box<Node>),
 }
 
 /// Hooks, lowered; empty where there are none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::event::TaskLabel;
-use crate::plan::ids::{CommandId, InstanceId, ScopeId, TaskDefId, VertexId};
+use crate::plan::ids::{CommandId, FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::values::Inputs;
 
 /// A leaf: a command in a scope.
@@ -39,6 +39,17 @@ pub struct Instance {
     pub caller: Option<InstanceId>,
     /// What it has from others.
     pub takes: Vec<TakeFrom>,
+    /// The one that stands for its late set: what this one has not been given, that one has.
+    pub set: Option<InstanceId>,
+    /// It stands for others, or beside one that is just like it: not for those who look at the plan.
+    pub hidden: bool,
+}
+
+impl Instance {
+    /// One that nobody called, and that takes nothing yet.
+    pub fn new(scope: ScopeId, def: TaskDefId, label: Arc<TaskLabel>, inputs: Inputs) -> Self {
+        Self { scope, def, label, inputs, caller: None, takes: Vec::new(), set: None, hidden: false }
+    }
 }
 
 /// A value that an instance has from others.
@@ -52,6 +63,8 @@ pub struct TakeFrom {
     pub from: Vec<InstanceId>,
     /// Whether it is a list, however many there are.
     pub list: bool,
+    /// Whose items they are, where nobody knows yet how many.
+    pub feed: Option<FeedId>,
 }
 
 /// How two instances are tied, for those who look at a plan.

@@ -1,6 +1,7 @@
 //! The frozen plan: what the scheduler reads and never changes.
 
 mod csr;
+mod feed;
 mod gate;
 mod instance;
 mod limit;
@@ -11,10 +12,11 @@ use std::sync::Arc;
 
 use crate::base::event::{Site, StepLabel};
 use crate::plan::defs::{Command, Defs};
-use crate::plan::ids::{GateId, InstanceId, LeafId, ScopeId, TemplateId, VertexId};
+use crate::plan::ids::{FeedId, GateId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 
 pub use csr::Csr;
+pub use feed::{Feed, FeedWay};
 pub use gate::{Gate, Set};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Adapts, Limit, LimitKind};
@@ -40,8 +42,8 @@ pub enum Vertex {
     Barrier(GateId),
     /// An instance goes on behind a barrier, once there is room for it again.
     Resume,
-    /// Grows its template between its scope's entry and exit.
-    Expand(TemplateId),
+    /// All that the lanes of a scope shall work on has been handed out, and has ended.
+    Feed(FeedId),
 }
 
 /// Why one vertex waits for another.
@@ -55,12 +57,21 @@ pub enum EdgeKind {
     Order,
     /// As `Ok`, and a value travels along.
     Data,
-    /// Met when it started.
+    /// Met when it started; what follows is fed by it.
     Stream,
     /// Met when it is ready (a service).
     Ready,
     /// Not waited for: it wakes what is dormant, and is the interest that keeps it alive.
     Demand,
+    /// Not waited for: the way from a feed through its lanes, for those who look how long it is.
+    Fed,
+}
+
+impl EdgeKind {
+    /// Whether one end is waited for from the start, whoever is in play.
+    pub fn is_waited_for(self) -> bool {
+        !matches!(self, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Fed)
+    }
 }
 
 /// One edge, seen from one of its ends.
@@ -83,7 +94,7 @@ pub struct Rank {
     pub order: u32,
 }
 
-/// A run, wholly known before it begins, but for what `Expand` grows.
+/// A run, wholly known before it begins, but for how many items its feeds will have.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What each vertex is.
@@ -112,6 +123,8 @@ pub struct Plan {
     pub gates: Vec<Gate>,
     /// The sets of matrices.
     pub sets: Vec<Set>,
+    /// What lanes are fed with.
+    pub feeds: Vec<Feed>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.
@@ -134,6 +147,11 @@ impl Plan {
     /// What a leaf does.
     pub fn command(&self, id: LeafId) -> &Command {
         &self.defs.commands[self.leaf(id).command.index()]
+    }
+
+    /// What lanes are fed with.
+    pub fn feed(&self, id: FeedId) -> &Feed {
+        &self.feeds[id.index()]
     }
 
     /// An instance.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Span;
-use crate::plan::ids::{InstanceId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
 use crate::xecfile::model::{Condition, OnError, Retry, Share};
 
 /// When a scope has what it wants.
@@ -68,6 +68,10 @@ pub struct Scope {
     pub retried_parent: Option<ScopeId>,
     /// What follows it: after a success, after a failure, after all.
     pub hooks: [Option<ScopeId>; 3],
+    /// What its lanes are fed with.
+    pub feed: Option<FeedId>,
+    /// It is a lane: its place is reached when there is an item for it, again and again.
+    pub is_lane: bool,
     /// It is such a hook: its place is reached when the scope around it says so.
     pub is_hook: bool,
     /// What a failure in it does to the rest of it.

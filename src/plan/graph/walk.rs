@@ -1,7 +1,7 @@
 //! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
 
 use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, Vertex};
-use crate::plan::ids::{InstanceId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 
 impl Plan {
     /// The direct children of a scope, each by the vertex where it is reached.
@@ -45,6 +45,42 @@ impl Plan {
         None
     }
 
+    /// The feeds that a leaf writes to.
+    pub fn fed_by(&self, leaf: LeafId) -> impl Iterator<Item = FeedId> + '_ {
+        let feeds = self.feeds.iter().enumerate().filter(move |(_, feed)| feed.streams.contains(&leaf));
+        feeds.map(|(at, _)| FeedId(at as u32))
+    }
+
+    /// The feed that a scope is a lane of.
+    pub fn feed_of_lane(&self, scope: ScopeId) -> Option<FeedId> {
+        let this = self.scope(scope);
+        this.parent.filter(|_| this.is_lane).and_then(|set| self.scope(set).feed)
+    }
+
+    /// The nearest lane that a scope is or lies in, and its feed.
+    pub fn lane_around(&self, scope: ScopeId) -> Option<(ScopeId, FeedId)> {
+        let mut at = (!self.feeds.is_empty()).then_some(scope);
+        while let Some(id) = at {
+            if let Some(feed) = self.feed_of_lane(id) {
+                return Some((id, feed));
+            }
+            at = self.scope(id).parent;
+        }
+        None
+    }
+
+    /// Whether a leaf stands in a lane beside one that is just like it.
+    pub fn is_spare(&self, leaf: LeafId) -> bool {
+        let mut at = self.lane_around(self.leaf(leaf).scope);
+        while let Some((lane, feed)) = at {
+            if self.feed(feed).lanes.first() != Some(&lane) {
+                return true;
+            }
+            at = self.scope(lane).parent.and_then(|set| self.lane_around(set));
+        }
+        false
+    }
+
     /// Whose values a scope sees: those of the instance around it, and in the hooks of a set, which stand in none,
     /// of the one that stands in there for its commands. There is none only where there is nothing to run.
     pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
@@ -76,6 +112,7 @@ impl Plan {
         while let Some(std::cmp::Reverse(at)) = open.pop() {
             if let Vertex::Enter(scope) = self.vertices[at as usize]
                 && let ScopeKind::Instance(instance) = self.scope(scope).kind
+                && !self.instance(instance).hidden
             {
                 order.push(instance);
             }

@@ -33,6 +33,18 @@ pub(super) enum What<'a> {
         tasks: u32,
         steps: u32,
     },
+    Fed {
+        #[serde(flatten)]
+        task: Task<'a>,
+        items: u64,
+    },
+    Unfed {
+        #[serde(flatten)]
+        task: Task<'a>,
+        items: u64,
+        #[serde(flatten)]
+        why: Why,
+    },
     TaskStarted {
         #[serde(flatten)]
         task: Task<'a>,
@@ -337,6 +349,10 @@ impl<'a> What<'a> {
                 tasks: *tasks,
                 steps: *steps,
             },
+            Event::Fed { task, items } => What::Fed { task: Task::from(&**task), items: *items },
+            Event::Unfed { task, items, reason } => {
+                What::Unfed { task: Task::from(&**task), items: *items, why: Why::from(*reason) }
+            }
             Event::TaskStarted { task } => What::TaskStarted { task: Task::from(&**task) },
             Event::TaskStale { task, why } => What::TaskStale { task: Task::from(&**task), why },
             Event::ReplayStarted { job, task } => What::ReplayStarted { job: job.0, task: Task::from(&**task) },

@@ -135,6 +135,7 @@ enum Source {
     Values(Vec<String>),
     Glob(String),
     Range(String),
+    From(String),
 }
 
 impl<'a> Matrix<'a> {
@@ -145,6 +146,7 @@ impl<'a> Matrix<'a> {
                 AxisSource::Values(values) => Source::Values(values.iter().map(text).collect()),
                 AxisSource::Glob(glob) => Source::Glob(text(glob)),
                 AxisSource::Range(range) => Source::Range(text(range)),
+                AxisSource::From(from) => Source::From(text(&from.list)),
             },
         };
         let rows = |rows: &'a [Vec<Binding>]| rows.iter().map(|row| bindings(row)).collect();
@@ -196,6 +198,16 @@ enum Kind<'a> {
     Any(Vec<Step<'a>>),
     Race(Vec<Step<'a>>),
     Pipe(Vec<Step<'a>>),
+    Reduce(Reduced<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Reduced<'a> {
+    list: String,
+    fan_in: u32,
+    capture: Option<&'a str>,
+    step: Box<Step<'a>>,
 }
 
 impl<'a> Step<'a> {
@@ -208,6 +220,12 @@ impl<'a> Step<'a> {
                 StepKind::Call(callee) => Kind::Call(Named::of(callee)),
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
                 StepKind::Barrier => Kind::Barrier(true),
+                StepKind::Reduce(reduce) => Kind::Reduce(Reduced {
+                    list: text(&reduce.list),
+                    fan_in: reduce.fan_in,
+                    capture: reduce.capture.as_ref().map(|name| &*name.value),
+                    step: Box::new(Step::of(&reduce.step)),
+                }),
                 StepKind::Group(Group::Sequence, steps) => Kind::Sequence(inner(steps)),
                 StepKind::Group(Group::Parallel, steps) => Kind::Parallel(inner(steps)),
                 StepKind::Group(Group::Any, steps) => Kind::Any(inner(steps)),

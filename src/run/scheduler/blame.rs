@@ -4,19 +4,37 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::event::{Culprit, Failure, Reason, TaskLabel, Verdict};
-use crate::plan::graph::{EdgeKind, Vertex};
-use crate::plan::ids::{ScopeId, VertexId};
+use crate::plan::graph::Vertex;
+use crate::plan::ids::{FeedId, ScopeId, VertexId};
 use crate::run::scheduler::{End, Scheduler};
+
+/// What counts of all that failed.
+pub(super) struct Blame {
+    guilty: HashSet<VertexId>,
+    /// Of these feeds what failed in a lane before.
+    pub(super) feeds: HashSet<FeedId>,
+}
+
+impl Blame {
+    pub(super) fn counts(&self, vertex: VertexId) -> bool {
+        self.guilty.contains(&vertex)
+    }
+}
 
 impl Scheduler {
     /// The failures that count: found from what was asked for, down into what failed and back along what was
     /// waited for. What is optional hides what is in it; what was cancelled is nobody's fault.
-    pub(super) fn blame(&self) -> HashSet<VertexId> {
+    pub(super) fn blame(&self) -> Blame {
+        self.blame_from(self.plan.requested.iter().map(|(_, wait)| (*wait, false)).collect())
+    }
+
+    /// The same from some ends on, each with whether it lies in a hook.
+    pub(super) fn blame_from(&self, mut open: Vec<(VertexId, bool)>) -> Blame {
+        let mut feeds: HashSet<FeedId> = HashSet::new();
         let mut guilty: HashSet<VertexId> = HashSet::new();
         let mut in_hooks: HashSet<VertexId> = HashSet::new();
         let mut seen: HashSet<VertexId> = HashSet::new();
         let mut ended_others: HashSet<VertexId> = HashSet::new();
-        let mut open: Vec<(VertexId, bool)> = self.plan.requested.iter().map(|(_, wait)| (*wait, false)).collect();
         while let Some((vertex, mut hook)) = open.pop() {
             // What ended something else is to blame for that, even if it may fail itself.
             if (self.satisfies(vertex) && !ended_others.contains(&vertex)) || !seen.insert(vertex) {
@@ -35,6 +53,7 @@ impl Scheduler {
                     guilty.insert(vertex);
                 }
                 (Some(End::Failed(_)), Vertex::Exit(scope)) => {
+                    feeds.extend(self.plan.scope(scope).feed);
                     open.extend(self.at_fault(scope).into_iter().map(|end| (end, hook)));
                 }
                 (Some(End::Skipped(_)), Vertex::Exit(scope)) => {
@@ -56,7 +75,7 @@ impl Scheduler {
             }
         }
         // Hooks count only if nothing else failed.
-        if guilty.is_empty() { in_hooks } else { guilty }
+        Blame { guilty: if guilty.is_empty() { in_hooks } else { guilty }, feeds }
     }
 
     /// Whether a failure that does not count was one of its own, and not only of something inside, and was forgiven
@@ -81,16 +100,16 @@ impl Scheduler {
 
     pub(super) fn blamed_by(&self, vertex: VertexId) -> impl Iterator<Item = VertexId> + '_ {
         let edges = self.plan.predecessors.of(vertex).iter();
-        edges.filter(|edge| !matches!(edge.kind, EdgeKind::Demand | EdgeKind::Order)).map(|edge| edge.other)
+        edges.filter(|edge| edge.kind.is_waited_for()).map(|edge| edge.other)
     }
 
     /// Whose a vertex is: an instance's, or that of a task whose set stands around its instances.
     pub(super) fn owner_label(&self, vertex: VertexId) -> Option<Arc<TaskLabel>> {
         if let Vertex::Leaf(leaf) = self.plan.vertices[vertex.index()] {
-            return Some(self.plan.instance(self.plan.leaf(leaf).instance).label.clone());
+            return Some(self.label(self.plan.leaf(leaf).instance));
         }
         if let Some(instance) = self.plan.instance_around(vertex) {
-            return Some(self.plan.instance(instance).label.clone());
+            return Some(self.label(instance));
         }
         let mut at = self.plan.scope_of(vertex);
         while let Some(id) = at {
@@ -114,7 +133,7 @@ impl Scheduler {
                 };
                 Some(Culprit {
                     owner,
-                    step: Some(Arc::new(self.plan.step_label(leaf))),
+                    step: Some(Arc::new(self.step_label(leaf))),
                     job: Some(*job),
                     code: match failure {
                         Failure::Command(_) => end.outcome.code(),
@@ -134,7 +153,7 @@ impl Scheduler {
                     self.end[inner.index()] == Some(End::Cancelled(Reason::Timeout)) && self.ends.contains_key(inner)
                 });
                 let step = running.and_then(|inner| match self.plan.vertices[inner.index()] {
-                    Vertex::Leaf(leaf) => Some(Arc::new(self.plan.step_label(leaf))),
+                    Vertex::Leaf(leaf) => Some(Arc::new(self.step_label(leaf))),
                     _ => None,
                 });
                 let job = running.and_then(|inner| self.ends.get(&inner)).map(|(job, _)| *job);

@@ -137,6 +137,7 @@ impl Scheduler {
                     let closing = if matches!(end, End::Fresh(_)) { Closing::Well } else { Closing::Badly };
                     self.close_values(scope, closing, out);
                     self.finish(inner, end);
+                    self.tell_streams(scope, out);
                 }
                 // Of a set, some may wait for one member alone.
                 Vertex::Exit(_) if plan.successors.of(inner).iter().any(|edge| !range.contains(&edge.other.0)) => {
@@ -173,6 +174,7 @@ impl Scheduler {
     /// Ends a vertex that has not begun, telling nobody.
     fn silence(&mut self, vertex: VertexId, end: End) {
         if self.queue.remove(&vertex).is_some() {
+            self.stop_asking(vertex);
             let mut granted = Vec::new();
             self.limits.forget(vertex, &mut granted);
             self.later(granted);

@@ -17,7 +17,23 @@ use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
 /// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
 const LOCKED_PAUSE: Duration = Duration::from_millis(100);
 
+/// What was asked of the machine for a vertex, until that has answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Locking {
+    /// It was dropped since.
+    stale: bool,
+    /// It wants the same once more.
+    again: bool,
+}
+
 impl Scheduler {
+    /// A vertex waits no more: what is asked of the machine for it is in vain.
+    pub(super) fn stop_asking(&mut self, vertex: VertexId) {
+        if let Some(locking) = self.locking.get_mut(&vertex) {
+            *locking = Locking { stale: true, again: false };
+        }
+    }
+
     /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and its slots, a scope its claim.
     pub(super) fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
         match self.plan.vertices[vertex.index()] {
@@ -100,9 +116,25 @@ impl Scheduler {
         }
         let locks = self.machine_part(&self.claim_of(vertex));
         if locks.is_empty() {
-            self.admit(vertex, waited_for, out);
-        } else {
-            out.push(Action::TryLock(vertex, locks));
+            return self.admit(vertex, waited_for, out);
+        }
+        // What it held for the last item, or the last attempt, goes before what it wants for the next.
+        if self.locked.contains(&vertex)
+            && let Some(at) = self.giving.iter().position(|one| *one == vertex)
+        {
+            self.giving.remove(at);
+            self.give_back(vertex, out);
+        }
+        match self.locking.get_mut(&vertex) {
+            None => {
+                self.locking.insert(vertex, Locking::default());
+                out.push(Action::TryLock(vertex, locks));
+            }
+            // The answer to what it wanted before it was dropped comes first.
+            Some(locking) => {
+                locking.again = true;
+                self.decline(&self.claim_of(vertex));
+            }
         }
     }
 
@@ -117,6 +149,17 @@ impl Scheduler {
     pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
         let claim = self.claim_of(vertex);
         let locks = self.machine_part(&claim);
+        let locking = self.locking.remove(&vertex).unwrap_or_default();
+        if locking.stale {
+            if answer == LockAnswer::Held {
+                out.push(Action::Unlock(vertex));
+            }
+            self.decline(&claim);
+            if locking.again && self.queue.contains_key(&vertex) {
+                self.ask(vertex);
+            }
+            return;
+        }
         if answer == LockAnswer::Held {
             self.locked.insert(vertex);
         }

@@ -50,9 +50,10 @@ impl Scheduler {
             }
             _ if !open || self.phase_of(vertex) != Phase::Waiting => {}
             Vertex::Gate(scope) => self.reach(vertex, scope, out),
-            Vertex::Await | Vertex::Expand(_) => self.finish(vertex, End::Ok),
+            Vertex::Await => self.finish(vertex, End::Ok),
             Vertex::Barrier(gate) => self.gate_reached(vertex, gate, out),
             Vertex::Arrive => self.arrived(vertex),
+            Vertex::Feed(feed) => self.feed_closes(feed, out),
             Vertex::Enter(scope) => {
                 if self.plan.scope(scope).gate.is_none() {
                     self.scopes[scope.index()].wanted = self.now;
@@ -115,7 +116,10 @@ impl Scheduler {
             self.scopes[parent.index()].open += 1;
         }
         if let ScopeKind::Instance(instance) = plan.scope(scope).kind {
-            out.push(Action::Emit(Event::TaskStarted { task: plan.instance(instance).label.clone() }));
+            out.push(Action::Emit(Event::TaskStarted { task: self.label(instance) }));
+        }
+        if let Some(feed) = plan.scope(scope).feed {
+            self.feed_begins(feed, out);
         }
         self.undecide(scope, out);
         self.end[enter.index()] = Some(End::Ok);
@@ -143,7 +147,7 @@ impl Scheduler {
         let Some(time) = plan.leaf(leaf).wait else {
             return out.push(Action::Start { job, leaf, attempt, waits });
         };
-        let step = std::sync::Arc::new(plan.step_label(leaf));
+        let step = std::sync::Arc::new(self.step_label(leaf));
         out.push(Action::Emit(Event::StepStarted { job, step, attempt, waits, pid: None }));
         out.push(Action::SetTimer(TimerKey::Wait(job), self.now.saturating_add(time)));
         self.job_started(job, out);
@@ -182,13 +186,18 @@ impl Scheduler {
                     self.failed_edge(vertex, edge.other, out);
                 }
                 EdgeKind::Order if !self.counted.remove(&(vertex, edge.other)) => {}
-                EdgeKind::Demand => {}
+                EdgeKind::Demand | EdgeKind::Fed => {}
                 _ => self.met(edge.other),
             }
         }
         self.give_up(vertex);
         // After the edges, so that who waited for it is skipped for its sake, and not by the policy.
         self.account(vertex, ok, out);
+        match plan.vertices[vertex.index()] {
+            Vertex::Exit(scope) if plan.scope(scope).is_lane => self.lane_ended(scope, ok, out),
+            Vertex::Feed(feed) => self.feed_ended(feed, out),
+            _ => {}
+        }
     }
 
     pub(super) fn met(&mut self, vertex: VertexId) {

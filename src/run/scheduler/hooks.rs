@@ -7,6 +7,7 @@ use crate::plan::graph::Vertex;
 use crate::plan::ids::{LeafId, ScopeId};
 use crate::plan::values::Value;
 use crate::run::phase::Phase;
+use crate::run::scheduler::state::Failed;
 use crate::run::scheduler::{End, Scheduler};
 
 impl Scheduler {
@@ -55,14 +56,23 @@ impl Scheduler {
         };
         let (mut names, mut error): (Vec<Arc<str>>, String) = (Vec::new(), String::new());
         let range = self.plan.scope(scope).vertices.clone();
-        for vertex in self.failures.iter().filter(|vertex| range.contains(&vertex.0)) {
-            let Vertex::Leaf(failed) = self.plan.vertices[vertex.index()] else { continue };
-            let name = self.plan.instance(self.plan.leaf(failed).instance).label.instance.clone();
+        for failed in &self.failures {
+            let (name, job) = match failed {
+                Failed::Here(vertex) if range.contains(&vertex.0) => {
+                    let Vertex::Leaf(leaf) = self.plan.vertices[vertex.index()] else { continue };
+                    let job = self.ends.get(vertex).map(|(job, _)| *job);
+                    (self.label(self.plan.leaf(leaf).instance).instance.clone(), job)
+                }
+                Failed::Gone(feed, culprit) if range.contains(&self.plan.feed(*feed).vertex.0) => {
+                    (culprit.owner.instance.clone(), culprit.job)
+                }
+                _ => continue,
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
-            if let Some((job, _)) = self.ends.get(vertex) {
-                error = last_errors(*job);
+            if let Some(job) = job {
+                error = last_errors(job);
             }
         }
         let duration = self.now.saturating_sub(self.scopes[scope.index()].entered);

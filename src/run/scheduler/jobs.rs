@@ -1,5 +1,6 @@
 //! Jobs: what their starts, ends and timers mean.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::base::command::{NotStarted, Outcome};
@@ -43,6 +44,7 @@ impl Scheduler {
                     self.cancel(scope, Reason::Timeout, Level::Soft, out);
                 }
             }
+            TimerKey::Feed(feed) => self.pull(feed, out),
             TimerKey::Grace(job) => {
                 let Some(leaf) = self.jobs.get(&job).map(|live| live.leaf) else { return };
                 let vertex = self.plan.leaf(leaf).vertex;
@@ -82,17 +84,16 @@ impl Scheduler {
             out.push(Action::Emit(Event::StepLeaked { job, holders: end.leaked.clone() }));
         }
         let (how, verdict) = self.judge(leaf, &end);
-        out.push(Action::Emit(Event::StepFinished {
-            job,
-            step: std::sync::Arc::new(self.plan.step_label(leaf)),
-            verdict,
-            duration: self.now.saturating_sub(live.started.unwrap_or(self.now)),
-            usage: end.usage,
-        }));
+        let (step, usage) = (std::sync::Arc::new(self.step_label(leaf)), end.usage);
+        let duration = self.now.saturating_sub(live.started.unwrap_or(self.now));
+        out.push(Action::Emit(Event::StepFinished { job, step, verdict, duration, usage }));
         if matches!(how, End::Ok | End::Failed(_)) {
             self.adapt(LimitId::SLOTS, how == End::Ok);
         }
-        if how != End::Ok {
+        if how == End::Ok {
+            self.took.insert(leaf, duration);
+            self.lane_made(leaf, &end);
+        } else {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);
@@ -100,6 +101,11 @@ impl Scheduler {
         self.release(vertex);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
+    }
+
+    /// How long the commands took that succeeded; of a lane, what it did last.
+    pub fn take_durations(&mut self) -> HashMap<LeafId, Duration> {
+        std::mem::take(&mut self.took)
     }
 
     /// What an end of a job means. Once we have sent it a signal, not even exit 0 is a success: nobody knows

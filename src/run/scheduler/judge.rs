@@ -1,6 +1,7 @@
 //! A judge of the traces of random runs: knows the plan, and what ran and how it ended; of the scheduler only the phases.
 
 mod choice;
+mod lanes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::base::event::JobId;
 use crate::plan::graph::{Completion, EdgeKind, LimitKind, Plan, Vertex};
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::{End, Scheduler};
 
@@ -37,6 +38,14 @@ pub(super) struct Judge<'p> {
     pub(super) locked: BTreeMap<VertexId, Vec<(LimitId, u32)>>,
     pub(super) started: usize,
     pub(super) told: usize,
+    /// How many items each feed has, where it has a list.
+    pub(super) totals: HashMap<FeedId, usize>,
+    /// The item that each lane works on, or did last.
+    pub(super) lanes: HashMap<ScopeId, (FeedId, u64)>,
+    /// Entries of the lanes that began with an item in this step.
+    pub(super) renewed: BTreeSet<VertexId>,
+    /// What became of each item, where its instance was begun.
+    pub(super) items: HashMap<(FeedId, u64), Option<bool>>,
 }
 
 impl Judge<'_> {
@@ -126,6 +135,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if let Some(feed) = this.feed {
+            return !self.late.contains_key(&scope) && needs && self.fed_well(feed);
+        }
         if this.completion != Completion::All {
             return !self.late.contains_key(&scope) && needs && self.choice_succeeded(scope);
         }
@@ -195,6 +207,7 @@ impl Judge<'_> {
         };
         self.late.contains_key(&scope)
             || match this.completion {
+                Completion::All if this.feed.is_some() => this.feed.is_some_and(|feed| self.fed_badly(feed)),
                 Completion::All => {
                     let bad = self.plan.children(scope).filter(bad).count() as u32;
                     this.children - bad < this.require.of(this.children)

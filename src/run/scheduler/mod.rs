@@ -16,6 +16,7 @@ mod blame;
 mod cancel;
 mod choice;
 mod claims;
+mod feeds;
 mod flow;
 mod gates;
 mod hooks;
@@ -40,14 +41,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::event::{Counts, JobId};
+use crate::base::event::{Counts, JobId, TaskLabel};
 use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
-use crate::plan::ids::{LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-use crate::run::scheduler::state::{Asked, End, Job, Queue, ScopeState};
+use crate::run::scheduler::claims::Locking;
+use crate::run::scheduler::feeds::FeedState;
+use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
 use crate::run::scheduler::width::Shortage;
+pub use feeds::WAITING_CAP;
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
@@ -84,6 +88,11 @@ pub struct Scheduler {
     seed: u64,
     /// Demands that were given up.
     released: HashSet<(VertexId, VertexId)>,
+    /// For whom the machine was asked.
+    locking: HashMap<VertexId, Locking>,
+    feeds: Vec<FeedState>,
+    /// Lanes that work on an item are called after it.
+    labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
@@ -96,9 +105,11 @@ pub struct Scheduler {
     /// How many of those before each gate cannot succeed any more.
     lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
-    failures: Vec<VertexId>,
+    failures: Vec<Failed>,
     /// How the jobs of those leaves ended that did not succeed.
     ends: HashMap<VertexId, (JobId, JobEnd)>,
+    /// How long those commands took that succeeded.
+    took: HashMap<LeafId, Duration>,
     /// There is no room for as many as there are slots.
     shortage: Option<Shortage>,
     counts: Counts,
@@ -117,10 +128,9 @@ impl Scheduler {
         let lost = vec![0; plan.gates.len()];
         for vertex in (0..count as u32).map(VertexId) {
             let edges = plan.predecessors.of(vertex);
-            let waited = |kind| !matches!(kind, EdgeKind::Order | EdgeKind::Demand);
-            pending[vertex.index()] = edges.iter().filter(|edge| waited(edge.kind)).count() as u32;
+            pending[vertex.index()] = edges.iter().filter(|edge| edge.kind.is_waited_for()).count() as u32;
         }
-        for scope in plan.scopes.iter().filter(|scope| scope.is_hook) {
+        for scope in plan.scopes.iter().filter(|scope| scope.is_hook || scope.is_lane) {
             phase[scope.enter.index()] = Phase::Dormant;
         }
         for (scope, state) in plan.scopes.iter().zip(&mut scopes).filter(|(scope, _)| scope.shared) {
@@ -132,6 +142,10 @@ impl Scheduler {
         }
         Self {
             limits: Limits::new(&plan.limits),
+            took: HashMap::new(),
+            feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            labels: HashMap::new(),
+            locking: HashMap::new(),
             plan,
             now: Duration::ZERO,
             pending,
@@ -192,6 +206,8 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Items(feed, items) => self.items(feed, items, out),
+            Input::Unfed(feed, why) => self.unfed(feed, why, out),
             Input::Settled(scope) => self.settled(scope),
             Input::Locked(vertex, answer) => self.lock_answered(vertex, answer, out),
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),

@@ -7,6 +7,8 @@ use crate::base::event::{Event, Reason};
 use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::feeds::FeedState;
+use crate::run::scheduler::state::Failed;
 use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
 
@@ -90,6 +92,7 @@ impl Scheduler {
         }
         if waits {
             self.queue.remove(&enter);
+            self.stop_asking(enter);
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
@@ -126,12 +129,13 @@ impl Scheduler {
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
+        let feed = this.feed.map(|feed| (feed, self.feeds[feed.index()].again(&plan, feed)));
         let mut anew: Vec<VertexId> = Vec::new();
         for child in plan.children(scope) {
             let inner = plan.scope_of(child);
             let end = inner.map_or(child, |inner| plan.scope(inner).exit);
             if inner.is_some_and(|inner| plan.scope(inner).is_hook)
-                || (this.side_by_side && self.satisfies(end) && !self.gate_begins_anew(child))
+                || (this.side_by_side && this.feed.is_none() && self.satisfies(end) && !self.gate_begins_anew(child))
             {
                 continue;
             }
@@ -139,10 +143,14 @@ impl Scheduler {
         }
         anew.push(this.exit);
         self.reset(&anew);
+        if let Some((feed, state)) = feed {
+            self.feeds[feed.index()] = state;
+            self.feed_begins(feed, out);
+        }
         anew.into_iter().for_each(|vertex| self.look(vertex));
     }
 
-    fn reset(&mut self, anew: &[VertexId]) {
+    pub(super) fn reset(&mut self, anew: &[VertexId]) {
         let plan = self.plan.clone();
         for vertex in anew {
             if plan.vertices[vertex.index()] == Vertex::Arrive && self.is_said(*vertex) {
@@ -160,8 +168,15 @@ impl Scheduler {
                     let kept = &self.scopes[inner.index()];
                     self.scopes[inner.index()] =
                         ScopeState { attempt: kept.attempt, interest: kept.interest, ..ScopeState::default() };
-                    self.phase[vertex.index()] =
-                        if plan.scope(inner).is_hook { Phase::Dormant } else { Phase::Waiting };
+                    self.phase[vertex.index()] = if plan.scope(inner).is_hook || plan.scope(inner).is_lane {
+                        Phase::Dormant
+                    } else {
+                        Phase::Waiting
+                    };
+                }
+                Vertex::Feed(feed) => {
+                    self.phase[vertex.index()] = Phase::Waiting;
+                    self.feeds[feed.index()] = FeedState::new(&plan, feed);
                 }
                 Vertex::Barrier(gate) => {
                     self.lost[gate.index()] = 0;
@@ -171,14 +186,15 @@ impl Scheduler {
             }
         }
         for vertex in anew {
-            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let waited = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand);
-                waited && !self.is_said(edge.other)
-            });
+            let waits = plan
+                .predecessors
+                .of(*vertex)
+                .iter()
+                .filter(|edge| edge.kind.is_waited_for() && !self.is_said(edge.other));
             self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
-                let needed = !matches!(edge.kind, EdgeKind::Order | EdgeKind::Demand | EdgeKind::Settled);
+                let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
                 needed && self.is_said(edge.other) && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
@@ -187,7 +203,12 @@ impl Scheduler {
         }
         let (first, last) = (anew.first().copied(), anew.last().copied());
         if let (Some(first), Some(last)) = (first, last) {
-            self.failures.retain(|vertex| *vertex < first || *vertex > last || self.end[vertex.index()].is_some());
+            let range = first..=last;
+            let (plan, end) = (&self.plan, &self.end);
+            self.failures.retain(|failed| match failed {
+                Failed::Here(vertex) => !range.contains(vertex) || end[vertex.index()].is_some(),
+                Failed::Gone(feed, _) => !range.contains(&plan.feed(*feed).vertex),
+            });
         }
     }
 
@@ -227,7 +248,11 @@ impl Scheduler {
     /// Which attempt a leaf belongs to: that of the nearest scope that can be tried again.
     pub(super) fn attempt_around(&self, scope: ScopeId) -> u32 {
         let this = self.plan.scope(scope);
-        let retried = if this.retry.is_some() { Some(scope) } else { this.retried_parent };
+        let mut retried = if this.retry.is_some() { Some(scope) } else { this.retried_parent };
+        // What goes on from item to item begins anew too, but that is no new attempt.
+        while let Some(id) = retried.filter(|id| self.plan.scope(*id).retry.is_none()) {
+            retried = self.plan.scope(id).retried_parent;
+        }
         retried.map_or(1, |id| self.scopes[id.index()].tries)
     }
 

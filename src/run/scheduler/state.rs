@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::base::event::{Level, Reason, Waits};
-use crate::plan::ids::{LeafId, ScopeId, VertexId};
+use crate::base::event::{Culprit, Level, Reason, Waits};
+use crate::plan::ids::{FeedId, LeafId, ScopeId, VertexId};
 
 /// How a vertex ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +73,15 @@ pub(super) struct ScopeState {
     /// When its place was reached, and when it was entered.
     pub(super) wanted: Duration,
     pub(super) entered: Duration,
+}
+
+/// Something that failed, whether it counts or not.
+#[derive(Clone, Debug)]
+pub(super) enum Failed {
+    /// This vertex.
+    Here(VertexId),
+    /// Something in a lane of this feed, which has gone on to its next item since.
+    Gone(FeedId, Box<Culprit>),
 }
 
 /// A question about a scope that is not answered yet: whether it has to run, or what is to be remembered of it.

@@ -1,10 +1,12 @@
 //! What the scheduler is told, and what it says: all that passes between it and who runs it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
-use crate::base::event::{Event, JobId, Level, Reason, Waits};
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
+use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::values::Value;
 
 /// What happened.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +24,10 @@ pub enum Input {
     Probed(ScopeId, Result<Answer, String>),
     /// All that is remembered of a scope is.
     Settled(ScopeId),
+    /// Items for a feed: all of a list, or some of a stream.
+    Items(FeedId, Vec<Arc<str>>),
+    /// There is no list for a feed, in words.
+    Unfed(FeedId, String),
     /// What became of [`Action::TryLock`].
     Locked(VertexId, LockAnswer),
     /// Something shall end.
@@ -125,6 +131,21 @@ pub enum Action {
     Open(InstanceId),
     /// An attempt of an instance is over; if it was the last one, hooks and all.
     Close(InstanceId, Closing),
+    /// Make the list of a feed.
+    Feed(FeedId),
+    /// A lane begins to work on an item: its number, its values, and what the instance is called from now on.
+    Give {
+        /// The lane.
+        lane: ScopeId,
+        /// Counted from 1, in the order of the list.
+        number: u64,
+        /// By name.
+        values: Vec<(Arc<str>, Value)>,
+        /// For an instance.
+        label: Option<(InstanceId, Arc<TaskLabel>)>,
+    },
+    /// An instance has a value, made at this vertex.
+    Keep(InstanceId, Arc<str>, VertexId, Value),
     /// Take so much of these limits of the machine, all or nothing, without waiting; answered by [`Input::Locked`].
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
@@ -171,4 +192,6 @@ pub enum TimerKey {
     Wait(JobId),
     /// The pause before the next attempt of a scope is over.
     Retry(ScopeId, u32),
+    /// The first item of a chunk has waited long enough.
+    Feed(FeedId),
 }

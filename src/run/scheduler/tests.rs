@@ -30,6 +30,10 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         locked: BTreeMap::new(),
         started: 0,
         told: 0,
+        totals: HashMap::new(),
+        lanes: HashMap::new(),
+        renewed: BTreeSet::new(),
+        items: HashMap::new(),
     };
     let mut timers: BTreeSet<(Duration, TimerKey)> = BTreeSet::new();
     let mut stopping: HashMap<JobId, Level> = HashMap::new();
@@ -99,6 +103,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         }
         // The time of one attempt is no matter of the next.
         judge.late.retain(|_, timed| scheduler.scopes[timed.index()].timed_out);
+        judge.items_over(&actions)?;
         judge.waits_over(&scheduler);
         // Before the starts of this step: what comes into play in the same step is not waited for.
         judge.began(&scheduler)?;
@@ -130,8 +135,17 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     prop_assert!(answers.contains_key(&scope), "only what is asked is given up");
                     prop_assert!(unasked.insert(scope, level).is_none_or(|before| before < level), "levels only rise");
                 }
-                Action::Open(instance) => prop_assert!(judge.open.insert(instance), "it is opened once an attempt"),
-                Action::Close(instance, _) => prop_assert!(judge.open.remove(&instance), "what is closed was open"),
+                Action::Feed(feed) => {
+                    let count = tape.pick(6);
+                    let items = (0..count).map(|item| std::sync::Arc::from(item.to_string())).collect();
+                    if tape.one_in(12) {
+                        inputs.push_back(Input::Unfed(feed, "no list".to_owned()));
+                    } else {
+                        judge.totals.insert(feed, count);
+                        inputs.push_back(Input::Items(feed, items));
+                    }
+                }
+                Action::Open(_) | Action::Close(..) | Action::Give { .. } | Action::Keep(..) => {}
                 Action::TryLock(who, parts) => {
                     // Another run holds it, now and then.
                     let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };

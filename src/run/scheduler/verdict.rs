@@ -4,6 +4,7 @@ use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Ve
 use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::state::Failed;
 use crate::run::scheduler::{Action, Closing, End, Scheduler};
 
 impl Scheduler {
@@ -16,14 +17,20 @@ impl Scheduler {
             _ => false,
         };
         if let Some(End::Failed(_) | End::TimedOut) = self.end[vertex.index()] {
-            self.failures.push(vertex);
+            self.failures.push(Failed::Here(vertex));
         }
         if let Some(inner) = self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook) {
             let began = self.end[self.plan.scope(inner).enter.index()] == Some(End::Ok);
             self.scopes[owner.index()].hook_failed |= began && !ok;
             return;
         }
-        if !counts {
+        // A lane that nobody fed was never in play; a feed that fails for what feeds it is one of its scope's failures.
+        let idle = self.plan.scope_of(vertex).is_some_and(|lane| self.plan.scope(lane).is_lane && !self.is_fed(lane));
+        let starved = matches!(
+            (self.plan.vertices[vertex.index()], self.end[vertex.index()]),
+            (Vertex::Feed(_), Some(End::Failed(_) | End::Skipped(_)))
+        );
+        if (!counts && !starved) || idle {
             return;
         }
         if self.plan.scope(owner).completion != Completion::All {
@@ -43,13 +50,31 @@ impl Scheduler {
         } else {
             self.scopes[owner.index()].dropped += 1;
         }
-        let shut = self.gate_loses(vertex);
-        let this = self.plan.scope(owner);
-        let state = &self.scopes[owner.index()];
-        let possible = this.children.saturating_sub(state.failed + state.dropped);
-        let hopeless = shut || possible < this.require.of(this.children);
-        if fault && (hopeless || owner == ScopeId::RUN) {
-            self.trip(owner, out);
+        self.gate_loses(vertex);
+        if fault {
+            self.reconsider(owner, out);
+        }
+    }
+
+    /// After a failure in a scope, its policy acts if the scope cannot have enough successes any more.
+    pub(super) fn reconsider(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        let state = &self.scopes[scope.index()];
+        let (lost, failed) = (state.failed + state.dropped, state.failed > 0);
+        let hopeless = match self.children_of(scope) {
+            _ if state.shut => true,
+            Some(children) => children.saturating_sub(lost) < self.plan.scope(scope).require.of(children),
+            None => self.plan.scope(scope).require.is_all(),
+        };
+        if failed && (hopeless || scope == ScopeId::RUN) {
+            self.trip(scope, out);
+        }
+    }
+
+    /// How many children a scope has, as far as that is known.
+    fn children_of(&self, scope: ScopeId) -> Option<u32> {
+        match self.plan.scope(scope).feed {
+            Some(feed) => self.feeds[feed.index()].total(),
+            None => Some(self.plan.scope(scope).children),
         }
     }
 
@@ -101,14 +126,19 @@ impl Scheduler {
     pub(super) fn judge_body(&self, scope: ScopeId) -> End {
         let this = self.plan.scope(scope);
         let state = &self.scopes[scope.index()];
-        let succeeded = this.children.saturating_sub(state.failed + state.dropped);
-        let enough = succeeded >= this.require.of(this.children) && !state.shut;
+        let handed = || this.feed.map_or(0, |feed| self.feeds[feed.index()].handed());
+        let children = self.children_of(scope).unwrap_or_else(handed);
+        let succeeded = children.saturating_sub(state.failed + state.dropped);
+        let enough = succeeded >= this.require.of(children) && !state.shut;
+        let starved = this.feed.is_some_and(|feed| {
+            matches!(self.end[self.plan.feed(feed).vertex.index()], Some(End::Failed(_) | End::Skipped(_)))
+        });
         match self.scope_phase(scope) {
             _ if state.timed_out => End::TimedOut,
             _ if this.completion != Completion::All => self.judge_choice(scope),
             // Cut short from around it: as with a command that was sent a signal, nobody knows whether that did no harm.
-            Phase::Cancelling(reason, _) if enough && state.dropped > 0 => End::Cancelled(reason),
-            _ if enough => End::Ok,
+            Phase::Cancelling(reason, _) if enough && !starved && state.dropped > 0 => End::Cancelled(reason),
+            _ if enough && !starved => End::Ok,
             Phase::Cancelling(reason, _) if state.failed == 0 => End::Cancelled(reason),
             _ => End::Failed(state.failed as i32),
         }
@@ -118,8 +148,9 @@ impl Scheduler {
         let plan = self.plan.clone();
         let this = plan.scope(scope);
         let end = if body == End::Ok && self.scopes[scope.index()].hook_failed { End::Failed(1) } else { body };
-        // Hooks that were not due end with their scope.
-        for hook in this.hooks.iter().flatten() {
+        // Hooks that were not due end with their scope, and lanes that have no work.
+        let lanes = this.feed.map_or(&[][..], |feed| &plan.feed(feed).lanes);
+        for hook in this.hooks.iter().flatten().chain(lanes) {
             if self.end[plan.scope(*hook).exit.index()].is_none() {
                 self.skip(plan.scope(*hook).enter, End::Dropped(Reason::Decided), out);
             }
@@ -138,7 +169,7 @@ impl Scheduler {
             let verdict = self.verdict(scope, end);
             count(&mut self.counts, &verdict);
             let duration = self.now.saturating_sub(self.scopes[scope.index()].entered);
-            let task = plan.instance(instance).label.clone();
+            let task = self.label(instance);
             out.push(Action::Emit(Event::TaskFinished { task, verdict, duration }));
         }
         if let Some(parent) = this.parent {
@@ -169,7 +200,7 @@ impl Scheduler {
             (None, _) => self.verdict(scope, end),
         };
         count(&mut self.counts, &verdict);
-        let task = self.plan.instance(instance).label.clone();
+        let task = self.label(instance);
         out.push(Action::Emit(Event::TaskFinished { task, verdict, duration: std::time::Duration::ZERO }));
     }
 
@@ -194,7 +225,7 @@ impl Scheduler {
                 if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) =>
             {
                 match self.plan.scope(other).kind {
-                    ScopeKind::Instance(id) => SkipReason::Dependency(self.plan.instance(id).label.instance.clone()),
+                    ScopeKind::Instance(id) => SkipReason::Dependency(self.label(id).instance.clone()),
                     _ => match self.plan.instance_in(other) {
                         Some(id) => SkipReason::Dependency(self.plan.instance(id).label.task.clone()),
                         None => SkipReason::Earlier,
@@ -209,9 +240,15 @@ impl Scheduler {
     fn close(&mut self, out: &mut Vec<Action>) {
         self.done = true;
         let blame = self.blame();
-        let (guilty, others): (Vec<VertexId>, _) = self.failures.iter().partition(|vertex| blame.contains(vertex));
-        let culprits: Vec<Culprit> = guilty.into_iter().filter_map(|vertex| self.culprit(vertex)).collect();
-        let forgiven = others.into_iter().filter(|vertex| self.is_forgiven(*vertex)).count();
+        let (mut culprits, mut forgiven) = (Vec::<Culprit>::new(), 0);
+        for failed in &self.failures {
+            match failed {
+                Failed::Here(vertex) if blame.counts(*vertex) => culprits.extend(self.culprit(*vertex)),
+                Failed::Here(vertex) => forgiven += usize::from(self.is_forgiven(*vertex)),
+                Failed::Gone(feed, culprit) if blame.feeds.contains(feed) => culprits.push((**culprit).clone()),
+                Failed::Gone(..) => forgiven += 1,
+            }
+        }
         self.counts.failed = (culprits.len() + forgiven) as u32;
         let code = match (self.signal, culprits.as_slice()) {
             (Some(signal), _) => 128 + signal,

@@ -1,5 +1,6 @@
 //! Where a `barrier` may stand: all instances of a batch come to it, one after the other and however often, and while
-//! they wait they hold nothing that the others want. Knows no run.
+//! they wait they hold nothing that the others want. And what has `batches`: a set of which it is known how many it
+//! holds. Knows no run.
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
@@ -11,17 +12,27 @@ pub(super) fn check(texts: &mut Texts<'_>, files: &[FileScope], tasks: &[Task]) 
     for task in tasks {
         let own =
             if task.settings.uses.is_empty() { &files[usize::from(task.file.0)].defaults } else { &task.settings };
+        let late = task.matrix.as_ref().and_then(|matrix| Some((matrix, matrix.late()?.0.span)));
         let why = match (&task.matrix, held(own)) {
             (None, _) => Some(("stands in a task without a matrix, and has nobody to wait for", task.name.span)),
+            _ if late.is_some() => late.map(|(_, axis)| (LATE, axis)),
             (Some(_), Some(span)) => Some((HELD, span)),
             (Some(_), None) => None,
         };
+        if let Some((batches, axis)) = late.and_then(|(matrix, axis)| Some((matrix.batches.as_ref()?, axis))) {
+            let problem =
+                Problem::error(Code::LateValue, "`batches` parts a set of which it is not known how large it is");
+            let problem = problem.at(batches.span, "").at(axis, "its instances are known only when it runs");
+            let help = "`chunk` on the axis makes the items of one instance more, and `jobs` says how many are worked on at once";
+            texts.report(problem.help(help));
+        }
         steps(texts, &task.body, why);
         let hooks = task.matrix.iter().map(|matrix| &matrix.hooks).chain([&task.hooks]);
         hooks.for_each(|hooks| each_hook(hooks, &mut |step| refuse(texts, step, Some((HOOK, step.span)))));
     }
 }
 
+const LATE: &str = "waits for instances that are known only when it runs, and are not all there at once";
 const HELD: &str = "would wait while it holds what the others may want";
 const HOOK: &str = "stands in a hook, which not all instances come to";
 

@@ -124,11 +124,10 @@ impl Look<'_, '_, '_> {
     fn steps(&mut self, steps: &[Step], held: Option<Held>) {
         for step in steps {
             let held = self.settings(&step.settings, held);
-            match &step.kind {
-                StepKind::Call(callee) => self.tie(&callee.task.value, callee.task.span, held),
-                StepKind::Group(_, steps) => self.steps(steps, held),
-                StepKind::Run(_) | StepKind::Exec(_) | StepKind::Wait(_) | StepKind::Barrier => {}
+            if let StepKind::Call(callee) = &step.kind {
+                self.tie(&callee.task.value, callee.task.span, held);
             }
+            self.steps(step.kind.steps(), held);
             self.hooks(&step.hooks, held);
         }
     }

@@ -107,9 +107,7 @@ pub(crate) fn limits_hold(file: &crate::xecfile::model::Xecfile) -> bool {
 fn each_step<'t>(steps: &'t [Step], visit: &mut impl FnMut(&'t Step)) {
     for step in steps {
         visit(step);
-        if let StepKind::Group(_, steps) = &step.kind {
-            each_step(steps, visit);
-        }
+        each_step(step.kind.steps(), visit);
         each_hook(&step.hooks, visit);
     }
 }
@@ -132,11 +130,10 @@ fn each_step_of<'t>(task: &'t Task, visit: &mut impl FnMut(&'t Step)) {
 fn each_reference_mut(task: &mut Task, visit: &mut impl FnMut(&mut Reference)) {
     fn steps(list: &mut [Step], visit: &mut impl FnMut(&mut Reference)) {
         for step in list {
-            match &mut step.kind {
-                StepKind::Call(reference) => visit(reference),
-                StepKind::Group(_, inner) => steps(inner, visit),
-                _ => {}
+            if let StepKind::Call(reference) = &mut step.kind {
+                visit(reference);
             }
+            steps(step.kind.steps_mut(), visit);
             hooks(&mut step.hooks, visit);
         }
     }

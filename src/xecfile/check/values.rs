@@ -82,7 +82,10 @@ pub(super) fn made_by(step: &Step) -> impl Iterator<Item = &Spanned<Arc<str>>> {
         StepKind::Call(reference) => &reference.takes[..],
         _ => &[],
     };
-    let capture = step.data.capture.as_ref().map(|capture| &capture.name);
+    let capture = match &step.kind {
+        StepKind::Reduce(reduce) => reduce.capture.as_ref(),
+        _ => step.data.capture.as_ref().map(|capture| &capture.name),
+    };
     capture.into_iter().chain(&step.data.status).chain(takes.iter().map(|take| &take.here))
 }
 
@@ -129,6 +132,9 @@ impl Walk<'_, '_> {
         }
         for take in task.needs.iter().flat_map(|need| &need.takes) {
             self.add(&take.here, Origin::Taken);
+        }
+        if let Some((_, from)) = task.matrix.as_ref().and_then(Matrix::late) {
+            self.template(&from.list);
         }
         if let Some(matrix) = &task.matrix {
             self.settings(&matrix.settings);
@@ -177,6 +183,8 @@ impl Walk<'_, '_> {
             match &axis.source {
                 AxisSource::Values(words) => words.iter().for_each(|word| self.template(word)),
                 AxisSource::Glob(text) | AxisSource::Range(text) => self.template(text),
+                // It may be taken from others, which are known only below.
+                AxisSource::From(_) => {}
             }
         }
         for binding in matrix.exclude.iter().chain(&matrix.include).flatten() {
@@ -220,6 +228,10 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) | StepKind::Barrier => {}
+            StepKind::Reduce(reduce) => {
+                self.template(&reduce.list);
+                self.step(&reduce.step);
+            }
             StepKind::Group(Group::Sequence | Group::Pipe, steps) => self.steps(steps),
             StepKind::Group(Group::Parallel | Group::Any | Group::Race, steps) => self.parallel(steps),
         }

@@ -80,10 +80,7 @@ fn form<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>) -> CaptureForm {
                 "text" => CaptureForm::Text,
                 "lines" => CaptureForm::Lines,
                 "json" => CaptureForm::Json,
-                "stream" => {
-                    not_yet(reader, value.span, "`as=stream`");
-                    form
-                }
+                "stream" => CaptureForm::Stream,
                 other => {
                     let help = match row.args.kind {
                         Kind::Choice(words) => did_you_mean(other, words.iter().copied()),

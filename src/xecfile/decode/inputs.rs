@@ -61,6 +61,7 @@ fn detail<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row
             "default" => param.default = values::template(reader, value),
             "choices" => {
                 for value in &args {
+                    values::no_comma(reader, value);
                     let text = values::text(reader, value);
                     param.choices.extend(text.map(|text| Spanned::new(Arc::from(text), value.span)));
                 }

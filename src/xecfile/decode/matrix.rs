@@ -1,15 +1,19 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
+mod batches;
+
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::{did_you_mean, one_of};
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook};
 use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
-use crate::xecfile::model::{Axis, AxisSource, Batches, Binding, Hooks, Late, Matrix, range};
+use crate::xecfile::model::{Axis, AxisSource, Binding, From, Hooks, Matrix, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
 
 /// Axes of one matrix, at most: a second one of 2 values doubles it, so these are more than any run can be.
@@ -35,9 +39,13 @@ pub(super) fn matrix<'a>(
     };
     let mut parts = Parts { matrix, bag: Bag::new(), once: Once::default(), whole: true };
     for property in cursor.take_props() {
-        match row_of(reader, &property, Places::MATRIX) {
-            Some(row) => child(reader, property, row, &mut parts),
-            None => parts.whole = false,
+        if schema::find(property.name, Places::MATRIX).is_none() {
+            parts.whole = false;
+            no_setting(reader, &property);
+        } else if let Some(row) = row_of(reader, &property, Places::MATRIX) {
+            child(reader, property, row, &mut parts);
+        } else {
+            parts.whole = false;
         }
     }
     for node in cursor.take_block().unwrap_or_default() {
@@ -88,7 +96,7 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
             if !parts.once.check(reader, row.name, &cursor) {
                 return;
             }
-            parts.matrix.batches = batches(reader, &mut cursor, row);
+            parts.matrix.batches = batches::batches(reader, &mut cursor, row);
         }
         "empty" => {
             if let Some(value) = cursor.arg(reader, row) {
@@ -117,31 +125,18 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
     cursor.finish(reader);
 }
 
-/// `batches 1 "1/3" pause="5s" require="100%"`.
-fn batches<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<Batches> {
-    let span = cursor.head;
-    let args = cursor.args(reader, row);
-    let (mut pause, mut require) = (None, None);
-    for (row, mut detail) in details(reader, cursor, Places::BATCHES) {
-        if let Some(value) = detail.arg(reader, row) {
-            match row.name {
-                "pause" => pause = values::late_time(reader, row, &value),
-                "require" => require = values::share(reader, row, &value),
-                _ => unreachable_row(reader, &detail),
-            }
-        }
-        detail.finish(reader);
-    }
-    let mut sizes = Vec::new();
-    for value in &args? {
-        let size = values::share(reader, row, value)?;
-        if matches!(size.value, Late::Now(share) if share.is_nothing()) {
-            let problem = Problem::error(Code::BadValue, "a batch of nothing would never be the last");
-            reader.report(problem.at(value.span, "at least 1"));
-        }
-        sizes.push(size);
-    }
-    Some(Batches { sizes, pause, require, span })
+/// A property that is no setting of a matrix: nearly one, or an axis in the wrong place.
+fn no_setting(reader: &mut Reader<'_>, property: &Cursor<'_>) {
+    let name = property.name;
+    let written = reader.slice(property.head).replacen('=', " ", 1);
+    let axis = if written.len() < 100 && !written.contains('\n') { written } else { format!("{name} …") };
+    let axis = format!("an axis stands in the block: matrix {{ {axis} }}");
+    let help = match did_you_mean(name, schema::names_at(Places::MATRIX, true)) {
+        Some(help) => format!("{help}\n{axis}"),
+        None => axis,
+    };
+    let problem = Problem::error(Code::UnknownSetting, format!("there is no setting `{name}` in `matrix`"));
+    reader.report(problem.at(property.name_span, "").help(help));
 }
 
 /// A word that is no setting of a matrix: an axis, unless it is a word of the language.
@@ -166,6 +161,17 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
             ),
         };
         return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
+    }
+    // What holds steps is no axis, but a hook that is called otherwise elsewhere or mistyped.
+    if cursor.holds(|inner| schema::find(inner, Places::GROUP).is_some_and(|row| row.role == Role::Node)) {
+        parts.whole = false;
+        let native = schema::word_for(name).filter(|word| schema::find(word, Places::MATRIX).is_some());
+        let help = native
+            .map(|word| format!("here it is `{word}`"))
+            .or_else(|| did_you_mean(name, schema::names_at(Places::MATRIX, false)))
+            .unwrap_or_else(|| "steps stand in the task, and in the hooks of a matrix".to_owned());
+        let problem = Problem::error(Code::UnknownNode, format!("there is no node `{name}` in `matrix`"));
+        return reader.report(problem.at(cursor.name_span, "").help(help));
     }
     let as_value = Value::of_name(&cursor);
     axis(reader, cursor, &as_value, values, parts);
@@ -211,8 +217,14 @@ fn source<'a>(
 ) -> Option<AxisSource> {
     let mut found = None;
     let mut told = false;
-    let many = cursor.count_children();
+    let written = cursor.count_children();
+    let (mut many, mut late) = (0, Late::default());
     for (row, mut detail) in details(reader, cursor, Places::AXIS) {
+        if late.takes(reader, &mut detail, row) {
+            detail.finish(reader);
+            continue;
+        }
+        many += 1;
         if let Some(value) = detail.arg(reader, row) {
             let text = values::template(reader, &value);
             if row.name == "range"
@@ -227,10 +239,15 @@ fn source<'a>(
         }
         detail.finish(reader);
     }
-    if many > 0 {
+    let late = late.source(reader, cursor, parts);
+    if let Some(from) = late {
+        many += 1;
+        found = from;
+    }
+    if written > 0 {
         if many > 1 && found.is_some() || found.is_some() && !values.is_empty() {
             let message = format!("the values of `{}` have more than one source", name.text);
-            let help = "an axis has words, or `glob`, or `range`";
+            let help = "an axis has words, or `glob`, or `range`, or `from`";
             reader.report(Problem::error(Code::ExtraValue, message).at(cursor.head, "").help(help));
         }
         return found.filter(|_| !told);
@@ -242,6 +259,7 @@ fn source<'a>(
     let mut seen: HashMap<&str, Span> = HashMap::new();
     let mut words = Vec::with_capacity(values.len());
     for value in values {
+        values::no_comma(reader, value);
         if let Some(first) = seen.insert(value.text, value.span) {
             let problem =
                 Problem::error(Code::Duplicate, format!("the axis `{}` has `{}` twice", name.text, value.text));
@@ -251,6 +269,68 @@ fn source<'a>(
         words.extend(values::template(reader, value));
     }
     (words.len() == values.len()).then_some(AxisSource::Values(words))
+}
+
+/// `from="${list}" chunk=10 within="100ms"`, as far as it is written.
+#[derive(Default)]
+struct Late {
+    list: Option<Option<Spanned<Template>>>,
+    chunk: Option<Spanned<u32>>,
+    within: Option<Spanned<Duration>>,
+}
+
+impl Late {
+    /// Reads a detail if it is one of these.
+    fn takes<'a>(&mut self, reader: &mut Reader<'a>, detail: &mut Cursor<'a>, row: &'static Row) -> bool {
+        if !matches!(row.name, "from" | "chunk" | "within") {
+            return false;
+        }
+        let value = detail.arg(reader, row);
+        match (row.name, value) {
+            ("from", value) => self.list = Some(value.and_then(|value| values::template(reader, &value))),
+            ("chunk", Some(value)) => {
+                self.chunk = values::number(reader, row, &value);
+                if self.chunk.as_ref().is_some_and(|chunk| chunk.value == 0) {
+                    values::bad(reader, row, &value, Some("a chunk holds at least one item".to_owned()));
+                }
+            }
+            ("within", Some(value)) => self.within = values::time(reader, row, &value),
+            _ => {}
+        }
+        true
+    }
+
+    /// What it comes to; `Some(None)` where that has been complained of.
+    fn source(self, reader: &mut Reader<'_>, cursor: &Cursor<'_>, parts: &Parts) -> Option<Option<AxisSource>> {
+        let (chunk, within) = (self.chunk, self.within);
+        let lone = |at: Span, what: &str, wants: &str| {
+            Problem::error(Code::MissingValue, format!("`{what}` says nothing without `{wants}`")).at(at, "")
+        };
+        if let (Some(within), None) = (&within, &chunk) {
+            reader.report(lone(within.span, "within", "chunk").help("it is how long a chunk waits to be full"));
+        }
+        let Some(list) = self.list else {
+            let chunk = chunk?;
+            reader.report(lone(chunk.span, "chunk", "from").help("like this: batch from=\"${done}\" chunk=10"));
+            return Some(None);
+        };
+        if let Some(first) = parts.matrix.late().map(|(axis, _)| axis.span) {
+            let problem = Problem::error(Code::Duplicate, "a matrix has one axis with `from` at most");
+            let problem = problem.at(cursor.head, "the second one").at(first, "the first one");
+            reader.report(problem.help("make one list of the two, or `call` a task with a matrix of its own"));
+            return Some(None);
+        }
+        let Some(list) = list else { return Some(None) };
+        if let Some(text) = list.value.as_text() {
+            let problem = Problem::error(Code::BadValue, format!("`from` reads a list, and `{text}` is a text"));
+            let help =
+                format!("name a list: from=\"${{{text}}}\"; values that are known stand behind the axis as words");
+            reader.report(problem.at(list.span, "").help(help));
+            return Some(None);
+        }
+        let (chunk, within) = (chunk.map(|chunk| chunk.value), within.map(|within| within.value));
+        Some(Some(AxisSource::From(From { list, chunk, within })))
+    }
 }
 
 /// Most likely a line break among the values of the axis before.

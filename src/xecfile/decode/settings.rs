@@ -126,6 +126,10 @@ impl Bag {
             let problem = Problem::error(Code::BadName, format!("`{name}` cannot be the name of a variable"));
             return reader.report(problem.at(at, ""));
         }
+        if let Some(bare) = name.strip_suffix(':') {
+            let problem = Problem::error(Code::BadName, format!("the colon of `{name}` would be a part of the name"));
+            return reader.report(problem.at(at, "").help(format!("write {bare} {}", value.repr)));
+        }
         if OWN_VARIABLES.contains(&name) {
             let problem = Problem::error(Code::BadName, format!("xec sets `{name}` itself, for every process"));
             return reader.report(problem.at(at, ""));

@@ -1,8 +1,11 @@
 //! Steps and groups of steps. Groups recurse no deeper than the guard lets blocks be nested.
 
+mod reduce;
+
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::is_value_name;
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
@@ -48,6 +51,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         }
         "wait" => wait(reader, &mut cursor, row),
         "barrier" => cursor.args(reader, row).map(|_| StepKind::Barrier),
+        "reduce" => reduce::reduce(reader, &mut cursor, row, &mut parts).map(StepKind::Reduce),
         word if Group::named(word).is_some() || is_hook(row) => {
             let kind = Group::named(word).unwrap_or(Group::Sequence);
             group(reader, &mut cursor, row, &mut parts).map(|steps| StepKind::Group(kind, steps))
@@ -284,7 +288,11 @@ fn shell_word(reader: &mut Reader<'_>, value: &Value<'_>, all: &[Value<'_>]) -> 
     if variable || OPERATORS.contains(&word) {
         let message = format!("`{word}` means nothing without a shell, and `exec` has none");
         let problem = Problem::error(Code::ShellWord, message);
-        reader.report(problem.at(value.span, "").help(format!("{}\n{}", script(reader), literal())));
+        let filled = match word.strip_prefix('$') {
+            Some(name) if is_value_name(name) => format!("\nfor a value of xec: \"${{{name}}}\""),
+            _ => String::new(),
+        };
+        reader.report(problem.at(value.span, "").help(format!("{}{filled}\n{}", script(reader), literal())));
         return true;
     }
     if word.contains('*') {

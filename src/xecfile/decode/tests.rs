@@ -38,6 +38,7 @@ fn body(steps: &[Step]) -> String {
         }
         StepKind::Wait(_) => "wait".to_owned(),
         StepKind::Barrier => "barrier".to_owned(),
+        StepKind::Reduce(reduce) => format!("reduce({})", body(std::slice::from_ref(&*reduce.step))),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
         StepKind::Group(Group::Sequence, steps) => format!("({})", body(steps)),
         StepKind::Group(Group::Parallel, steps) => format!("[{}]", body(steps)),
@@ -254,6 +255,7 @@ fn a_matrix() {
             }
             AxisSource::Glob(text) => format!("{} glob {}", axis.name.value, spelled(&text.value)),
             AxisSource::Range(text) => format!("{} range {}", axis.name.value, spelled(&text.value)),
+            AxisSource::From(from) => format!("{} from {}", axis.name.value, spelled(&from.list.value)),
         })
         .collect();
     assert_eq!(axes, ["os linux macos", "env ${env.A} prod", "file glob *.c", "shard range 1..4"]);

@@ -82,6 +82,15 @@ pub(super) fn name_at(reader: &mut Reader<'_>, name: &str, at: Span, what: &str)
     Some(Spanned::new(Arc::from(name), at))
 }
 
+/// Tells of a bare word of a list that ends in a comma, as lists do elsewhere: here it would be a part of the word.
+pub(super) fn no_comma(reader: &mut Reader<'_>, value: &Value<'_>) {
+    if let Some(word) = value.text.strip_suffix(',').filter(|word| value.is_bare() && !word.is_empty()) {
+        let problem = Problem::error(Code::BareWord, format!("the comma of `{}` would be a part of it", value.text));
+        let help = format!("values stand side by side, without commas: {word}\nwith the comma, quote it: \"{word},\"");
+        reader.report(problem.at(value.span, "").help(help));
+    }
+}
+
 /// The name of a task, of this file or of one that it includes.
 pub(super) fn task(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
     let name = text(reader, value)?;

@@ -169,8 +169,11 @@ impl Scan<'_> {
             !continued && !line.starts_with(prefix) && !line.chars().all(is_space)
         };
         let (start, end, _) = lines.iter().find(bad)?;
-        let indent = text[*start..*end].chars().take_while(|c| is_space(*c)).map(char::len_utf8).sum::<usize>();
-        let place = self.span(body.start + start..body.start + start + indent.max(1));
+        let line = &text[*start..*end];
+        let indent = line.len() - line.trim_start_matches(is_space).len();
+        // What begins in the first column is shown by its first letter.
+        let shown = if indent > 0 { indent } else { line.chars().next().map_or(0, char::len_utf8) };
+        let place = self.span(body.start + start..body.start + start + shown);
         let closing = self.span(body.end - prefix.len()..body.end + 3);
         let problem = Problem::error(Code::Syntax, "a line is indented less than the `\"\"\"` that ends the text");
         let help = "indent each line by the same spaces or tabs as the closing `\"\"\"`";

@@ -211,9 +211,14 @@ impl Scan<'_> {
             let forbidden = word.chars().find(|c| !is_word_char(*c)).unwrap_or('/');
             (format!("a bare word cannot hold `{forbidden}`: `{word}`"), "")
         };
+        let listed = word.trim_matches(['[', ']', ',']);
+        let is_listed = listed.len() < word.len() && !listed.is_empty() && listed.chars().all(is_word_char);
+        let quoted = format!("quote it: {}", quote(word));
         let help = match word {
             "\\" => "a backslash joins two lines only as the last character of the first".to_owned(),
-            _ => format!("quote it: {}", quote(word)),
+            "=" | "==" | "!=" => format!("{quoted}\nto compare, in `when`: equal \"${{a}}\" b"),
+            _ if is_listed => format!("{quoted}\nas a list, without brackets and commas: {listed}"),
+            _ => quoted,
         };
         Problem::error(Code::BareWord, message).at(self.span(range), label).help(help)
     }

@@ -43,6 +43,16 @@ pub struct Batches {
     pub span: Span,
 }
 
+impl Matrix {
+    /// The axis whose values come late, if there is one: its instances are not known in the plan.
+    pub fn late(&self) -> Option<(&Axis, &From)> {
+        self.axes.iter().find_map(|axis| match &axis.source {
+            AxisSource::From(from) => Some((axis, from)),
+            _ => None,
+        })
+    }
+}
+
 /// One axis.
 #[derive(Clone, Debug)]
 pub struct Axis {
@@ -61,7 +71,7 @@ impl Axis {
             AxisSource::Values(values) => {
                 values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect()
             }
-            AxisSource::Glob(_) | AxisSource::Range(_) => None,
+            AxisSource::Glob(_) | AxisSource::Range(_) | AxisSource::From(_) => None,
         }
     }
 }
@@ -75,6 +85,19 @@ pub enum AxisSource {
     Glob(Spanned<Template>),
     /// `1..8`, both ends included.
     Range(Spanned<Template>),
+    /// The items of a list that comes to be while the run goes on.
+    From(From),
+}
+
+/// An axis whose values are known only when the run has come so far.
+#[derive(Clone, Debug)]
+pub struct From {
+    /// The list.
+    pub list: Spanned<Template>,
+    /// So many items make one value, which is a list then.
+    pub chunk: Option<u32>,
+    /// How long the first item of a chunk waits at most for the others.
+    pub within: Option<Duration>,
 }
 
 /// Reads `1..8`, both ends included.

@@ -1,6 +1,6 @@
 //! The file as it was meant: tasks, steps, settings. Every part keeps its place.
 //!
-//! Nothing in here is resolved: a task that is needed may not exist, which [`crate::xecfile::check`] says.
+//! Nothing in here is resolved: a task that is needed may not exist, which `check` says.
 //! What included files and templates bring is in place already: names are whole (`api:build`), and a task holds
 //! the nodes of the templates that it uses.
 
@@ -20,7 +20,7 @@ mod settings;
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
-pub use matrix::{Axis, AxisSource, Batches, Condition, Matrix, Predicate, PredicateKind, range};
+pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
@@ -227,6 +227,8 @@ pub enum CaptureForm {
     Lines,
     /// JSON: a list of its items where it is an array, else as text.
     Json,
+    /// As [`CaptureForm::Lines`], and a late axis has each line as soon as it is written.
+    Stream,
 }
 
 /// What a step does.
@@ -244,6 +246,41 @@ pub enum StepKind {
     Barrier,
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
+    /// Makes one item of many.
+    Reduce(Reduce),
+}
+
+impl StepKind {
+    /// The steps in it.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            StepKind::Group(_, steps) => steps,
+            StepKind::Reduce(reduce) => std::slice::from_ref(&*reduce.step),
+            _ => &[],
+        }
+    }
+
+    /// The same, to change them.
+    pub fn steps_mut(&mut self) -> &mut [Step] {
+        match self {
+            StepKind::Group(_, steps) => steps,
+            StepKind::Reduce(reduce) => std::slice::from_mut(&mut *reduce.step),
+            _ => &mut [],
+        }
+    }
+}
+
+/// Neighbours of a list become one, again and again, until one item is left.
+#[derive(Clone, Debug)]
+pub struct Reduce {
+    /// The list.
+    pub list: Spanned<Template>,
+    /// At most so many at once; at least two.
+    pub fan_in: u32,
+    /// What the last one is called.
+    pub capture: Option<Spanned<Arc<str>>>,
+    /// A `run` or `exec`: it is given the items as words, and its stdout is one new item.
+    pub step: Box<Step>,
 }
 
 /// How the steps of a group go together.

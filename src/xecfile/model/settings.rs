@@ -273,6 +273,11 @@ impl Share {
         matches!(self, Share::Count(0) | Share::Part(0, _))
     }
 
+    /// Whether it is all of it, however many there are.
+    pub fn is_all(self) -> bool {
+        matches!(self, Share::Part(part, whole) if part == whole)
+    }
+
     /// The number, of a set of so many.
     pub fn of(self, total: u32) -> u32 {
         match self {

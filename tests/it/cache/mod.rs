@@ -1,6 +1,8 @@
 //! What is up to date is not run, and what is not is: by what files hold, never by what they claim.
 
+mod example;
 mod fresh;
+mod gc;
 mod keys;
 mod outputs;
 mod restore;

@@ -176,7 +176,13 @@ impl Case {
         command.stdin(Stdio::null());
         command.stdout(stdio(&self.stdout)).stderr(stdio(&self.stderr));
         command.process_group(0);
-        let child = command.spawn().expect("start the binary");
+        let child = loop {
+            match command.spawn() {
+                // Some other test has forked while a copy of the binary was being written, and not yet called exec.
+                Err(why) if why.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+                started => break started.expect("start the binary"),
+            }
+        };
         let raw = matches!(self.stdout, Out::Raw);
         Live::new(self.dir, child, fifos, raw)
     }

@@ -8,6 +8,8 @@ use crate::harness::{Case, Ran};
 /// A project of its own.
 pub struct Project {
     here: PathBuf,
+    /// What a call of xec gets besides the usual environment.
+    env: Vec<(&'static str, &'static str)>,
     _dir: tempfile::TempDir,
 }
 
@@ -17,7 +19,7 @@ impl Project {
         let dir = tempfile::tempdir().expect("a directory");
         let here = dir.path().join("project");
         std::fs::create_dir(&here).expect("make a directory");
-        let project = Self { here, _dir: dir };
+        let project = Self { here, env: Vec::new(), _dir: dir };
         project.write("Xecfile.kdl", xecfile);
         project
     }
@@ -27,7 +29,7 @@ impl Project {
         let dir = tempfile::tempdir().expect("a directory");
         let here = dir.path().join(name);
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), &here);
-        Self { here, _dir: dir }
+        Self { here, env: Vec::new(), _dir: dir }
     }
 
     /// Where it is.
@@ -35,9 +37,20 @@ impl Project {
         &self.here
     }
 
-    /// A call in it, still to be changed.
+    /// The same project with one more variable.
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.env.push((name, value));
+        self
+    }
+
+    /// A call in it, still to be changed. The programs in its `standin/`, where it has some, are found before those
+    /// of the system.
     pub fn case(&self, words: &[&str]) -> Case {
-        let case = Case::new().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let system = std::env::var_os("PATH").unwrap_or_default();
+        let own = Some(self.here.join("standin")).filter(|dir| dir.is_dir());
+        let dirs = own.into_iter().chain(std::env::split_paths(&system));
+        let case = Case::new().env("PATH", std::env::join_paths(dirs).expect("no colon in a path"));
+        let case = self.env.iter().fold(case, |case, (name, value)| case.env(name, value));
         case.args(["-C", self.here.to_str().expect("a path in UTF-8")]).args(words)
     }
 
@@ -55,6 +68,14 @@ impl Project {
     #[track_caller]
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.here.join(name)).unwrap_or_else(|why| panic!("{name}: {why}"))
+    }
+
+    /// What the programs in `standin/` were called with since the last time.
+    #[track_caller]
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.read("calls.txt").lines().map(str::to_owned).collect();
+        self.remove("calls.txt");
+        calls
     }
 
     /// Writes a file, with the directories that it needs.

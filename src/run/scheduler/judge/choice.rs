@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::Judge;
 use crate::base::event::{JobId, Level};
-use crate::plan::graph::{Completion, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Scope, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::scheduler::{End, Scheduler};
 
@@ -27,6 +27,13 @@ impl Judge<'_> {
             Completion::FirstOk => matches!(end, Some(End::Ok)),
             _ => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
         };
+        let gone = |lane: &Scope| {
+            lane.is_lane && (now[lane.enter.index()] != Some(End::Ok) || self.renewed.contains(&lane.enter))
+        };
+        if self.plan.around(scope).any(gone) {
+            // The lane has done with its item in the same step, and with what it came to.
+            return Ok(());
+        }
         prop_assert!(decides(self.end_of(child, now)), "the winner earned it");
         for other in self.plan.children_ends(scope).filter(|other| !self.is_hook(*other)) {
             prop_assert!(!decides(self.end_of(other, before)), "{:?} was there before", other);

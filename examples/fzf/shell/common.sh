@@ -1,0 +1,1 @@
+# stands in for what the shell scripts share

@@ -1,0 +1,1 @@
+package algo // stands in for the matcher
