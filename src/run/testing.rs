@@ -196,12 +196,14 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
         let values = ["a", "b", "c"][..1 + tape.pick(3)].iter();
         AxisSource::Values(values.map(|value| at(Template::plain(*value))).collect())
     };
+    // Of what comes late it is not known how many there are.
+    let batches = batches(tape).filter(|_| !matches!(source, AxisSource::From(_)));
     Some(Matrix {
         axes: vec![Axis { name: at("x".into()), source, span: Span::default() }],
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
-        batches: batches(tape),
+        batches,
         settings: Settings { require: tape.one_in(3).then(|| at(Late::Now(Share::Part(1, 2)))), ..settings(tape) },
         hooks: hooks(tape, task),
         span: Span::default(),
@@ -252,7 +254,7 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
-        let members = file.tasks[task].matrix.is_some();
+        let members = file.tasks[task].matrix.is_some() && !late;
         if members && tape.one_in(2) {
             let only = &mut file.tasks[task];
             only.settings.uses.clear();

@@ -2,7 +2,7 @@
 
 use crate::base::command::Outcome;
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
@@ -216,7 +216,9 @@ impl Scheduler {
             let shared =
                 plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared || plan.scope(inner).is_hook);
             let untouched = inner.map_or(self.phase_of(child).is_open(), |inner| self.is_untouched(inner));
-            if !untouched || shared {
+            // Those who are on their way to a barrier still go on behind it.
+            let joins = |edge: &Edge| plan.vertices[edge.other.index()] == Vertex::Resume;
+            if !untouched || shared || plan.successors.of(child).iter().any(joins) {
                 continue;
             }
             if let Some(inner) = inner {
