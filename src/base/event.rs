@@ -149,6 +149,10 @@ pub enum Reason {
     Unneeded,
     /// Another branch was enough (`any`, `race`).
     Decided,
+    /// It was not ready within the time that it had for that.
+    NotReady,
+    /// A service that it uses has ended.
+    Service,
     /// xec was sent this signal.
     Signal(i32),
     /// What xec writes to is closed or full.

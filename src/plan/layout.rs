@@ -156,6 +156,7 @@ impl Layout {
             self.limits.push(limit);
             LimitId(self.limits.len() as u32 - 1)
         });
+        let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
         self.scopes.push(Scope {
             parent,
             kind,
@@ -183,6 +184,8 @@ impl Layout {
             claim,
             weight,
             child_token,
+            service: around_service,
+            ready: None,
             site,
         });
         Ok(id)

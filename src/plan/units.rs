@@ -31,6 +31,8 @@ pub struct Unit {
     pub rows: Option<Vec<Row>>,
     /// Which of them are asked for.
     pub wanted: Vec<bool>,
+    /// What the hooks of its set call was looked at.
+    followed: bool,
 }
 
 /// What a reference comes to: a unit, and which of its combinations (all of them, if `None`).
@@ -168,7 +170,7 @@ impl Units {
             if rows.is_none() {
                 self.open.push_back((unit, None));
             }
-            self.units.push(Unit { task, inputs, rows, wanted });
+            self.units.push(Unit { task, inputs, rows, wanted, followed: false });
         }
         let this = &mut self.units[unit.0 as usize];
         let Some(rows) = &this.rows else { return Meant { unit, rows: None } };
@@ -190,9 +192,14 @@ impl Units {
             let this = &self.units[unit.0 as usize];
             let inputs = given(&this.inputs, row.and_then(|at| this.rows.as_ref().map(|rows| &rows[at])));
             self.follow_instance(cx, this.task, inputs)?;
-            let this = &self.units[unit.0 as usize];
-            if row == Some(0) || row.is_none() {
+            let this = &mut self.units[unit.0 as usize];
+            if !std::mem::replace(&mut this.followed, true) {
                 let (task, inputs) = (this.task, this.inputs.clone());
+                // A late set that has not to run has no hooks either.
+                let late = cx.lane_inputs(task, &inputs);
+                if this.rows.is_none() && decide(&cx.task(task).conditions, cx.scope(task, &late))? == Decision::No {
+                    continue;
+                }
                 let hooks: Vec<&Node> = cx.defs.tasks[task.index()].set_hooks.stages.iter().flatten().collect();
                 self.follow_nodes(cx, task, &inputs, hooks)?;
             }

@@ -8,7 +8,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
     Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
-    PredicateKind, Reduce, Reference, Retry, Settings, Share, Task, Use, Width,
+    PredicateKind, Ready, Reduce, Reference, Retry, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -187,6 +187,17 @@ pub(crate) fn data(data: &Data) -> Vec<(&'static str, String)> {
         ("args", said(&data.args, |text| quoted(&template(text)))),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// How to tell that something is there: `tcp=5432`.
+pub(crate) fn ready(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", quoted(&template(&text.value))),
+        Ready::Http(text) => format!("http={}", quoted(&template(&text.value))),
+        Ready::Exists(text) => format!("exists={}", quoted(&template(&text.value))),
+        Ready::Run(script) => format!("run={}", quoted(&script.value)),
+        Ready::Log(pattern) => format!("log={}", quoted(&pattern.value)),
+    }
 }
 
 fn input(stdin: &Input) -> String {

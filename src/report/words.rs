@@ -70,6 +70,8 @@ pub(crate) fn why(reason: Reason) -> String {
         Reason::Timeout => "the time of what holds it was up".to_owned(),
         Reason::Unneeded => "nothing needs it any more".to_owned(),
         Reason::Decided => "another branch was enough".to_owned(),
+        Reason::NotReady => "it was not ready in time".to_owned(),
+        Reason::Service => "a service that it needs has ended".to_owned(),
         Reason::Signal(number) => signal(number),
         Reason::Changed => "files changed".to_owned(),
         Reason::OutputClosed => "the output is closed or full".to_owned(),

@@ -5,6 +5,8 @@
 //! loop ends when the scheduler says that the run is over.
 
 mod ask;
+mod asking;
+mod lists;
 mod remember;
 
 use std::cmp::Reverse;
@@ -20,11 +22,12 @@ use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
+use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
-use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId};
-use crate::plan::values::Value;
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
+use crate::run::dispatch::asking::Watch;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
@@ -101,6 +104,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
+        watches: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
@@ -142,6 +146,7 @@ struct Loop {
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
+    watches: HashMap<ScopeId, Watch>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
@@ -222,6 +227,7 @@ impl Loop {
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Ready(scope) => self.ready(scope),
             News::Lines(job, lines) => self.stream(job, &lines),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
@@ -271,6 +277,8 @@ impl Loop {
                 self.feed(Input::Locked(vertex, answer));
             }
             Action::Unlock(vertex) => self.locks.give_back(vertex),
+            Action::Watch(scope) => self.watch(scope),
+            Action::Unwatch(scope) => self.unwatch(scope),
             Action::Decided(scope, child) => self.store.decide(scope, child),
             Action::Undecided(scope) => self.store.undecide(scope),
             Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -300,6 +308,10 @@ impl Loop {
     fn begin(&mut self, start: Start) {
         let Start { id, leaf, attempt, waits } = start;
         self.leaves.insert(id, leaf);
+        let plan = self.plan.clone();
+        if let Work::Until(ready) = &plan.command(leaf).work {
+            return self.begin_wait(start, ready);
+        }
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
@@ -309,10 +321,11 @@ impl Loop {
         }
         let streams = self.plan.fed_by(leaf).next().is_some();
         let job = Job { id, step, attempt, waits, specs, streams };
+        let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
-            self.output.clone().with_taps(self.keeper.taps(&self.plan, leaf)),
+            self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
@@ -325,35 +338,6 @@ impl Loop {
             end.bad_value = Some(why);
         }
         end
-    }
-
-    /// What a step wrote, for the lanes that wait for it. What is no UTF-8 the step fails for, at its end.
-    fn stream(&mut self, job: JobId, lines: &[Vec<u8>]) {
-        let Some(leaf) = self.leaves.get(&job).copied() else { return };
-        let texts = lines.iter().filter_map(|line| std::str::from_utf8(line).ok()).map(Arc::from);
-        let items: Vec<Arc<str>> = texts.collect();
-        let plan = self.plan.clone();
-        for feed in plan.fed_by(leaf) {
-            self.feed(Input::Items(feed, items.clone()));
-        }
-    }
-
-    /// Makes the list that lanes are fed with.
-    fn list(&mut self, feed: FeedId) {
-        let plan = self.plan.clone();
-        let this = plan.feed(feed);
-        if plan.instance(this.instance).hidden {
-            self.open(this.instance);
-        }
-        let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {
-            Ok(Some(Value::List(items))) => Ok(items.to_vec()),
-            Ok(_) => Err("what should be a list is a text: keep it by `capture … as=lines`, or `as=json`".to_owned()),
-            Err(name) => Err(format!("`{name}` has no value here")),
-        };
-        self.feed(match list {
-            Ok(items) => Input::Items(feed, items),
-            Err(why) => Input::Unfed(feed, why),
-        });
     }
 
     fn open(&mut self, instance: InstanceId) {

@@ -295,6 +295,10 @@ fn add_command(command: &Command, said: &mut Mixer) {
         Work::Wait(_) => {
             said.add(b"wait");
         }
+        Work::Until(ready) => {
+            said.add(b"until").add(format!("{:?}", ready.template().map(|text| &text.value.parts)).as_bytes());
+            said.add(ready.script().map(|text| text.value.as_bytes()).unwrap_or_default());
+        }
         Work::Pipe(_) => {
             said.add(b"pipe");
         }

@@ -21,6 +21,7 @@ mod machine;
 pub mod phase;
 pub mod probe;
 pub mod questions;
+pub mod ready;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

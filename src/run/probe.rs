@@ -202,7 +202,8 @@ impl World<'_> {
     }
 }
 
-fn exists(dir: &Path, pattern: &str) -> bool {
+/// Whether there is such a path, or one that matches.
+pub fn exists(dir: &Path, pattern: &str) -> bool {
     if !pattern.contains(['*', '?', '[']) {
         return dir.join(pattern).symlink_metadata().is_ok();
     }

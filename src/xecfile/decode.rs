@@ -10,6 +10,7 @@ mod inputs;
 mod limits;
 mod matrix;
 mod pipe;
+mod ready;
 mod settings;
 mod step;
 mod syntax;

@@ -69,10 +69,14 @@ impl Places {
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 26);
+    /// `ready` of a service.
+    pub const READY: Places = Places(1 << 27);
+    /// `wait`.
+    pub const WAIT: Places = Places(1 << 29);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 28] = [
+    const NAMES: [(Places, &'static str); 30] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
@@ -101,6 +105,8 @@ impl Places {
         (Places::JOBS, "on `jobs`"),
         (Places::BATCHES, "on `batches`"),
         (Places::STDIN, "on `stdin`"),
+        (Places::READY, "on `ready`"),
+        (Places::WAIT, "on `wait`"),
     ];
 
     /// Both sets.

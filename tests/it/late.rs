@@ -308,6 +308,23 @@ fn a_join_that_fails_fails_the_reduce_and_is_tried_again() {
 }
 
 #[test]
+fn a_set_that_has_not_to_run_calls_nothing_in_its_hooks() {
+    let file = numbers(
+        1,
+        r#"task t {
+            when os windows
+            needs n { take n }
+            matrix { i from="${n}"; on-success { call report } }
+            run "echo $i >> log"
+        }
+        task report { needs tool; run "echo report >> log" }
+        task tool { run "echo tool >> log" }"#,
+    );
+    let ran = ran(&file, ["t"]).ok().nothing_left();
+    assert_eq!(ran.read("log"), "", "{}", ran.story());
+}
+
+#[test]
 fn an_item_takes_no_more_memory_than_itself() {
     let peak = |count: u32| {
         let file = format!(

@@ -14,16 +14,20 @@ type Streams = HashMap<(InstanceId, Arc<str>), Vec<LeafId>>;
 
 impl Builder<'_, '_> {
     pub(super) fn draw_demands(&mut self) {
+        let demands = std::mem::take(&mut self.demands);
+        self.draw_services(&demands);
         let streams = self.streams();
-        for demand in std::mem::take(&mut self.demands) {
+        for demand in demands {
             let streamed = demand.meant.rows.is_none() && self.draw_stream(&demand, &streams).is_some();
             let Some(standing) = self.standing.get(&demand.meant.unit) else { continue };
             let (head, exit) = (self.layout.head(standing.scope), self.layout.scopes[standing.scope.index()].exit);
             self.layout.edge(demand.gate, head, EdgeKind::Demand);
             let members: Vec<InstanceId> = match &demand.meant.rows {
                 None => {
+                    // Who needs a service uses it while it runs; who asks for it wants to see it end.
+                    let used = self.is_service(demand.meant.unit) && demand.from.is_some();
                     if !streamed {
-                        self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                        self.layout.edge(exit, demand.then, if used { EdgeKind::Ready } else { EdgeKind::Ok });
                     }
                     let mut all: Vec<(Option<usize>, InstanceId)> =
                         standing.members.iter().map(|(place, id)| (*place, *id)).collect();

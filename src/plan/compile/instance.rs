@@ -60,6 +60,10 @@ impl Builder<'_, '_> {
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
+        if def.service.is_some() && shared {
+            self.layout.scopes[scope.index()].ready.clone_from(&def.service);
+            self.layout.scopes[scope.index()].service = Some(scope);
+        }
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, id, (task, &inputs))?;
         }

@@ -26,6 +26,7 @@ mod leaf;
 mod outputs;
 mod roots;
 mod rules;
+mod services;
 mod turns;
 
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ use crate::plan::defs::{Command, Defs, HookDefs, JOINED, Node, NodeKind, Policy,
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Data, EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, SLOTS,
+    Capture, CaptureForm, Data, EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Ready, Reference, SLOTS,
     Settings, Step, StepKind, Xecfile,
 };
 
@@ -152,6 +152,7 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            service: task.service.clone().map(Arc::new),
             files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
@@ -206,6 +207,10 @@ impl Lower<'_> {
                     Work::Wait(Spanned::new(time.clone(), step.span)),
                     text.into(),
                 ))
+            }
+            StepKind::Until(ready) => {
+                let text = format!("wait {}", until_text(ready));
+                NodeKind::Leaf(self.command(step, &ambient, Work::Until(Arc::new(ready.clone())), text.into()))
             }
             StepKind::Run(text) => {
                 NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
@@ -280,6 +285,15 @@ fn hooked(node: Node) -> Node {
     let inner =
         Node { policy: Policy::default(), conditions: Arc::from([]), hooks: HookDefs::default(), ..node.clone() };
     Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn until_text(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", shown(&text.value)),
+        Ready::Http(text) => format!("http={}", shown(&text.value)),
+        Ready::Exists(text) => format!("exists={}", shown(&text.value)),
+        Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
+    }
 }
 
 fn run_text(script: &Arc<str>) -> Arc<str> {

@@ -16,7 +16,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Files, Group, Input, Late, OnError, Reference, Retry, Share, Width,
+    Capture, Condition, EnvEntry, FileId, Files, Group, Input, Late, OnError, Ready, Reference, Retry, Service, Share,
+    Width,
 };
 
 pub use names::names_in_sh;
@@ -64,6 +65,8 @@ pub struct TaskDef {
     pub body: Vec<Node>,
     /// Names of the directories that live as long as an attempt of an instance.
     pub temps: Arc<[Arc<str>]>,
+    /// It stays up while others need it.
+    pub service: Option<Arc<Service>>,
     /// What decides whether an instance has to run, and what it leaves.
     pub files: Arc<Files>,
     /// What follows an instance.
@@ -204,6 +207,10 @@ impl Command {
         let stdin = self.stdin.as_ref().map(Input::text);
         let texts = [self.cwd.as_ref(), stdin, self.stdout.as_ref(), self.args.as_ref()];
         texts.into_iter().flatten().for_each(|text| add(&text.value));
+        if let Work::Until(ready) = &self.work {
+            ready.template().into_iter().for_each(|text| add(&text.value));
+            names.extend(ready.script().into_iter().flat_map(|script| names_in_sh(&script.value)));
+        }
         if let Work::Pipe(members) = &self.work {
             names.extend(members.iter().flat_map(Command::value_names));
         }
@@ -220,6 +227,8 @@ pub enum Work {
     Exec(Arc<[Spanned<Template>]>),
     /// Commands of which each reads what the one before it writes; at least two.
     Pipe(Arc<[Command]>),
+    /// Waits until something is there.
+    Until(Arc<Ready>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }

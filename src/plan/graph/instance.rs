@@ -22,6 +22,10 @@ pub struct Leaf {
     pub grace: Duration,
     /// It does nothing, for so long.
     pub wait: Option<Duration>,
+    /// Whether it takes one of the `-j` slots: who only waits does not, and nor does a service.
+    pub slot: bool,
+    /// The service that it is a part of.
+    pub service: Option<ScopeId>,
 }
 
 /// A task's instance.

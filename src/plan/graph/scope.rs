@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::base::source::Span;
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
-use crate::xecfile::model::{Condition, OnError, Retry, Share};
+use crate::xecfile::model::{Condition, OnError, Retry, Service, Share};
 
 /// When a scope has what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -88,6 +88,10 @@ pub struct Scope {
     pub weight: u32,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
+    /// The service that it is, or is a part of.
+    pub service: Option<ScopeId>,
+    /// It is a service: how to tell that it is up.
+    pub ready: Option<Arc<Service>>,
     /// Where it is written.
     pub site: Span,
 }

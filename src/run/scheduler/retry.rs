@@ -19,7 +19,8 @@ impl Scheduler {
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
             Phase::Cancelling(reason, _) => {
-                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided | Reason::NotReady)
+                    && !state.from_above
             }
             _ => !state.from_above,
         };
@@ -34,6 +35,7 @@ impl Scheduler {
         if let Some(limit) = self.plan.scope(scope).parent.and_then(|around| self.plan.scope(around).child_token) {
             self.adapt(limit, false);
         }
+        self.unwatch(scope, out);
         self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
@@ -120,12 +122,14 @@ impl Scheduler {
             tries: kept.tries + 1,
             interest: kept.interest,
             wanted: kept.wanted,
+            ready: kept.ready,
             entered: kept.entered,
             touched: true,
             opened: true,
             ..ScopeState::default()
         };
         self.undecide(scope, out);
+        self.watch(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
@@ -186,16 +190,17 @@ impl Scheduler {
             }
         }
         for vertex in anew {
-            let waits = plan
-                .predecessors
-                .of(*vertex)
-                .iter()
-                .filter(|edge| edge.kind.is_waited_for() && !self.is_said(edge.other));
+            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
+                let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
+                edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
+            });
             self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
                 let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
-                needed && self.is_said(edge.other) && !self.satisfies(edge.other)
+                // A service that has ended is of no use, however well it did.
+                let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
+                gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
                 self.blamed.insert(*vertex, edge.other);

@@ -66,6 +66,8 @@ pub(super) struct ScopeState {
     pub(super) chosen: Option<VertexId>,
     /// Its failure policy has acted.
     pub(super) tripped: bool,
+    /// It is a service that was ready once.
+    pub(super) ready: bool,
     /// Its own time was up.
     pub(super) timed_out: bool,
     /// Its timeout runs.

@@ -22,6 +22,8 @@ pub enum Input {
     /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] is answered once, even if nobody
     /// wants to know any more.
     Probed(ScopeId, Result<Answer, String>),
+    /// A service can be used.
+    Ready(ScopeId),
     /// All that is remembered of a scope is.
     Settled(ScopeId),
     /// Items for a feed: all of a list, or some of a stream.
@@ -150,6 +152,10 @@ pub enum Action {
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
     Unlock(VertexId),
+    /// Ask until a service is ready.
+    Watch(ScopeId),
+    /// Ask no more.
+    Unwatch(ScopeId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -182,6 +188,8 @@ pub enum TimerKey {
     Grace(JobId),
     /// The pause of a gate is over, in this attempt of its scope.
     Pause(VertexId, u32),
+    /// The time that a service has to be ready is up.
+    Ready(ScopeId, u32),
     /// There may be more of a limit again.
     Limit(LimitId),
     /// There may be room again for a leaf.

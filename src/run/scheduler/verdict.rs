@@ -40,7 +40,7 @@ impl Scheduler {
             return;
         }
         let fault = match self.end[vertex.index()] {
-            Some(End::Cancelled(_) | End::Dropped(_)) => false,
+            Some(End::Cancelled(_) | End::Dropped(_)) => self.lost_its_service(vertex),
             // A later step of a sequence: the failure was that of the earlier one, and is counted there.
             Some(End::Skipped(blamed)) => !self.is_sibling(blamed, owner),
             _ => true,
@@ -89,10 +89,12 @@ impl Scheduler {
             Some(body) => body,
             None => {
                 let body = self.judge_body(scope);
+                let body = self.judge_service(scope, body);
                 if self.try_again(scope, body, out) {
                     return;
                 }
                 self.scopes[scope.index()].body = Some(body);
+                self.unwatch(scope, out);
                 self.say(scope, out);
                 body
             }

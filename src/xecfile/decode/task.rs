@@ -9,8 +9,8 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, row_of, template, values};
-use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Step, Task, Watch};
+use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, not_yet, ready, row_of, template, values};
+use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Service, Step, Task, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -27,6 +27,14 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     cursor.finish(reader);
     let Parts { mut task, own, .. } = parts;
     let own = own.merged();
+    if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
+        not_yet(reader, service.span, "a service with a matrix");
+    }
+    let kept = own.cache.is_some() || !task.files.inputs.is_empty() || !task.files.outputs.is_empty();
+    if let (Some(service), true) = (&own.service, kept) {
+        let problem = Problem::error(Code::UnknownSetting, "a service has no `inputs`, `outputs` or `cache`");
+        reader.report(problem.at(service.span, "").help("it is there while it runs; put them on a task that it needs"));
+    }
     // A vector has room for four from its first; a step is large, and most tasks have one.
     task.body.shrink_to_fit();
     task.needs.shrink_to_fit();
@@ -36,6 +44,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         private: own.private.unwrap_or(false),
         confirm: own.confirm,
         watch: own.watch,
+        service: own.service,
         matrix: own.matrix,
         hooks: own.hooks,
         files: Files { cache: own.cache, ..task.files },
@@ -70,6 +79,7 @@ pub(super) struct Own {
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
     watch: Option<Watch>,
+    service: Option<Service>,
     matrix: Option<Matrix>,
     cache: Option<Cache>,
     hooks: Hooks,
@@ -87,6 +97,7 @@ impl Own {
             private: None,
             confirm: None,
             watch: None,
+            service: None,
             matrix: None,
             cache: None,
             hooks,
@@ -117,6 +128,7 @@ impl Own {
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
         self.watch = self.watch.or(below.watch);
+        self.service = self.service.or(below.service);
         self.matrix = self.matrix.or(below.matrix);
         self.cache = self.cache.or(below.cache);
         self.hooks = Hooks {
@@ -147,7 +159,7 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "watch" | "matrix" | "cache" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "watch" | "service" | "matrix" | "cache" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
         "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
@@ -176,6 +188,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     if row.name == "matrix" {
         let span = cursor.head;
         own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if row.name == "service" {
+        own.service = ready::service(reader, cursor, row);
         return;
     }
     if row.name == "watch" {

@@ -15,12 +15,14 @@ mod inputs;
 mod kept;
 mod limits;
 mod matrix;
+mod ready;
 mod settings;
 
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
+pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
@@ -79,6 +81,8 @@ pub struct Task {
     pub desc: Option<Arc<str>>,
     /// It cannot be requested, and is not listed.
     pub private: bool,
+    /// It stays up while others need it.
+    pub service: Option<Service>,
     /// What the user is asked before anything runs.
     pub confirm: Option<Spanned<Template>>,
     /// It runs again whenever files change.
@@ -116,6 +120,7 @@ impl Task {
             aliases: Vec::new(),
             desc: None,
             private: false,
+            service: None,
             confirm: None,
             watch: None,
             params: Vec::new(),
@@ -244,6 +249,8 @@ pub enum StepKind {
     Wait(Late<Duration>),
     /// Waits until all instances of the batch are here.
     Barrier,
+    /// Waits until something is there.
+    Until(Ready),
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
     /// Makes one item of many.

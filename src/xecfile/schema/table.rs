@@ -15,6 +15,8 @@ const WHEN: Places = Places::WHEN;
 const PARAM: Places = Places::PARAM;
 const AXIS: Places = Places::AXIS;
 const RETRY: Places = Places::RETRY;
+/// What is asked until it is there.
+const READY: Places = Places::READY.or(Places::WAIT);
 /// What a task takes.
 const INPUT: Places = PARAM.or(Places::FLAG).or(Places::REST);
 /// Where steps stand.
@@ -98,7 +100,7 @@ pub(super) const ROWS: &[Row] = &[
     row("private", TASK, BOOL, NODE, "#false", ["Not to be asked for by name, and not listed", "private #true"]),
     row("confirm", TASK, TEMPLATE, NODE, "", ["A question before anything runs; it may name inputs only", r#"confirm "Release to production?""#]),
     row("watch", TASK, many(0, Kind::Text), NODE, "", ["Where the task is asked for, it runs again whenever these files change, by pattern against its `cwd`. Without a pattern: the `inputs` of all that runs", r#"watch "src/**" "!src/generated""#]),
-    row("service", TASK, NONE, L_NODE, "", ["Stays up while others need it", "service { ready tcp=5432 }"]),
+    row("service", TASK, NONE, NODE, "", ["Stays up while others need it: they begin when it is ready, and it is ended after the last task that reaches it through `needs`. It takes no job slot", "service { ready tcp=5432 }"]),
     row("cache", TASK, NONE, NODE_LATE, "", ["Keeps what the task makes and writes, and brings it back where nothing that decides has changed", "cache"]),
     row("inputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that decide whether the task is up to date, by pattern against its `cwd`; `!` leaves out. A directory is all that is in it", r#"inputs "src/**" "!src/generated""#]),
     row("outputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that the task makes, by pattern against its `cwd`; they must lie in the project", r#"outputs "dist/**""#]),
@@ -115,7 +117,7 @@ pub(super) const ROWS: &[Row] = &[
     row("race", BODY, NONE, NODE, "", ["Steps side by side, until one has ended, well or not: it ends likewise, and the rest is ended", "race { exec ./fast; exec ./other }"]),
     row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, NODE_LATE, "", [r#"Makes one item of many: neighbours of a list are the words of its `run` or `exec` (`"$@"`), whose stdout is one new item, until one is left. Levels run side by side, and the tree depends on the number of items alone"#, r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
-    row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time", r#"wait "10s""#]),
+    row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time, or until something is there", r#"wait "10s""#]),
     row("barrier", BODY, NONE, NODE, "", ["Waits until all instances of the matrix, or of its batch, are here; those that have ended are not waited for, and those that wait hold no share of `jobs`", "barrier"]),
     row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
 
@@ -169,7 +171,7 @@ pub(super) const ROWS: &[Row] = &[
     row("weight", HOST, args(1, 1, Kind::Number), L_NODE, "1", ["Its share of the work", "weight 2"]),
     row("pool", HOST, args(1, 1, Kind::Number), L_NODE, "", ["How many connections are kept", r#"pool 2 idle="60s""#]),
     row("via", HOST, args(1, 1, Kind::Choice(&["ssh", "docker", "kubernetes", "slurm", "local"])), L_NODE, "ssh", ["How to get there", "via docker"]),
-    row("ready", Places::SERVICE, NONE, L_NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
+    row("ready", Places::SERVICE, NONE, NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
     row("os", WHEN, many(1, Kind::Template), DETAIL, "", ["The operating system is one of these", "os linux"]),
     row("arch", WHEN, many(1, Kind::Template), DETAIL, "", ["The processor is one of these", "arch x86_64"]),
     row("env", WHEN, many(1, Kind::Template), DETAIL, "", ["A variable of the environment has one of these values; without any, it is set and not empty", "env CI yes"]),
@@ -213,6 +215,12 @@ pub(super) const ROWS: &[Row] = &[
     row("per", Places::LIMIT, DURATION, DETAIL, "", ["A rate: no more than so many begin in any time of this length, however long they run", r#"limit api 5 per="1s""#]),
     row("across", Places::LIMIT, args(1, 1, Kind::Choice(&["machine"])), DETAIL, "the run", ["Shared by all runs of the user on this machine, and free when its holder is gone, however that ended", "limit deploy 1 across=machine"]),
     row("file", Places::STDIN, TEMPLATE, DETAIL_LATE, "", ["The file to read, against the `cwd` of the step", r#"stdin file="data.csv""#]),
+    row("tcp", READY, TEMPLATE, DETAIL_LATE, "", ["Someone takes connections at this port, or `host:port`", "ready tcp=5432"]),
+    row("http", READY, TEMPLATE, DETAIL_LATE, "", ["A server answers with a status below 400", r#"ready http="http://localhost:8080/health""#]),
+    row("run", READY, TEXT, DETAIL_LATE, "", ["A script succeeds", r#"ready run="pg_isready""#]),
+    row("log", Places::READY, TEXT, DETAIL, "", ["A line of its output matches this regular expression", r#"ready log="listening on""#]),
+    row("exists", READY, TEMPLATE, DETAIL_LATE, "", ["A path is there, against the `cwd` of the task", "wait exists=server.pid"]),
+    row("timeout", Places::READY, DURATION, DETAIL, "30s", ["How long that may take", r#"ready tcp=5432 timeout="1m""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
     row("as", Places::INCLUDE, NAME, DETAIL, "", ["What stands before the names of its tasks", r#"include "api/Xecfile.kdl" as=api"#]),

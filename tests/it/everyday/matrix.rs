@@ -187,6 +187,16 @@ fn hooks_of_a_matrix_run_once_for_the_set() {
 }
 
 #[test]
+fn what_the_hooks_of_a_matrix_call_has_its_needs_whichever_instance_is_asked_for() {
+    let file = r#"
+        task t { matrix { n 1 2; on-success { call report } }; run "echo $n >> log" }
+        task report { needs tool; run "echo report >> log" }
+        task tool { run "echo tool >> log" }
+    "#;
+    assert_eq!(log(file, ["t[n=2]"]), "2\ntool\nreport\n");
+}
+
+#[test]
 fn an_instance_that_fails_is_named() {
     let file = r#"task t { matrix on-error=continue { n 1 2 3 }; run "test $n != 2 || exit 9" }"#;
     case(file, ["t"]).run().code(9).says("t[n=2]: exit 9");
