@@ -130,6 +130,13 @@ pub enum SkipReason {
     Batch,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
+    /// A value is not there that it takes from another, which did not fail: who waits for it goes on.
+    Value {
+        /// What it is called there.
+        name: Arc<str>,
+        /// From that instance.
+        from: Arc<str>,
+    },
     /// All that it would do is done: who waits for it goes on.
     UpToDate,
     /// The same, and what it had made was brought back.

@@ -70,6 +70,7 @@ pub enum Known {
 #[derive(Clone, Debug, Default)]
 pub struct FileValues {
     env: Vec<(Arc<str>, String)>,
+    declared: usize,
     lets: Vec<(Arc<str>, Known)>,
 }
 
@@ -84,12 +85,17 @@ impl FileValues {
         &self.env
     }
 
+    /// How many entries its own `env` has.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
     /// Reads `env` and `let`s in order, so that later ones may name earlier ones.
     ///
     /// # Errors
     /// One problem for each that names what is not there.
     pub fn of(file: &FileScope, world: World<'_>) -> Result<Self, Vec<Problem>> {
-        let mut values = Self::default();
+        let mut values = Self { declared: file.env.len(), ..Self::default() };
         let mut problems = Vec::new();
         for (name, value) in &file.dotenv {
             if (world.env)(name).is_none() {

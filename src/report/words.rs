@@ -31,6 +31,9 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Skipped(SkipReason::Batch) => "skipped because an earlier batch fell short".to_owned(),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
+        Verdict::Skipped(SkipReason::Value { name, from }) => {
+            format!("skipped, since `{}` made no `{}`", visible(from), visible(name))
+        }
         Verdict::Skipped(SkipReason::UpToDate) => "up to date".to_owned(),
         Verdict::Skipped(SkipReason::Restored) => "up to date, brought back".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),

@@ -31,7 +31,6 @@ use crate::run::dispatch::asking::Watch;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
-use crate::run::probe;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
@@ -268,6 +267,7 @@ impl Loop {
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
             Action::Settle(scope) => self.settle(scope),
             Action::Open(instance) => self.open(instance),
+            Action::Forget(anew) => self.store.forget(&self.plan, &anew),
             Action::Close(instance, closing) => self.close(instance, closing),
             Action::Feed(feed) => self.list(feed),
             Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
@@ -297,12 +297,11 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let plan = self.plan.clone();
-        let names = plan.command(leaf).value_names();
-        let missing =
-            probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
-        let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
-        self.ask_let(file, name, &script, Waiter::Job(start));
+        let (names, instance) = (self.plan.command(leaf).value_names(), self.plan.leaf(leaf).instance);
+        if !self.wait_for_let(instance, &names, Waiter::Job(start)) {
+            self.store.make_inputs(&self.plan, &self.around, instance);
+            self.begin(start);
+        }
     }
 
     fn begin(&mut self, start: Start) {

@@ -10,7 +10,7 @@ use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
     Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit,
-    Matrix, OnError, Predicate, PredicateKind, Ready, Reference, Retry, SLOTS, Service, Settings, Share, Step,
+    Matrix, OnError, Predicate, PredicateKind, Ready, Reference, RetryText, SLOTS, Service, Settings, Share, Step,
     StepKind, Task, Use, Width, Xecfile,
 };
 
@@ -108,9 +108,9 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
     }
     if tape.one_in(6) {
-        settings.retry = Some(at(Retry {
-            times: 1 + tape.pick(2) as u32,
-            delay: Duration::from_millis(tape.pick(4) as u64),
+        settings.retry = Some(at(RetryText {
+            times: at(Late::Now(1 + tape.pick(2) as u32)),
+            delay: now(Duration::from_millis(tape.pick(4) as u64)),
             backoff: Backoff::Linear,
             max: None,
             jitter: tape.one_in(2),

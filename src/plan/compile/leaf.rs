@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let inputs = self.layout.instances[instance.index()].inputs.clone();
         let values = self.cx.scope(self.layout.instances[instance.index()].def, &inputs);
         let time = |text: &str| crate::base::duration::parse(text).ok();
-        let grace = match &this.grace {
+        let grace = match &this.place.grace {
             Some(late) => values.setting(late, "`grace`", time)?,
             None => DEFAULT_GRACE,
         };

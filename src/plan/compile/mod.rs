@@ -36,7 +36,7 @@ use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
-use crate::plan::graph::{Limit, Plan, ScopeKind};
+use crate::plan::graph::{Limit, Plan, ScopeKind, TakeFrom};
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -49,7 +49,7 @@ use crate::plan::words;
 use crate::plan::world::World;
 use crate::xecfile::model::{OnError, Xecfile};
 
-pub use check::check;
+pub use check::{Checked, check};
 
 /// The most vertices that a plan may have.
 pub const MAX_VERTICES: usize = 1_000_000;
@@ -153,6 +153,8 @@ struct Builder<'b, 'c> {
     sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
     /// Where the instances of sets that are being laid out wait for each other.
     stops: HashMap<ScopeId, Vec<barrier::Stop>>,
+    /// Whether a value that is taken from an instance is there whenever that has succeeded.
+    sure: HashMap<(InstanceId, Arc<str>), bool>,
     /// Edges to draw when all shared units stand.
     demands: Vec<Demand>,
 }
@@ -162,7 +164,7 @@ struct Demand {
     then: VertexId,
     from: Option<InstanceId>,
     meant: Meant,
-    takes: Vec<(Arc<str>, Arc<str>)>,
+    takes: Vec<TakeFrom>,
 }
 
 impl<'b, 'c> Builder<'b, 'c> {
@@ -178,6 +180,7 @@ impl<'b, 'c> Builder<'b, 'c> {
             standing: HashMap::new(),
             sets: HashMap::new(),
             stops: HashMap::new(),
+            sure: HashMap::new(),
             demands: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::plan::ids::{CommandId, FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::values::Inputs;
+use crate::plan::values::{Inputs, Value};
 
 /// A leaf: a command in a scope.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,8 @@ pub struct TakeFrom {
     pub from: Vec<InstanceId>,
     /// Whether it is a list, however many there are.
     pub list: bool,
+    /// What it is where it did not come to be.
+    pub default: Option<Value>,
     /// Whose items they are, where nobody knows yet how many.
     pub feed: Option<FeedId>,
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Span;
+use crate::plan::defs::Conditions;
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
-use crate::xecfile::model::{Condition, OnError, Retry, Service, Share};
+use crate::xecfile::model::{OnError, Retry, Service, Share};
 
 /// When a scope has what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -117,7 +118,7 @@ pub enum Guard {
     /// It has not: that is known already.
     Never,
     /// That is asked just before its body.
-    Ask(Arc<[Condition]>),
+    Ask(Conditions),
 }
 
 /// What is taken in one move, each limit once.

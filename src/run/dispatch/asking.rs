@@ -9,15 +9,15 @@ use tokio::sync::oneshot;
 
 use crate::base::command::Outcome;
 use crate::base::event::Event;
-use crate::base::source::Spanned;
-use crate::base::value::Template;
 use crate::exec::Signal;
 use crate::exec::output::Tap;
+use crate::plan::defs::Place;
 use crate::plan::graph::ScopeKind;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::job::News;
+use crate::run::place::Here;
 use crate::run::questions::Start;
 use crate::run::ready::{Probe, until};
 use crate::run::scheduler::{Input, JobEnd};
@@ -25,6 +25,9 @@ use crate::xecfile::model::Ready;
 
 /// Takes what a service writes.
 type Log = UnboundedSender<Vec<u8>>;
+
+/// Who asks, and from where it looks.
+type Asker = (InstanceId, VertexId);
 
 /// A service that is asked whether it is ready.
 pub(super) struct Watch {
@@ -45,7 +48,8 @@ impl Loop {
             return;
         };
         let at = plan.scope(scope).enter;
-        let (probe, log) = match self.probe_for(&service.ready, instance, at) {
+        let place = &plan.defs.tasks[plan.instance(instance).def.index()].conditions.place;
+        let (probe, log) = match self.probe_for(&service.ready, place, (instance, at)) {
             Ok(found) => found,
             // It is never ready then, and this says why.
             Err(why) => {
@@ -88,7 +92,8 @@ impl Loop {
         let plan = self.plan.clone();
         let step = Arc::new(self.scheduler.step_label(leaf));
         self.tell(Event::StepStarted { job: id, step, attempt, waits, pid: None });
-        let found = self.probe_for(ready, plan.leaf(leaf).instance, plan.leaf(leaf).vertex);
+        let found =
+            self.probe_for(ready, &plan.command(leaf).place, (plan.leaf(leaf).instance, plan.leaf(leaf).vertex));
         let news = self.news_tx.clone();
         let probe = match found {
             Ok((probe, _)) => probe,
@@ -117,22 +122,16 @@ impl Loop {
     }
 
     /// What is asked, with all values filled in; with the other end of a log, where that is looked at.
-    fn probe_for(&self, ready: &Ready, instance: InstanceId, at: VertexId) -> Result<(Probe, Option<Log>), String> {
+    fn probe_for(&self, ready: &Ready, place: &Place, (instance, at): Asker) -> Result<(Probe, Option<Log>), String> {
         let (plan, around) = (&self.plan, &*self.around);
-        let scope = self.store.scope(plan, around, instance).seen_from(at);
-        let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
-        let dir = &plan.defs.dirs[usize::from(file.0)];
-        let flat = |text: &Spanned<Template>| match scope.text(text) {
-            Ok(value) => Ok(value.map(|value| value.flat()).unwrap_or_default()),
-            Err(name) => Err(format!("`{name}` has no value here")),
-        };
+        let here = Here::new(plan, place, around, self.store.scope(plan, around, instance).seen_from(at))?;
         Ok(match ready {
-            Ready::Tcp(text) => (Probe::Tcp(flat(text)?), None),
-            Ready::Http(text) => (Probe::Http(flat(text)?), None),
-            Ready::Exists(text) => (Probe::Exists(dir.clone(), flat(text)?), None),
+            Ready::Tcp(text) => (Probe::Tcp(here.flat(text)?), None),
+            Ready::Http(text) => (Probe::Http(here.flat(text)?), None),
+            Ready::Exists(text) => (Probe::Exists(here.dir.clone(), here.flat(text)?), None),
             Ready::Run(script) => {
-                let spec = command::script(plan, file, Some((instance, at)), &script.value, around, &self.store);
-                (Probe::Run(spec), None)
+                let label = self.store.items.label(plan, instance);
+                (Probe::Run(command::question(label, place, here, &script.value, around)?), None)
             }
             Ready::Log(pattern) => {
                 let pattern = Regex::new(&pattern.value).map_err(|why| why.to_string())?;

@@ -286,7 +286,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed | End::Fresh(_)) => true,
+            Some(End::Ok | End::Passed | End::Lacked(_) | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

@@ -144,6 +144,7 @@ impl Scheduler {
                 continue;
             }
             anew.extend((child.0..=end.0).map(VertexId));
+            out.push(Action::Forget(child.0..end.0 + 1));
         }
         anew.push(this.exit);
         self.reset(&anew);

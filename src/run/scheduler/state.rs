@@ -11,6 +11,8 @@ pub(super) enum End {
     Ok,
     /// It had not to run, by its conditions.
     Passed,
+    /// It had not to run: what it takes is not there, by its place among what it takes.
+    Lacked(usize),
     /// It had not to run: all was done already. Something was brought back, if true.
     Fresh(bool),
     /// A command with this code, or a scope with so many failures in it.

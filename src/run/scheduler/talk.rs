@@ -43,6 +43,8 @@ pub enum Answer {
     Run,
     /// It has not, by its conditions.
     Pass,
+    /// It has not, since a value is not there that it takes from another: by its place among these.
+    Lacks(usize),
     /// It has not, since all that it would do is done.
     Fresh {
         /// Something of it was brought back.
@@ -131,6 +133,8 @@ pub enum Action {
     Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
+    /// A part of the run, these vertices, begins anew: what they made is void.
+    Forget(std::ops::Range<u32>),
     /// An attempt of an instance is over; if it was the last one, hooks and all.
     Close(InstanceId, Closing),
     /// Make the list of a feed.

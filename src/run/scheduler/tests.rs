@@ -167,6 +167,10 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
                 }
+                Action::Forget(anew) => {
+                    let live = judge.running.values().any(|leaf| anew.contains(&plan.leaf(*leaf).vertex.0));
+                    prop_assert!(!live, "what begins anew has ended");
+                }
                 Action::Undecided(scope) => {
                     judge.decided.remove(&scope);
                     // It begins anew: how things stood is void too, and who ran then has ended.

@@ -11,7 +11,7 @@ use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
     AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Ready,
-    Reference, Settings, Step, StepKind, Task,
+    Reference, RetryText, Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -295,6 +295,10 @@ impl Walk<'_, '_> {
         settings.optional.iter().for_each(|set| self.late(set));
         settings.jobs.iter().for_each(|set| self.late(set));
         settings.require.iter().for_each(|set| self.late(set));
+        if let Some(Spanned { value: RetryText { times, delay, max, .. }, .. }) = &settings.retry {
+            self.late(times);
+            delay.iter().chain(max).for_each(|set| self.late(set));
+        }
     }
 
     fn late<T>(&mut self, setting: &Spanned<Late<T>>) {

@@ -23,7 +23,7 @@ pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
-pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
+pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
 #[derive(Clone, Debug, Default)]
