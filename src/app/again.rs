@@ -107,7 +107,7 @@ fn said(past: &Past) -> String {
     let began = UNIX_EPOCH + Duration::from_millis(past.head.at);
     let ago = SystemTime::now().duration_since(began).unwrap_or_default();
     let end = if past.is_whole() { "" } else { "; it did not come to its end" };
-    format!("{}, {} ago{end}", typed(&past.head.asked), words::roughly(ago))
+    format!("{}, {}{end}", typed(&past.head.asked), words::ago(ago))
 }
 
 /// A request as somebody would type it.

@@ -11,6 +11,7 @@ mod confirm;
 mod explain;
 mod gc;
 mod graph;
+mod learn;
 mod list;
 mod open;
 pub mod options;
@@ -18,6 +19,7 @@ mod place;
 mod run;
 mod show;
 mod signals;
+mod slots;
 mod watch;
 mod world;
 

@@ -14,7 +14,7 @@ use crate::plan::{Plan, compile};
 use crate::report::journal::Head;
 use crate::report::{problems, problems_json, style};
 use crate::xecfile::load;
-use crate::xecfile::model::{Task, Xecfile};
+use crate::xecfile::model::{Task, Width, Xecfile};
 
 /// A file without errors.
 pub(super) struct Opened {
@@ -61,7 +61,7 @@ impl Opened {
             tasks: self.tasks(options),
             parallel: options.parallel,
             on_error: options.on_error.unwrap_or_default(),
-            slots: options.jobs.map_or(Some(cpus), |width| width.resolve(cpus)),
+            slots: options.jobs.or(Some(Width::Count(cpus))),
             cpus,
             spared: HashMap::new(),
         }

@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, open_tracked, refuse};
 use crate::app::options::{EventsTo, Exit, Options};
-use crate::app::run::{cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
 use crate::app::{Answer, again};
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
@@ -162,7 +162,7 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let once = once(plan, around, &self.link, self.options.force, output.clone(), &mut orders);
+            let once = once(plan, around, &self.link, How::of(self.options), output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {

@@ -2,6 +2,7 @@
 //! process on a host, and a scripted one in a test.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct CommandSpec {
     pub stdout: Sink,
     /// Where its stderr goes.
     pub stderr: Sink,
+    /// The pool of slots that it may take from, which it gets as descriptor 3 if it is a local process.
+    pub pool: Option<Arc<OwnedFd>>,
     /// How long after the first signal the rest is killed, should xec itself be gone by then.
     pub grace: Duration,
     /// What it has left behind at its end is meant to outlive the run, and to hold what it holds.

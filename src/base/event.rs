@@ -128,6 +128,8 @@ pub enum SkipReason {
     Dependency(Arc<str>),
     /// An earlier step of the same task did not succeed.
     Earlier,
+    /// Too few of an earlier batch of its matrix succeeded.
+    Batch,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
     /// It went well in the run that is taken up again (`--failed`): who waits for it goes on.

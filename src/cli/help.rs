@@ -18,7 +18,7 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --why           reasons to run          --force        run it all the same
       --failed        what failed last        --last         the last run again
   -f, --file FILE     this; - is stdin    -C, --directory DIR  go there first
-  -j, --jobs N        4, 50%, cpus-1      -p, --parallel     these side by side
+  -j, --jobs N        4, 50%, adaptive    -p, --parallel     these side by side
   -k, --keep-going    despite failures    -y, --yes          to every question
   -w, --watch         again on change     -q, --quiet        failures only
       --on-error MODE fail-fast: end the rest; drain: begin nothing; continue

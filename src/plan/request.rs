@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::event::SkipReason;
-use crate::xecfile::model::OnError;
+use crate::xecfile::model::{OnError, Width};
 
 /// What a run is asked to do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Request {
     /// What a failure does where the file does not say.
     pub on_error: OnError,
     /// The `-j` slots; `None` is no limit.
-    pub slots: Option<u32>,
+    pub slots: Option<Width>,
     /// The CPUs that widths count by.
     pub cpus: u32,
     /// Instances that need not run, and why; what is called stays part of its caller.

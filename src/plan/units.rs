@@ -325,7 +325,7 @@ fn calls(
                 let fitting = rows.iter().filter(|row| matrix::matches(row, &filter));
                 open.extend(fitting.map(|row| (*callee, given(&inputs, Some(row)), Part::Instance)));
             }
-            NodeKind::Leaf(_) | NodeKind::Reduce(..) => {}
+            NodeKind::Leaf(_) | NodeKind::Reduce(..) | NodeKind::Barrier => {}
         }
     }
     Ok(())

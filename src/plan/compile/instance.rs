@@ -30,8 +30,9 @@ impl Builder<'_, '_> {
         self.layout.scopes[scope.index()].side_by_side = true;
         self.sets.insert(scope, (task, inputs.clone()));
         let enter = self.layout.scopes[scope.index()].enter;
+        let batching = self.batching(scope, (task, &inputs), rows.len() as u32)?;
         let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
-        Ok(Frame { hooks: Some(&def.set_hooks), ..frame })
+        Ok(Frame { hooks: Some(&def.set_hooks), batching, ..frame })
     }
 
     pub(super) fn open_instance<'d>(

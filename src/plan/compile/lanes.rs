@@ -8,7 +8,7 @@ use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, LaneKind, Order, Todo};
 use crate::plan::compile::instance::memory;
 use crate::plan::defs::{Defs, Node};
-use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Limit, Link, LinkKind, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Inputs;
@@ -100,10 +100,11 @@ impl Builder<'_, '_> {
     }
 
     fn lanes(&self, rules: &Rules) -> u32 {
-        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(|slots| slots.count);
+        let most_of = |limit: &Limit| limit.adapts.map_or(limit.count, |range| Some(range.max));
+        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(most_of);
         // A lane that waits for a slot while another one goes on to the next item would turn their order round.
         let most = slots.unwrap_or(LANES.0);
-        rules.jobs.unwrap_or(most).min(most).clamp(1, LANES.1)
+        rules.jobs.as_ref().and_then(most_of).unwrap_or(most).min(most).clamp(1, LANES.1)
     }
 
     /// The feed of a scope that was just opened.

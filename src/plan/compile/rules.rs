@@ -20,7 +20,7 @@ pub(super) fn limit(declared: &model::Limit) -> Limit {
         (None, true) => LimitKind::Machine(declared.name.value.clone()),
         (None, false) => LimitKind::Held,
     };
-    Limit { count: Some(declared.count), kind }
+    Limit { kind, ..Limit::held(Some(declared.count)) }
 }
 
 fn set<T: Copy>(
@@ -95,7 +95,7 @@ impl Builder<'_, '_> {
         Ok(Rules {
             optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
             timeout,
-            jobs: width.and_then(|width| width.resolve(self.cpus)),
+            jobs: width.and_then(|width| Limit::of_width(width, self.cpus)),
             uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
             weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),

@@ -113,7 +113,7 @@ fn is_well(verdict: &Verdict) -> bool {
             | SkipReason::Unaffected
             | SkipReason::UpToDate
             | SkipReason::Restored => true,
-            SkipReason::Dependency(_) | SkipReason::Earlier | SkipReason::Cancelled(_) => false,
+            SkipReason::Dependency(_) | SkipReason::Earlier | SkipReason::Batch | SkipReason::Cancelled(_) => false,
         },
         Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Cancelled(_) => false,
     }

@@ -298,6 +298,7 @@ impl From<&Verdict> for End {
             Verdict::Cancelled(reason) => End::Cancelled(Why::from(*reason)),
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
+            Verdict::Skipped(SkipReason::Batch) => skipped("batch", None, None),
             Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
             Verdict::Skipped(SkipReason::Done) => skipped("done", None, None),
             Verdict::Skipped(SkipReason::Unaffected) => skipped("unaffected", None, None),

@@ -139,7 +139,11 @@ impl Scheduler {
             }
             self.reconsider(scope, out);
         }
-        while let Some(lane) = self.feeds[feed.index()].idle.last().copied() {
+        // A lane with an item that waits for room while another one takes the next would turn their order round.
+        let width = self.plan.scope(scope).child_token.and_then(|token| self.limits.capacity(token));
+        let free = |state: &FeedState| width.is_none_or(|width| state.working.len() < width as usize);
+        while let Some(lane) = self.feeds[feed.index()].idle.last().copied().filter(|_| free(&self.feeds[feed.index()]))
+        {
             match self.feeds[feed.index()].feed.next(self.now) {
                 Next::Item(item) => {
                     self.feeds[feed.index()].idle.pop();

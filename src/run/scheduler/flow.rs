@@ -50,7 +50,9 @@ impl Scheduler {
             }
             _ if !open || self.phase_of(vertex) != Phase::Waiting => {}
             Vertex::Gate(scope) => self.reach(vertex, scope, out),
-            Vertex::Await | Vertex::Barrier => self.finish(vertex, End::Ok),
+            Vertex::Await => self.finish(vertex, End::Ok),
+            Vertex::Barrier(gate) => self.gate_reached(vertex, gate, out),
+            Vertex::Arrive => self.arrived(vertex),
             Vertex::Feed(feed) => self.feed_closes(feed, out),
             Vertex::Enter(scope) => {
                 if self.plan.scope(scope).gate.is_none() {
@@ -58,7 +60,7 @@ impl Scheduler {
                 }
                 self.begin(vertex, scope, out);
             }
-            Vertex::Leaf(_) => self.claim(vertex),
+            Vertex::Leaf(_) | Vertex::Resume => self.claim(vertex),
         }
     }
 
@@ -178,6 +180,9 @@ impl Scheduler {
         for edge in plan.successors.of(vertex) {
             match edge.kind {
                 _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
+                EdgeKind::Settled if !ok && self.may_still_arrive(vertex) => {
                     self.unsaid.insert(vertex);
                 }
                 EdgeKind::Ready if up => {}
