@@ -167,7 +167,15 @@ fn half_a_frame_and_a_strange_file_are_passed_over() {
 fn where_nothing_can_be_written_there_is_no_journal_and_no_complaint() {
     let project = Project::new(r#"task t { run "echo ran" }"#);
     project.write(".xec/runs", "not a directory");
-    project.xec(&["t"]).ok().stdout("ran\n").says("! this run is not remembered: cannot write to ");
+    let ran = project.xec(&["t"]).ok().stdout("ran\n");
+    assert_eq!(ran.err(), "▸ t: echo ran\n");
+}
+
+#[test]
+fn a_disk_that_is_full_half_way_is_told_and_ends_nothing() {
+    let project = Project::new(r#"task t { run "seq 100000"; run "echo done" }"#);
+    let case = project.case(&["-o", "quiet", "t"]).limit(nix::sys::resource::Resource::RLIMIT_FSIZE, 50_000);
+    case.run().ok().says("! this run is not remembered: cannot write to ").says("✓ 1 task in ");
 }
 
 #[test]

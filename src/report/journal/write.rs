@@ -81,8 +81,10 @@ impl Writer {
     fn begin(&mut self) {
         match Open::new(&self.start) {
             Ok(open) => self.open = Some(open),
-            Err(why) if matches!(why.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {}
-            Err(why) => self.give_up(&why),
+            Err(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                self.give_up(&why);
+            }
+            Err(_) => {}
         }
     }
 
