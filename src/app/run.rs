@@ -11,7 +11,6 @@ use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
@@ -21,6 +20,7 @@ use crate::app::signals::Escalation;
 use crate::app::slots;
 use crate::app::watch;
 use crate::app::world::world;
+use crate::app::{Answer, again};
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::cache::state::{NoState, State};
@@ -45,11 +45,11 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     if options.watch || watch::is_wanted(&opened, &plan) {
         return watch::watch(options, opened, broker);
     }
+    let around = Rc::new(surroundings(&opened));
     let setup = match setup(options, &plan) {
-        Ok(setup) => setup,
+        Ok(setup) => Setup { journal: again::start(options, &opened, &around), ..setup },
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
-    let around = Rc::new(surroundings(&opened));
     let asked = match questions(&opened, &plan) {
         Ok(asked) => asked,
         Err(found) => return refuse(options, &found, &opened.file.sources),

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// One attempt of one command, with everything resolved: nothing in here is expanded any further.
 #[derive(Clone, Debug)]
 pub struct CommandSpec {
@@ -82,7 +84,7 @@ pub enum Sink {
 }
 
 /// How a command ended, as far as its target knows.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome {
     /// It ended by itself with this code.
     Exited(i32),
@@ -109,7 +111,7 @@ impl Outcome {
 }
 
 /// Why nothing was executed. Each holds what to tell the user.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NotStarted {
     /// No room for one more process or descriptor: try again with less at once.
     Scarce(String),
@@ -135,7 +137,7 @@ impl std::fmt::Display for NotStarted {
 }
 
 /// What a process tree used, as far as the kernel counted it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU time in user mode.
     pub user: Duration,

@@ -246,6 +246,7 @@ impl Layout {
             sets: self.sets,
             feeds: self.feeds,
             links: self.links,
+            spared: std::collections::HashMap::new(),
             defs,
             files,
         };

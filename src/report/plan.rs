@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::base::event::{SkipReason, Verdict};
 use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan, Set};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
+use crate::report::words;
 
 /// What would run, in an order in which it could, with the reason for each instance and its commands.
 pub fn text(plan: &Plan, style: Style) -> String {
@@ -193,7 +195,8 @@ impl Reasons {
                 format!("{who}; whether it is up to date is decided at run time")
             }
             Guard::Always => who,
-            Guard::Never => format!("{who}; skipped, by its condition"),
+            Guard::Never(SkipReason::Condition) => format!("{who}; skipped, by its condition"),
+            Guard::Never(ref why) => format!("{who}; skipped: {}", words::ending(&Verdict::Skipped(why.clone()), None)),
             Guard::Ask(_) => format!("{who}; whether it runs is decided at run time"),
         }
     }

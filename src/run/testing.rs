@@ -286,7 +286,7 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
     }
     let on_error = if tape.one_in(3) { OnError::Continue } else { OnError::FailFast };
     let slots = Some(Width::Count(1 + tape.pick(4) as u32));
-    let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
+    let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4, ..Request::default() };
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
 }
 

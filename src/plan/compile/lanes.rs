@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let Some(matrix) = &written.matrix else { return Ok(None) };
         let Some((axis, from)) = matrix.late() else { return Ok(None) };
         let lane_inputs = self.cx.lane_inputs(task, inputs);
-        if let Guard::Never = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
+        if let Guard::Never(_) = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
         if memory(&written.files) != Memory::None {
@@ -178,7 +178,7 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
-        let label = self.label(task, inputs);
+        let label = self.cx.label(task, inputs);
         let lane = Instance { set: Some(set), ..Instance::new(scope, task, label, inputs.clone()) };
         self.layout.instances.push(lane);
         let frame = Frame::new(scope, Some(id), Todo::Steps(def.body.iter()), Order::InTurn, enter);

@@ -77,7 +77,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
         return Err(problems);
     }
     let defs = Arc::new(Defs::lower(file, &names, &reached, request.on_error));
-    let cx = Context { file, defs, world, values };
+    let cx = Context { file, defs, world, values, spared: &request.spared };
     let places: HashMap<TaskIndex, TaskDefId> =
         reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
     let mut units = Units::default();
@@ -111,7 +111,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
         return Err(problems);
     }
     let layout = builder.layout;
-    Ok(layout.freeze(cx.defs, cx.values))
+    Ok(Plan { spared: request.spared.clone(), ..layout.freeze(cx.defs, cx.values) })
 }
 
 /// Whether a selector on the command line means any combination at all.

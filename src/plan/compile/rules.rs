@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::base::event::SkipReason;
 use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
@@ -52,7 +53,7 @@ impl Builder<'_, '_> {
     pub(super) fn guard(&self, conditions: &Conditions, values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
-            Decision::No => Guard::Never,
+            Decision::No => Guard::Never(SkipReason::Condition),
             Decision::Ask => Guard::Ask(conditions.clone()),
         })
     }

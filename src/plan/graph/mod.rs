@@ -8,9 +8,10 @@ mod limit;
 mod scope;
 mod walk;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::event::{Site, StepLabel};
+use crate::base::event::{Site, SkipReason, StepLabel};
 use crate::plan::defs::{Command, Defs};
 use crate::plan::ids::{FeedId, GateId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -125,6 +126,8 @@ pub struct Plan {
     pub sets: Vec<Set>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
+    /// What need not run of what comes late, and why.
+    pub spared: HashMap<Arc<str>, SkipReason>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::event::{Event, Reason, TaskLabel};
+use crate::base::event::{Event, Reason, SkipReason, TaskLabel};
 use crate::plan::defs::JOINED;
 use crate::plan::graph::{EdgeKind, FeedWay, Plan, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
@@ -208,6 +208,15 @@ impl Scheduler {
         let enter = plan.scope(lane).enter;
         self.shift(enter, Trigger::Demand);
         self.look(enter);
+    }
+
+    /// Why the item of a lane need not run; `None` where it has to.
+    pub(super) fn spared_item(&self, lane: ScopeId) -> Option<&SkipReason> {
+        if self.plan.spared.is_empty() || !self.plan.scope(lane).is_lane {
+            return None;
+        }
+        let ScopeKind::Instance(id) = self.plan.scope(lane).kind else { return None };
+        self.plan.spared.get(&self.label(id).instance)
     }
 
     /// What a lane of a `reduce` wrote is its item.

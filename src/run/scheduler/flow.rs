@@ -67,7 +67,7 @@ impl Scheduler {
     /// Nothing holds a scope back any more; whether it has to run at all is a question of its own.
     fn begin(&mut self, enter: VertexId, scope: ScopeId, out: &mut Vec<Action>) {
         let guard = self.plan.scope(scope).guard.clone();
-        if let Guard::Never = guard {
+        if matches!(guard, Guard::Never(_)) || self.spared_item(scope).is_some() {
             return self.skip(enter, End::Passed, out);
         }
         if let (ScopeKind::Instance(instance), false) =

@@ -1,7 +1,7 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::Failed;
@@ -213,7 +213,10 @@ impl Scheduler {
     fn verdict(&self, scope: ScopeId, end: End) -> Verdict {
         match end {
             End::Ok => Verdict::Ok,
-            End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Passed => Verdict::Skipped(match (&self.plan.scope(scope).guard, self.spared_item(scope)) {
+                (_, Some(why)) | (Guard::Never(why), _) => why.clone(),
+                _ => SkipReason::Condition,
+            }),
             End::Lacked(take) => Verdict::Skipped(self.lacked(scope, take)),
             End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
             End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
