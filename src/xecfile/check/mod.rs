@@ -2,6 +2,7 @@
 //! not in scope, bindings that no task takes. Cycles are the plan's to find. Knows no KDL and no IO.
 
 mod edges;
+mod foreign;
 mod limits;
 mod names;
 mod scope;

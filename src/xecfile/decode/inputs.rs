@@ -111,8 +111,25 @@ fn shadows_no_option(reader: &mut Reader<'_>, param: &Param) {
     }
 }
 
+/// One choice is none: it is most likely several in one text.
+fn alone(reader: &mut Reader<'_>, choice: &Spanned<Arc<str>>) -> bool {
+    let parts: Vec<&str> = choice.value.split([',', '|', ' ']).filter(|part| !part.is_empty()).collect();
+    if parts.len() < 2 {
+        return false;
+    }
+    let message = format!("`{}` is one choice", choice.value);
+    let help = format!("each is a word of its own: choices {}", parts.join(" "));
+    reader.report(Problem::error(Code::BadValue, message).at(choice.span, "").help(help));
+    true
+}
+
 /// Whether the default and the choices are of the type, and the default is one of the choices.
 fn fits(reader: &mut Reader<'_>, param: &Param) {
+    if let [choice] = &param.choices[..]
+        && alone(reader, choice)
+    {
+        return;
+    }
     for choice in &param.choices {
         if let Err(why) = param.ty.check(&choice.value) {
             let message = format!("the choice `{}` is {why}", choice.value);
