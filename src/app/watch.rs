@@ -125,7 +125,7 @@ impl Session<'_> {
     fn prepare(&mut self, opened: &Opened) -> Result<Prepared, Answer> {
         let refused = |found: Vec<_>| refuse(self.options, &found, &opened.file.sources);
         let plan = opened.plan(self.options)?;
-        let around = surroundings(opened);
+        let around = surroundings(opened, &plan);
         let asked = questions(opened, &plan).map_err(refused)?;
         let rules = rules(self.options, (opened, &plan), &around, &self.files).map_err(refused)?;
         if asked != self.asked {

@@ -164,13 +164,31 @@ fn default(task: &Task, param: &Param, own: Values<'_>, span: Option<Span>) -> R
 }
 
 fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Result<Value, Box<Problem>> {
-    let bad = |why: String, help: String| {
+    fit(&task.name.value, param, value).map_err(|Misfit { why, help }| {
         let problem = Problem::error(Code::BadValue, why).help(help);
-        Err(Box::new(match place {
+        Box::new(match place {
             Some(span) => problem.at(span, "it is given here"),
             None => problem.at(param.name.span, "it is declared here"),
-        }))
-    };
+        })
+    })
+}
+
+/// Why a value is none for a param, and what would be one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Misfit {
+    /// A sentence.
+    pub why: String,
+    /// A way out.
+    pub help: String,
+}
+
+/// Holds a value against the type and the choices of a param of this task; a flag that is off comes out empty, and
+/// what may be several is a list.
+///
+/// # Errors
+/// It is none.
+pub fn fit(task: &str, param: &Param, value: Value) -> Result<Value, Misfit> {
+    let bad = |why: String, help: String| Err(Misfit { why, help });
     let name = &param.name.value;
     for item in value.items() {
         if param.role == ParamRole::Flag {
@@ -180,7 +198,7 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
             continue;
         }
         if let Err(why) = param.ty.check(&item) {
-            let message = format!("`{item}` is no value for `{name}` of `{}`: it is {why}", task.name.value);
+            let message = format!("`{item}` is no value for `{name}` of `{task}`: it is {why}");
             return bad(message, format!("for example {name}={}", param.ty.example()));
         }
         if !param.choices.is_empty() && !param.choices.iter().any(|choice| choice.value == item) {
@@ -191,6 +209,8 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
     // A flag is `true` or empty, so that `${flag:+…}` works.
     Ok(match (param.role, &value) {
         (ParamRole::Flag, Value::Text(text)) if &**text == "false" => Value::text(""),
+        (ParamRole::Rest, _) => Value::List(value.items().into()),
+        (_, _) if param.many => Value::List(value.items().into()),
         _ => value,
     })
 }

@@ -6,7 +6,8 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::options;
 use crate::base::source::Spanned;
-use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::base::value::Template;
+use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::{details, unreachable_row, values};
 use crate::xecfile::model::{Param, ParamRole, ParamType};
 use crate::xecfile::schema::{Places, Row};
@@ -32,7 +33,10 @@ pub(super) fn input<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
         short: None,
         desc: None,
     };
-    for (row, detail) in details(reader, &mut cursor, place) {
+    let mut found = details(reader, &mut cursor, place);
+    // What a default may be is a matter of the type, wherever that stands.
+    found.sort_by_key(|(row, _)| row.name != "type");
+    for (row, detail) in found {
         self::detail(reader, detail, row, &mut param);
     }
     cursor.finish(reader);
@@ -57,6 +61,9 @@ fn detail<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row
                         values::bad(reader, row, value, help);
                     }
                 }
+            }
+            "default" if param.ty == ParamType::Bool && matches!(value.kind, ValueKind::Bool(_)) => {
+                param.default = Some(Spanned::new(Template::plain(value.text.trim_start_matches('#')), value.span));
             }
             "default" => param.default = values::template(reader, value),
             "choices" => {
