@@ -90,8 +90,16 @@ fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
             Word::Short(letter, _) => letter.to_string(),
         };
         let names: Vec<Arc<str>> = task.params.iter().map(|param| param.name.value.clone()).collect();
-        let message = format!("`{}` has no input `{shown}`", task.name.value);
-        Box::new(Problem::error(Code::UnknownInput, message).help(nearest(&shown, &names)))
+        let name = &task.name.value;
+        let message = format!("`{name}` has no input `{shown}`");
+        let mut axes = task.matrix.iter().flat_map(|matrix| &matrix.axes);
+        let help = match word {
+            Word::Value(axis, value) if axes.any(|known| *known.name.value == **axis) => {
+                format!("it is an axis, by which instances are chosen: '{name}[{axis}={}]'", quoted(value))
+            }
+            _ => nearest(&shown, &names),
+        };
+        Box::new(Problem::error(Code::UnknownInput, message).help(help))
     })
 }
 
@@ -249,8 +257,26 @@ pub fn with_item(name: &str, values: &[(Arc<str>, Value)], number: u64) -> Strin
 
 /// A value as it stands in the name of an instance: JSON where it would be mistaken.
 pub fn quoted(value: &str) -> String {
-    let plain = !value.is_empty() && !value.contains([',', ']', '=', ' ', '"', '\n', '\t', '[']);
-    if plain { value.to_owned() } else { format!("{value:?}") }
+    let special = |c: char| c.is_whitespace() || is_hidden(c) || matches!(c, ',' | ']' | '=' | '"' | '[');
+    if !value.is_empty() && !value.contains(special) {
+        return value.to_owned();
+    }
+    let mut out = String::new();
+    for c in serde_json::Value::from(value).to_string().chars() {
+        match c {
+            c if is_hidden(c) => {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")))
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What nobody would see on a terminal, or what would do something there.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text that was typed, as a template that holds nothing.
