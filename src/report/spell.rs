@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
+    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
     PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
 };
 
@@ -255,6 +255,8 @@ fn width(width: Width) -> String {
         Width::Percent(percent) => format!("{percent}%"),
         Width::CpusLess(0) => "cpus".to_owned(),
         Width::CpusLess(less) => format!("cpus-{less}"),
+        Width::Adaptive { min, max: None } => format!("adaptive min={min}"),
+        Width::Adaptive { min, max: Some(max) } => format!("adaptive min={min} max={max}"),
     }
 }
 
@@ -264,6 +266,19 @@ fn share(share: Share) -> String {
         Share::Part(percent, 100) => format!("{percent}%"),
         Share::Part(part, whole) => format!("{part}/{whole}"),
     }
+}
+
+/// `1 1/3 pause=5s require=100%`.
+pub(crate) fn batches(batches: &Batches) -> String {
+    let size = |size: &Spanned<Late<Share>>| late(&size.value, |size| share(*size));
+    let mut out = batches.sizes.iter().map(size).collect::<Vec<_>>().join(" ");
+    if let Some(pause) = said(&batches.pause, |pause| late(pause, |time| quoted(&duration(*time)))) {
+        let _ = write!(out, " pause={pause}");
+    }
+    if let Some(require) = said(&batches.require, |require| late(require, |part| share(*part))) {
+        let _ = write!(out, " require={require}");
+    }
+    out
 }
 
 fn retry(retry: &RetryText) -> String {

@@ -201,6 +201,7 @@ impl Lower<'_> {
                 Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Group(Group::Sequence, Vec::new()),
             },
+            StepKind::Barrier => NodeKind::Barrier,
             StepKind::Wait(time) => {
                 let text = match time {
                     Late::Now(time) => format!("wait {}", crate::base::duration::show(*time)),
