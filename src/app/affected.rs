@@ -41,7 +41,7 @@ pub(super) fn spared(
     if opened.looked_for.iter().any(|file| changed.binary_search(file).is_ok()) {
         return Ok(HashMap::new());
     }
-    let around = surroundings(opened);
+    let around = surroundings(opened, plan);
     let ids = || (0..plan.instances.len() as u32).map(InstanceId);
     let reads = ids().filter(|id| reads(plan, &around, *id, &changed)).collect();
     let tied = |from: fn(&Link) -> Option<InstanceId>, to: fn(&Link) -> Option<InstanceId>| {
