@@ -16,6 +16,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::run::items::Items;
+use crate::run::secrets::Secrets;
 use crate::xecfile::model::{CaptureForm, FileId};
 
 /// The most that a step may keep.
@@ -38,6 +39,8 @@ pub struct Store {
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+    /// What nobody is shown.
+    pub secrets: Secrets,
     /// What lanes work on.
     pub items: Items,
 }
@@ -308,6 +311,11 @@ impl<'s> Scope<'s> {
         };
         instance.takes.iter().any(|take| *take.here == *name)
             || self.plan.scope(instance.scope).vertices.clone().any(kept)
+    }
+
+    /// What is known of secrets.
+    pub fn secrets(&self) -> &'s Secrets {
+        &self.store.secrets
     }
 
     /// The values of all names that a script may spell with `_` for `-`.
