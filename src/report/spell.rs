@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::base::source::Spanned;
-use crate::base::value::{Filter, Part, Template};
+use crate::base::value::Template;
 use crate::xecfile::model::{
     Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
     PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
@@ -67,24 +67,7 @@ pub(crate) fn type_name(ty: ParamType) -> &'static str {
 
 /// The text of a template, holes and all.
 pub(crate) fn template(template: &Template) -> String {
-    let mut out = String::new();
-    for part in template.parts.iter() {
-        match part {
-            Part::Text(text) => out.push_str(&text.replace("${", "$${")),
-            Part::Hole { name, default, filters } => {
-                let _ = write!(out, "${{{name}");
-                for filter in filters.iter() {
-                    let name = Filter::ALL.iter().find(|(_, known)| known == filter).map_or("", |(name, _)| *name);
-                    let _ = write!(out, "|{name}");
-                }
-                if let Some(default) = default {
-                    let _ = write!(out, ":-{default}");
-                }
-                out.push('}');
-            }
-        }
-    }
-    out
+    template.to_string()
 }
 
 /// In quotes, where it would not be one word without.
@@ -133,6 +116,7 @@ pub(crate) fn predicate(predicate: &Predicate) -> String {
         PredicateKind::Equal(one, others) => format!("equal {}", both(one, others)),
         PredicateKind::Exists(paths) => format!("exists {}", words(paths)),
         PredicateKind::Command(names) => format!("command {}", words(names)),
+        PredicateKind::Changed(globs) => format!("changed {}", words(globs)),
         PredicateKind::Run(script) => format!("run {}", quoted(&script.value)),
     }
 }

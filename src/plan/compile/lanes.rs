@@ -35,11 +35,11 @@ impl Builder<'_, '_> {
         if let Guard::Never(_) = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
-        if memory(&written.files) != Memory::None {
+        if memory(&written.files, def.asks_changed) != Memory::None {
             let message = format!("what `{}` reads and makes cannot be remembered", written.name.value);
             let problem =
                 Problem::error(Code::NotYet, message).at(axis.span, "its instances are known only when it runs");
-            let help = "take `inputs`, `outputs` and `cache` off; what makes the list may have them";
+            let help = "take `inputs`, `outputs`, `cache` and `changed` off; what makes the list may have them";
             return Err(Box::new(problem.at(written.name.span, "").help(help)));
         }
         let rows = self.cx.combinations(task, inputs, matrix)?;
@@ -49,8 +49,10 @@ impl Builder<'_, '_> {
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(parent), ScopeKind::Group, rules, def.span)?;
         self.sets.insert(scope, (task, inputs.clone()));
-        let set = self.stand_in(scope);
-        self.layout.instances[set.index()].caller = caller;
+        let set = self.stand_in(scope, caller);
+        if self.is_held(set) {
+            self.ask_first(set);
+        }
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, set, (task, &lane_inputs))?;
         }
@@ -71,8 +73,7 @@ impl Builder<'_, '_> {
         rules: Rules,
         step: &'d Node,
     ) -> Laid<Frame<'d>> {
-        let owner = frame.instance.or_else(|| self.instance_around(frame.scope));
-        let owner = owner.unwrap_or_else(|| self.stand_in(frame.scope));
+        let owner = self.owner(frame);
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, step.span)?;
         self.arrive(frame, self.layout.scopes[scope.index()].enter);

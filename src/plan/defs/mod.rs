@@ -17,8 +17,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, OnError, Ready, Reference, RetryText, Secret, Service, Share,
-    Width,
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Param, Ready, Reference, RetryText, Secret, Service,
+    Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -65,6 +65,8 @@ pub struct TaskDef {
     pub file: FileId,
     /// How it is shown where it has one instance.
     pub label: Arc<TaskLabel>,
+    /// What it takes.
+    pub params: Arc<[Param]>,
     /// What must have ended before, of what is in the run.
     pub after: Vec<TaskDefId>,
     /// Its steps: a sequence.
@@ -85,6 +87,8 @@ pub struct TaskDef {
     pub set_policy: Policy,
     /// It runs only if all of these hold.
     pub conditions: Conditions,
+    /// One of its conditions, or of its steps, asks what has changed since it succeeded.
+    pub asks_changed: bool,
     /// The node in the file.
     pub span: Span,
 }
@@ -105,6 +109,23 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it, or anything in it, asks what has changed.
+    fn asks_changed(&self) -> bool {
+        let mut open = vec![self];
+        while let Some(node) = open.pop() {
+            if node.conditions.ask_changed() {
+                return true;
+            }
+            open.extend(node.hooks.stages.iter().flatten());
+            match &node.kind {
+                NodeKind::Group(_, steps) => open.extend(steps),
+                NodeKind::Reduce(_, _, _, step) => open.push(step),
+                NodeKind::Leaf(_) | NodeKind::Barrier | NodeKind::Call(..) => {}
+            }
+        }
+        false
+    }
+
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;
@@ -235,6 +256,11 @@ impl Defs {
     /// The task of a whole name, if it is reached.
     pub fn find(&self, name: &str) -> Option<TaskDefId> {
         self.by_name.get(name.strip_prefix(':').unwrap_or(name)).copied()
+    }
+
+    /// Whether a hook asks for what went wrong.
+    pub fn ask_for_errors(&self) -> bool {
+        self.commands.iter().any(|command| command.value_names().iter().any(|name| &**name == "xec_error"))
     }
 
     /// A place for people.

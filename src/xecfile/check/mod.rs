@@ -3,6 +3,7 @@
 
 mod barriers;
 mod edges;
+mod foreign;
 mod limits;
 mod names;
 mod scope;

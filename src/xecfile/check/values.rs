@@ -8,7 +8,7 @@ use crate::base::name::did_you_mean;
 use crate::base::source::{SourceId, Span, Spanned};
 use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
-use crate::xecfile::check::{Texts, each_step_of, script, secrets, twice};
+use crate::xecfile::check::{Texts, each_step_of, foreign, script, secrets, twice};
 use crate::xecfile::model::{
     AxisSource, Condition, EnvEntry, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind,
     Ready, Reference, RetryText, SecretSource, Settings, Step, StepKind, Task,
@@ -214,7 +214,8 @@ impl Walk<'_, '_> {
                 PredicateKind::Os(words)
                 | PredicateKind::Arch(words)
                 | PredicateKind::Exists(words)
-                | PredicateKind::Command(words) => words.iter().for_each(|word| self.template(word)),
+                | PredicateKind::Command(words)
+                | PredicateKind::Changed(words) => words.iter().for_each(|word| self.template(word)),
                 PredicateKind::Env(first, words) | PredicateKind::Equal(first, words) => {
                     std::iter::once(first).chain(words).for_each(|word| self.template(word));
                 }
@@ -335,7 +336,13 @@ impl Walk<'_, '_> {
 
     fn template(&mut self, text: &Spanned<Template>) {
         for part in text.value.parts.iter() {
-            let Part::Hole { name, .. } = part else { continue };
+            let name = match part {
+                Part::Hole { name, .. } => name,
+                Part::Text(literal) => {
+                    foreign::in_template(self.texts, literal, text.span, self.scope, &self.set);
+                    continue;
+                }
+            };
             let variable = name.strip_prefix("env.").filter(|variable| !variable.contains('.'));
             let secret = variable.is_some_and(|variable| self.texts.secrets.contains(variable));
             if secret || self.scope.get(name) == Some(Origin::Secret) {
