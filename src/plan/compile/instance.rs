@@ -56,7 +56,7 @@ impl Builder<'_, '_> {
             None => self.guard(&def.conditions, values)?,
         };
         let label = self.cx.label(task, &inputs);
-        let memory = memory(&def.files);
+        let memory = memory(&def.files, def.asks_changed);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never(_));
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
@@ -164,11 +164,13 @@ impl Builder<'_, '_> {
 }
 
 /// What is remembered of an instance of a task with such files.
-pub(super) fn memory(files: &Files) -> Memory {
+pub(super) fn memory(files: &Files, asks_changed: bool) -> Memory {
     if !files.inputs.is_empty() || files.cache.is_some() {
         Memory::Whole
     } else if !files.outputs.is_empty() {
         Memory::Made
+    } else if asks_changed {
+        Memory::Seen
     } else {
         Memory::None
     }
