@@ -28,6 +28,8 @@ pub struct CommandSpec {
     pub pool: Option<Arc<OwnedFd>>,
     /// How long after the first signal the rest is killed, should xec itself be gone by then.
     pub grace: Duration,
+    /// Its script shares a shell with others of this number, where there is one for that: see [`crate::exec::session`].
+    pub session: Option<u64>,
     /// What it has left behind at its end is meant to outlive the run, and to hold what it holds.
     pub leave: bool,
 }

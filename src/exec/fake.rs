@@ -224,6 +224,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             pool: None,
+            session: None,
             grace: Duration::ZERO,
             leave: false,
         }

@@ -66,6 +66,9 @@ pub fn specs(
         let here = Here::new(plan, &member.place, around, scope)?;
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
+    if let (true, [spec]) = (command.session, &mut specs[..]) {
+        spec.session = Some(u64::from(instance.0));
+    }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
         words.extend(items.items().iter().map(|item| OsString::from(&**item)));
@@ -103,6 +106,7 @@ pub fn question(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
+        session: None,
         grace: DEFAULT_GRACE,
         leave: false,
     })
@@ -167,7 +171,18 @@ impl Fill<'_> {
         let mut env = self.here.environment(names)?;
         env.extend(set(own));
         let cwd = self.here.dir;
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
+        Ok(CommandSpec {
+            program,
+            cwd,
+            env,
+            stdin,
+            stdout,
+            stderr,
+            pool: None,
+            session: None,
+            grace,
+            leave: self.command.leave,
+        })
     }
 
     fn stdin(&self) -> Result<Stdin, String> {

@@ -22,6 +22,7 @@ use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
+use crate::exec::session::Sessions;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
@@ -89,6 +90,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
     let (told_tx, told) = unbounded_channel();
     let Dispatch { plan, target, around, memory, force, output, locks, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+    let sessions = Rc::new(Sessions::new(target));
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let mut store = Store::default();
@@ -98,7 +100,8 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         clock,
         keeper: Keeper::new(&plan, memory, force),
         plan,
-        target,
+        target: sessions.clone(),
+        sessions,
         around,
         output,
         suspend,
@@ -141,6 +144,8 @@ struct Loop {
     clock: Rc<RunClock>,
     plan: Arc<Plan>,
     target: Rc<dyn Target>,
+    /// Shells that several steps share.
+    sessions: Rc<Sessions>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -171,6 +176,7 @@ impl Loop {
         self.feed(Input::Begin);
         loop {
             if let Some(ending) = self.ending.take() {
+                self.sessions.finish().await;
                 return ending;
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
@@ -320,7 +326,7 @@ impl Loop {
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        if let Ok(specs) = &mut specs {
+        if let (Ok(specs), false) = (&mut specs, self.plan.command(leaf).session) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
@@ -346,6 +352,7 @@ impl Loop {
     }
 
     fn open(&mut self, instance: InstanceId) {
+        self.sessions.close(u64::from(instance.0));
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
             self.tell(Event::Trouble { why: format!("cannot make a temporary directory: {why}") });
@@ -353,6 +360,7 @@ impl Loop {
     }
 
     fn close(&mut self, instance: InstanceId, closing: Closing) {
+        self.sessions.close(u64::from(instance.0));
         self.keeper.close(instance, closing);
         if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });

@@ -201,6 +201,7 @@ pub fn spec(plan: &Plan, wanted: &Wanted, around: &Surroundings, store: &Store) 
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
+        session: None,
         grace: crate::plan::defs::DEFAULT_GRACE,
         leave: false,
     })

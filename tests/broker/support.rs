@@ -41,6 +41,7 @@ pub(crate) fn spec(program: Program) -> CommandSpec {
         stdout: Sink::Report,
         stderr: Sink::Report,
         pool: None,
+        session: None,
         grace: Duration::from_secs(5),
         leave: false,
     }

@@ -27,6 +27,7 @@ mod recipes;
 mod scale;
 mod scarcity;
 mod secrets;
+mod session;
 mod signals;
 mod terminal;
 mod watch;

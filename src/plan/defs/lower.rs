@@ -20,6 +20,7 @@ struct Ambient {
     place: Arc<Place>,
     on_error: OnError,
     priority: i32,
+    session: bool,
     interactive: bool,
     leave: bool,
     /// The places of the limits of the file, by their names.
@@ -32,6 +33,7 @@ impl Ambient {
             place: self.place_with(settings),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
+            session: settings.session.as_ref().map_or(self.session, |own| own.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
             limits: self.limits.clone(),
@@ -116,6 +118,7 @@ impl Defs {
                 place: Arc::new(Place { file: id, cwd: None, env, shell, secrets: secrets(scope), grace: None }),
                 on_error,
                 priority: 0,
+                session: false,
                 interactive: false,
                 leave: false,
                 limits: limits.clone(),
@@ -183,6 +186,8 @@ impl Lower<'_> {
     }
 
     fn hooks(&mut self, hooks: &Hooks, ambient: &Ambient) -> HookDefs {
+        // What they follow is over, and its shell may be gone.
+        let ambient = &Ambient { session: false, ..ambient.clone() };
         let mut stage = |steps: &[Step]| steps.iter().map(|step| self.node(step, ambient)).collect();
         HookDefs { stages: [stage(&hooks.success), stage(&hooks.failure), stage(&hooks.finally)] }
     }
@@ -265,6 +270,7 @@ impl Lower<'_> {
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
+            session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,
             text,

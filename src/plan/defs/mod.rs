@@ -197,6 +197,8 @@ pub struct Command {
     pub names: Arc<[Arc<str>]>,
     /// Higher first.
     pub priority: i32,
+    /// Its script shares the shell of its instance.
+    pub session: bool,
     /// Whether it owns the terminal.
     pub interactive: bool,
     /// What it leaves behind may outlive the run.

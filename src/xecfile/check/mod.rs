@@ -9,6 +9,7 @@ mod names;
 mod scope;
 mod script;
 mod secrets;
+mod sessions;
 mod twice;
 mod values;
 
@@ -94,6 +95,7 @@ pub(crate) fn check(
     names::resolve(texts, links, &index, tasks);
     limits::unique(texts, limits);
     barriers::check(texts, files, tasks);
+    sessions::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
     texts.secrets = files.iter().flat_map(|file| &file.secrets).map(|secret| secret.name.value.clone()).collect();
     let unsure = texts.unsure();

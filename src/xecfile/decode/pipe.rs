@@ -46,7 +46,19 @@ pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: 
 /// What a command says that only the pipe can say.
 fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
     let Settings {
-        priority, on_error, timeout, grace, optional, jobs, require, retry, uses, interactive, leave, ..
+        session,
+        priority,
+        on_error,
+        timeout,
+        grace,
+        optional,
+        jobs,
+        require,
+        retry,
+        uses,
+        interactive,
+        leave,
+        ..
     } = &member.settings;
     let data = &member.data;
     [
@@ -55,6 +67,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("status", data.status.as_ref().map(|name| name.span)),
         ("stdin", data.stdin.as_ref().filter(|_| !first).map(|input| input.text().span)),
         ("stdout", data.stdout.as_ref().map(|text| text.span)),
+        ("session", session.as_ref().map(|set| set.span)),
         ("priority", priority.as_ref().map(|set| set.span)),
         ("on-error", on_error.as_ref().map(|set| set.span)),
         ("timeout", timeout.as_ref().map(|set| set.span)),

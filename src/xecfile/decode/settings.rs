@@ -64,6 +64,7 @@ impl Bag {
                 "jobs" => settings.jobs = limits::jobs(reader, &mut cursor, row, value),
                 "require" => settings.require = values::share(reader, row, value),
                 "retry" => settings.retry = retry(reader, &mut cursor, row, value),
+                "session" => settings.session = values::boolean(reader, row, value),
                 "leave" => settings.leave = values::boolean(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),

@@ -27,6 +27,8 @@ pub struct Settings {
     pub shell: Option<Spanned<Vec<Template>>>,
     /// Flows down: what a failure does to its siblings.
     pub on_error: Option<Spanned<OnError>>,
+    /// Flows down: scripts share a shell.
+    pub session: Option<Spanned<bool>>,
     /// Flows down: higher first.
     pub priority: Option<Spanned<i32>>,
     /// Acts here: the longest an attempt may take.
@@ -57,6 +59,7 @@ impl Settings {
             env,
             shell,
             on_error,
+            session,
             priority,
             timeout,
             grace,
@@ -70,7 +73,13 @@ impl Settings {
         } = self;
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
-        flows && acts && uses.is_empty() && retry.is_none() && leave.is_none() && interactive.is_none()
+        flows
+            && session.is_none()
+            && acts
+            && uses.is_empty()
+            && retry.is_none()
+            && leave.is_none()
+            && interactive.is_none()
     }
 
     /// These, and where they say nothing, `others`.
@@ -81,6 +90,7 @@ impl Settings {
             env: others.env.into_iter().chain(self.env).collect(),
             shell: self.shell.or(others.shell),
             on_error: self.on_error.or(others.on_error),
+            session: self.session.or(others.session),
             priority: self.priority.or(others.priority),
             timeout: self.timeout.or(others.timeout),
             grace: self.grace.or(others.grace),

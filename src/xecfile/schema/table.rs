@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Row] = &[
     row("env", POLICY.or(TOP), args(0, 2, Kind::Variable), FLOWS_LATE, "", ["Variables of the processes, merged by name", r#"env { RUST_BACKTRACE "1" }"#]),
     row("shell", POLICY, many(1, Kind::Template), FLOWS_LATE, "sh -eu -c", ["What reads the text of `run`, which is added as the last word", "shell bash -euo pipefail -c"]),
     row("on-error", SET, args(1, 1, MODES), FLOWS, "fail-fast", ["What a failure does to what runs beside it", "on-error continue"]),
-    row("session", POLICY, BOOL, L_FLOWS, "#false", ["All `run` of an instance in one shell", "session #true"]),
+    row("session", POLICY, BOOL, FLOWS, "#false", ["All `run` of an instance in one shell, one after the other: directory, variables and functions go on from step to step. Hooks, and steps that are `interactive` or `leave` something, have shells of their own", "session #true"]),
     row("priority", SET, args(1, 1, Kind::Number), FLOWS, "0", ["Higher goes first", "priority 10"]),
     row("sudo", POLICY, args(1, 1, Kind::Text), L_FLOWS, "", ["As another user", "sudo root"]),
     row("on", WORK.or(MATRIX), NAME, L_FLOWS, "local", ["The hosts to run on", r#"on "web & !canary""#]),
