@@ -53,7 +53,7 @@ async fn one(target: &LocalTarget, number: u64) {
         stdout: Sink::Report,
         stderr: Sink::Report,
         pool: None,
-        session: None,
+        share: Share::None,
         grace: Duration::from_secs(5),
         leave: false,
     };

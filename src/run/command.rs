@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
@@ -67,7 +67,7 @@ pub fn specs(
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
     if let (true, [spec]) = (command.session, &mut specs[..]) {
-        spec.session = Some(u64::from(instance.0));
+        spec.share = Share::Session(u64::from(instance.0));
     }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
@@ -106,7 +106,7 @@ pub fn question(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
-        session: None,
+        share: Share::None,
         grace: DEFAULT_GRACE,
         leave: false,
     })
@@ -179,7 +179,7 @@ impl Fill<'_> {
             stdout,
             stderr,
             pool: None,
-            session: None,
+            share: Share::None,
             grace,
             leave: self.command.leave,
         })

@@ -22,7 +22,7 @@ use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
-use crate::exec::session::Sessions;
+use crate::exec::shells::Shells;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
@@ -90,7 +90,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
     let (told_tx, told) = unbounded_channel();
     let Dispatch { plan, target, around, memory, force, output, locks, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
-    let sessions = Rc::new(Sessions::new(target));
+    let shells = Rc::new(Shells::new(target));
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let mut store = Store::default();
@@ -100,8 +100,8 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         clock,
         keeper: Keeper::new(&plan, memory, force),
         plan,
-        target: sessions.clone(),
-        sessions,
+        target: shells.clone(),
+        shells,
         around,
         output,
         suspend,
@@ -145,7 +145,7 @@ struct Loop {
     plan: Arc<Plan>,
     target: Rc<dyn Target>,
     /// Shells that several steps share.
-    sessions: Rc<Sessions>,
+    shells: Rc<Shells>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -176,7 +176,7 @@ impl Loop {
         self.feed(Input::Begin);
         loop {
             if let Some(ending) = self.ending.take() {
-                self.sessions.finish().await;
+                self.shells.finish().await;
                 return ending;
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
@@ -352,7 +352,7 @@ impl Loop {
     }
 
     fn open(&mut self, instance: InstanceId) {
-        self.sessions.close(u64::from(instance.0));
+        self.shells.close(u64::from(instance.0));
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
             self.tell(Event::Trouble { why: format!("cannot make a temporary directory: {why}") });
@@ -360,7 +360,7 @@ impl Loop {
     }
 
     fn close(&mut self, instance: InstanceId, closing: Closing) {
-        self.sessions.close(u64::from(instance.0));
+        self.shells.close(u64::from(instance.0));
         self.keeper.close(instance, closing);
         if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });

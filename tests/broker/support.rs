@@ -41,7 +41,7 @@ pub(crate) fn spec(program: Program) -> CommandSpec {
         stdout: Sink::Report,
         stderr: Sink::Report,
         pool: None,
-        session: None,
+        share: Share::None,
         grace: Duration::from_secs(5),
         leave: false,
     }

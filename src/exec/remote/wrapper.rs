@@ -181,7 +181,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             pool: None,
-            session: None,
+            share: Share::None,
             grace: Duration::from_secs(1),
             leave: false,
         }
