@@ -66,8 +66,12 @@ pub fn specs(
         let here = Here::new(plan, &member.place, around, scope)?;
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
-    if let (true, [spec]) = (command.session, &mut specs[..]) {
-        spec.share = Share::Session(u64::from(instance.0));
+    if let [spec] = &mut specs[..] {
+        spec.share = match (command.session, command.pool) {
+            (true, _) => Share::Session(u64::from(instance.0)),
+            (false, Some(most)) => Share::Pool(most),
+            (false, None) => Share::None,
+        };
     }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;

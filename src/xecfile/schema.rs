@@ -75,10 +75,12 @@ impl Places {
     pub const WAIT: Places = Places(1 << 29);
     /// `secret`.
     pub const SECRET: Places = Places(1 << 30);
+    /// `shell`.
+    pub const SHELL: Places = Places(1 << 31);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 31] = [
+    const NAMES: [(Places, &'static str); 32] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
@@ -99,6 +101,7 @@ impl Places {
         (Places::TAKE, "on `take`"),
         (Places::LET, "on `let`"),
         (Places::SECRET, "on `secret`"),
+        (Places::SHELL, "on `shell`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),

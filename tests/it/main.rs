@@ -21,6 +21,7 @@ mod leave;
 mod limits;
 mod mutations;
 mod output;
+mod pool;
 mod problems;
 mod processes;
 mod recipes;

@@ -170,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::command::{Program, Sink};
+    use crate::base::command::{Program, Share, Sink};
 
     fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
         CommandSpec {

@@ -90,19 +90,7 @@ impl Shells {
             _ => return self.inner.start(spec, cx).await,
         };
         ready(&spec)?;
-        let free = {
-            let mut pools = self.pools.borrow_mut();
-            let kept = pools.entry(words.clone()).or_default();
-            kept.idle.retain(|shell| shell.over().is_none());
-            let free = kept.idle.pop();
-            if free.is_none() && kept.busy >= most {
-                drop(pools);
-                return self.inner.start(spec, cx).await;
-            }
-            kept.busy += 1;
-            free
-        };
-        let seat = Seat { pools: self.pools.clone(), words };
+        let Some((seat, free)) = self.seat(words, most) else { return self.inner.start(spec, cx).await };
         let mut shell = match free {
             Some(shell) => shell,
             None => Shell::begin(&*self.inner, &spec, Mode::Forked).await?,
@@ -114,6 +102,21 @@ impl Shells {
             finished
         });
         Ok(Running { pid, control, done, stops })
+    }
+}
+
+impl Shells {
+    /// A shell that has nothing to do, or room for one more.
+    fn seat(&self, words: Arc<[OsString]>, most: u32) -> Option<(Seat, Option<Shell>)> {
+        let mut pools = self.pools.borrow_mut();
+        let kept = pools.entry(words.clone()).or_default();
+        kept.idle.retain(|shell| shell.over().is_none());
+        let free = kept.idle.pop();
+        if free.is_none() && kept.busy >= most {
+            return None;
+        }
+        kept.busy += 1;
+        Some((Seat { pools: self.pools.clone(), words }, free))
     }
 }
 

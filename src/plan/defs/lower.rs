@@ -21,6 +21,7 @@ struct Ambient {
     on_error: OnError,
     priority: i32,
     session: bool,
+    pool: Option<u32>,
     interactive: bool,
     leave: bool,
     /// The places of the limits of the file, by their names.
@@ -33,6 +34,10 @@ impl Ambient {
             place: self.place_with(settings),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
+            pool: match settings.shell {
+                Some(_) => settings.pool.as_ref().map(|set| set.value),
+                None => self.pool,
+            },
             session: settings.session.as_ref().map_or(self.session, |own| own.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
@@ -119,6 +124,7 @@ impl Defs {
                 on_error,
                 priority: 0,
                 session: false,
+                pool: None,
                 interactive: false,
                 leave: false,
                 limits: limits.clone(),
@@ -270,6 +276,7 @@ impl Lower<'_> {
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
+            pool: ambient.pool.filter(|_| matches!(work, Work::Run(_))),
             session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,

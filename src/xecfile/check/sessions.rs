@@ -1,15 +1,11 @@
 //! Where scripts can share a shell: one after the other, and in one that is given scripts as `sh` is. Knows no run.
 
-use std::path::Path;
-
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::{SH_LIKE, is_sh_like};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::check::Texts;
 use crate::xecfile::model::{FileScope, Group, Settings, Step, StepKind, Task};
-
-/// The shells that can be shared.
-const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash", "busybox"];
 
 /// What has flowed down.
 #[derive(Clone, Copy, Default)]
@@ -63,11 +59,8 @@ fn script(texts: &mut Texts<'_>, step: &Step, around: Around<'_>) {
         texts.report(problem.at(beside, "they are in here").help("write session=#false on the group"));
     }
     let program = around.shell.and_then(|shell| Some((shell.value.first()?.as_text()?, shell.span)));
-    if let Some((program, place)) = program {
-        let name = Path::new(&**program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !SHELLS.contains(&name) {
-            let problem = tell("only a shell like `sh` can be shared by the steps of a session", place);
-            texts.report(problem.help(format!("it can be {}", SHELLS[..3].join(", "))));
-        }
+    if let Some((_, place)) = program.filter(|(program, _)| !is_sh_like(program)) {
+        let problem = tell("only a shell like `sh` can be shared by the steps of a session", place);
+        texts.report(problem.help(format!("it can be {}", SH_LIKE.join(", "))));
     }
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub shell: Option<Spanned<Vec<Template>>>,
     /// Flows down: what a failure does to its siblings.
     pub on_error: Option<Spanned<OnError>>,
+    /// Flows down with the shell: how many of it are kept.
+    pub pool: Option<Spanned<u32>>,
     /// Flows down: scripts share a shell.
     pub session: Option<Spanned<bool>>,
     /// Flows down: higher first.
@@ -58,6 +60,7 @@ impl Settings {
             cwd,
             env,
             shell,
+            pool,
             on_error,
             session,
             priority,
@@ -75,6 +78,7 @@ impl Settings {
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
         flows
             && session.is_none()
+            && pool.is_none()
             && acts
             && uses.is_empty()
             && retry.is_none()
@@ -88,6 +92,7 @@ impl Settings {
         Self {
             cwd: self.cwd.or(others.cwd),
             env: others.env.into_iter().chain(self.env).collect(),
+            pool: if self.shell.is_some() { self.pool } else { others.pool },
             shell: self.shell.or(others.shell),
             on_error: self.on_error.or(others.on_error),
             session: self.session.or(others.session),

@@ -223,6 +223,7 @@ pub(super) const ROWS: &[Row] = &[
     row("exists", READY, TEMPLATE, DETAIL_LATE, "", ["A path is there, against the `cwd` of the task", "wait exists=server.pid"]),
     row("timeout", Places::READY, DURATION, DETAIL, "30s", ["How long that may take", r#"ready tcp=5432 timeout="1m""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
+    row("pool", Places::SHELL, args(1, 1, Kind::Number), DETAIL, "none", ["So many shells are kept, and scripts run in forks of them, so that a short one need not wait for a shell to start; nothing that one does to its shell is there for another", "shell sh pool=4"]),
     row("file", Places::SECRET, TEXT, DETAIL, "", ["The file that holds it, against the directory of the Xecfile; read when it is first used", r#"secret KEY file="deploy.key""#]),
     row("run", Places::SECRET, TEXT, DETAIL_LATE, "", ["A script, run once when the secret is first used; its stdout is the secret", r#"secret TOKEN run="pass show deploy""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
