@@ -33,6 +33,7 @@ use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
 use crate::run::keep::{self, Memory};
+use crate::run::standing::Standing;
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
@@ -133,7 +134,7 @@ fn go(
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link)?;
-        Ok::<Ending, String>(once(plan, around, &link, force, output, &mut orders).await)
+        Ok::<Ending, String>(once(plan, around, &link, (force, None), output, &mut orders).await)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
     // The report ends when nobody can tell it anything any more.
@@ -158,19 +159,21 @@ pub(super) fn show(
     Ok((report, if hooks { output.keep_errors() } else { output }))
 }
 
-/// One run, from its first event to its last.
+/// One run, from its first event to its last; whether all that was asked for is forced, and the services of the session
+/// that it is a part of.
 pub(super) async fn once(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     link: &Link,
-    force: bool,
+    (force, standing): (bool, Option<&Standing>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let ending = drive(plan, around, link, (memory.clone(), force), output.clone(), orders).await;
-    sweep(link, &output, ending.at, orders).await;
+    let ending = drive(plan, around, link, (memory.clone(), force, standing.cloned()), output.clone(), orders).await;
+    let spare = standing.map(Standing::pids).unwrap_or_default();
+    sweep(link, &spare, &output, ending.at, orders).await;
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
@@ -210,7 +213,7 @@ async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     link: &Link,
-    (memory, force): (Memory, bool),
+    (memory, force, standing): (Memory, bool, Option<Standing>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
@@ -223,6 +226,7 @@ async fn drive(
         force,
         output,
         locks: Locks::of_user(),
+        standing,
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {
@@ -239,12 +243,12 @@ async fn drive(
 }
 
 /// Ends what finished steps left behind; a further signal hastens that.
-async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
-    let mut sweep = std::pin::pin!(link.sweep());
+async fn sweep(link: &Link, spare: &[u32], output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
+    let mut sweep = std::pin::pin!(link.sweep(spare));
     let processes = loop {
         tokio::select! {
             processes = &mut sweep => break processes,
-            Some(Order::Cancel(..)) = orders.recv() => drop(link.sweep_now()),
+            Some(Order::Cancel(..)) = orders.recv() => drop(link.sweep_now(spare)),
         }
     };
     if !processes.is_empty() {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::app::Answer;
@@ -21,11 +21,12 @@ use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
-use crate::exec::signals;
+use crate::exec::{LocalFuture, Signal, signals};
 use crate::plan::Plan;
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::Order;
+use crate::run::standing::Standing;
 use crate::watch::debounce::Debounce;
 use crate::watch::source::Source;
 use crate::watch::wanted::{Wanted, Wish};
@@ -50,8 +51,12 @@ pub(super) fn watch(options: &Options, opened: Opened, broker: Option<Broker>) -
             let link = broker.link().map_err(cannot("reach the process layer"))?;
             listen(&told_tx, &link)?;
             let files = opened.looked_for.clone();
-            let session = Session { options, link, told, files, events: None, asked: Vec::new(), source: None };
-            session.run(opened).await
+            let standing = Standing::new(attend());
+            let (events, asked, source) = (None, Vec::new(), None);
+            let mut session = Session { options, link, told, files, events, asked, source, standing };
+            let answer = session.run(opened).await;
+            session.finish().await;
+            answer
         })
     });
     ended.unwrap_or_else(|why| Answer { out: String::new(), err: format!("xec: {why}\n"), exit: Exit::Code(1) })
@@ -70,6 +75,8 @@ struct Session<'o> {
     /// What has been confirmed.
     asked: Vec<Question>,
     source: Option<Source>,
+    /// The services that are up.
+    standing: Standing,
 }
 
 /// All that one run needs.
@@ -88,7 +95,7 @@ enum Next {
 }
 
 impl Session<'_> {
-    async fn run(mut self, opened: Opened) -> Result<Answer, String> {
+    async fn run(&mut self, opened: Opened) -> Result<Answer, String> {
         // What cannot be run to begin with is refused as ever.
         let mut prepared = match self.prepare(&opened) {
             Ok(prepared) => prepared,
@@ -140,6 +147,7 @@ impl Session<'_> {
         let Prepared { plan, around, rules } = prepared;
         let root = around.root.clone();
         self.watch(rules.wish.clone())?;
+        self.standing.retain(|name| plan.instances.iter().any(|instance| *instance.label.instance == *name));
         let setup = self.setup(|options| setup(options, &plan))?;
         let (orders_tx, mut orders) = unbounded_channel();
         let (report, output) = show(setup, &plan, orders_tx.clone())?;
@@ -155,7 +163,8 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let once = once(plan, around, &self.link, self.options.force, output.clone(), &mut orders);
+            let how = (self.options.force, Some(&self.standing));
+            let once = once(plan, around, &self.link, how, output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {
@@ -186,6 +195,13 @@ impl Session<'_> {
             return Ok(Next::Over(Answer { out: String::new(), err: complaint, exit }));
         }
         Ok(self.wait(during.changed, rules.quiet).await)
+    }
+
+    /// The session is over, and with it all services.
+    async fn finish(&mut self) {
+        let told = &mut self.told;
+        let hurry = async { while !matches!(told.recv().await, Some(Order::Cancel(..)) | None) {} };
+        self.standing.end(hurry).await;
     }
 
     /// Shows what is wrong with the files, and waits until they change.
@@ -237,6 +253,14 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Ctrl-Z between two runs: services stand still too.
+    async fn stop(&self) {
+        self.link.signal_all(Signal::Stop);
+        self.link.flush().await;
+        signals::stop();
+        self.link.signal_all(Signal::Continue);
+    }
+
     fn waiting(&self) -> Event {
         let files = self.source.as_ref().map_or(0, Source::count);
         Event::Waiting { files, keys: Keys::can_listen() }
@@ -256,7 +280,7 @@ impl Session<'_> {
                 order = self.told.recv() => match order {
                     Some(Order::Suspend) => {
                         drop(keys.take());
-                        signals::stop();
+                        self.stop().await;
                         keys = Keys::listen();
                     }
                     Some(Order::Cancel(Reason::Signal(signal), _)) => return over(Exit::Signal(signal)),
@@ -283,6 +307,17 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Runs what it is sent for as long as the session is there.
+fn attend() -> UnboundedSender<LocalFuture<'static, ()>> {
+    let (tx, mut rx) = unbounded_channel();
+    tokio::task::spawn_local(async move {
+        while let Some(work) = rx.recv().await {
+            tokio::task::spawn_local(work);
+        }
+    });
+    tx
 }
 
 /// What changes while a run goes on.

@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         Event::RunStarted { run: "r1".into(), requested: vec!["build".into()], jobs: Some(2), tasks: 1, steps: 1 },
         Event::TaskStarted { task: task("build") },
         Event::TaskStale { task: task("build"), why: vec!["`src/a.rs` changed".into()] },
+        Event::StillUp { task: task("db") },
         Event::ReplayStarted { job: JobId((1 << 48) + 1), task: task("build") },
         Event::ReplayFinished { job: JobId((1 << 48) + 1) },
         started(1, "build"),

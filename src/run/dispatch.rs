@@ -6,6 +6,7 @@
 
 mod ask;
 mod asking;
+mod lasting;
 mod remember;
 
 use std::cmp::Reverse;
@@ -32,6 +33,7 @@ use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::standing::Standing;
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -59,6 +61,8 @@ pub struct Dispatch {
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
     pub locks: Locks,
+    /// The services of the session that this run is a part of.
+    pub standing: Option<Standing>,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -80,7 +84,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, around, memory, force, output, locks, suspend } = dispatch;
+    let Dispatch { plan, target, around, memory, force, output, locks, standing, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -99,6 +103,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         store: Store::default(),
         questions: Questions::default(),
         watches: HashMap::new(),
+        standing,
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks),
@@ -141,6 +146,7 @@ struct Loop {
     store: Store,
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
+    standing: Option<Standing>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
@@ -213,6 +219,7 @@ impl Loop {
                     control(signal);
                 }
                 handle.control = Some(control);
+                self.runs(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
@@ -256,6 +263,7 @@ impl Loop {
     fn act(&mut self, action: Action) {
         match action {
             Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+            Action::Stop { job, reason, level } if self.let_go(job, reason, level) => {}
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
@@ -312,7 +320,7 @@ impl Loop {
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
-            self.target.clone(),
+            self.place_of(leaf),
             self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),

@@ -61,7 +61,7 @@ fn a_signal_reaches_all_of_a_job() {
         assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(9));
         // All but the daemon, of which nothing tells whose it is: it has until the end of the run.
         until(|| sleepers(&mark) == 1).await;
-        let [swept] = &world.link.sweep().await[..] else { panic!("one was left") };
+        let [swept] = &world.link.sweep(&[]).await[..] else { panic!("one was left") };
         assert!(swept.starts_with("sleep ("), "{swept}");
         assert_eq!(sleepers(&mark), 0);
     });
@@ -181,9 +181,9 @@ fn what_finished_jobs_leave_is_swept() {
         let end = run(&world.here, script(&text)).await.unwrap();
         assert_eq!((end.code(), end.finished.leaked), (0, Vec::<String>::new()));
         assert_eq!(sleepers(&mark), 2);
-        assert_eq!(world.link.sweep().await.len(), 2);
+        assert_eq!(world.link.sweep(&[]).await.len(), 2);
         assert_eq!(sleepers(&mark), 0);
-        assert_eq!(world.link.sweep().await.len(), 0);
+        assert_eq!(world.link.sweep(&[]).await.len(), 0);
         assert_eq!(run(&world.here, words(["true"])).await.unwrap().code(), 0);
     });
 }
@@ -195,8 +195,8 @@ fn a_sweep_can_be_hastened() {
         stubborn.grace = Duration::from_secs(3600);
         let mut job = start(&world.here, stubborn).await.unwrap();
         assert_eq!(job.hear().await, "up\n");
-        let soft = world.link.sweep();
-        let hard = world.link.sweep_now();
+        let soft = world.link.sweep(&[]);
+        let hard = world.link.sweep_now(&[]);
         let (soft, hard) = tokio::join!(soft, hard);
         assert_eq!((soft.is_empty(), &soft), (false, &hard));
         assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(9));
@@ -302,7 +302,7 @@ fn the_broker_killed() {
         lost.await;
         let late = run(&world.here, words(["true"])).await;
         assert!(late.is_err(), "{late:?}");
-        let (end, swept) = tokio::join!(job.end(), world.link.sweep());
+        let (end, swept) = tokio::join!(job.end(), world.link.sweep(&[]));
         assert!(matches!(end.finished.outcome, Outcome::Unknown(_)), "{end:?}");
         assert!(swept.len() <= HEADS + 2, "{swept:?}");
         assert_eq!(sleepers(&mark), 0);

@@ -51,7 +51,8 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
         let guard = self.guard(&def.conditions, values)?;
-        let memory = memory(&def.files);
+        // What a service reads decides in a session whether it goes on; it is never up to date without running.
+        let memory = if def.service.is_some() { Memory::None } else { memory(&def.files) };
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never);
         let label = self.label(task, &inputs);
