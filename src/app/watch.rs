@@ -1,6 +1,7 @@
 //! Runs tasks again whenever files change: one session, in which runs follow each other. The process layer, the
 //! signals and what is watched belong to the session; a plan, a report and all that a run starts to the run.
 
+mod during;
 mod rules;
 
 use std::io::{self, Write};
@@ -12,17 +13,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, open_tracked, refuse};
 use crate::app::options::{EventsTo, Exit, Options};
-use crate::app::run::{cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::{Answer, again};
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, signals};
 use crate::plan::Plan;
+use crate::report::journal::Start;
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::Order;
@@ -30,8 +32,8 @@ use crate::run::standing::Standing;
 use crate::watch::debounce::Debounce;
 use crate::watch::source::Source;
 use crate::watch::wanted::{Wanted, Wish};
-use crate::xecfile::model::OnBusy;
 
+use during::{During, settle};
 use rules::{Rules, rules};
 
 /// So many changed files are named.
@@ -84,12 +86,16 @@ struct Prepared {
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     rules: Rules,
+    /// Where the run is written down.
+    journal: Option<Start>,
 }
 
 /// What follows a run, or a wait.
 enum Next {
     /// What was asked for runs again, since these have changed; none where somebody asked for it.
     Again(Vec<PathBuf>),
+    /// What failed runs again.
+    Failed,
     /// The session is over.
     Over(Answer),
 }
@@ -97,7 +103,7 @@ enum Next {
 impl Session<'_> {
     async fn run(&mut self, opened: Opened) -> Result<Answer, String> {
         // What cannot be run to begin with is refused as ever.
-        let mut prepared = match self.prepare(&opened) {
+        let mut prepared = match self.prepare(self.options, &opened) {
             Ok(prepared) => prepared,
             Err(answer) => return Ok(answer),
         };
@@ -105,11 +111,12 @@ impl Session<'_> {
         loop {
             let mut next = self.cycle(prepared, changed.take()).await?;
             prepared = loop {
-                let paths = match next {
-                    Next::Again(paths) => paths,
+                let (paths, failed) = match next {
+                    Next::Again(paths) => (paths, self.options.failed),
+                    Next::Failed => (Vec::new(), true),
                     Next::Over(answer) => return Ok(answer),
                 };
-                match self.reload() {
+                match self.reload(&Options { failed, ..self.options.clone() }) {
                     Ok(prepared) => {
                         changed = Some(paths);
                         break prepared;
@@ -121,34 +128,35 @@ impl Session<'_> {
     }
 
     /// Reads the files anew; what they include is watched even if they make no sense.
-    fn reload(&mut self) -> Result<Prepared, Answer> {
-        let (opened, files) = open_tracked(self.options);
+    fn reload(&mut self, options: &Options) -> Result<Prepared, Answer> {
+        let (opened, files) = open_tracked(options);
         if !files.is_empty() {
             self.files = files;
         }
-        opened.and_then(|opened| self.prepare(&opened))
+        opened.and_then(|opened| self.prepare(options, &opened))
     }
 
-    fn prepare(&mut self, opened: &Opened) -> Result<Prepared, Answer> {
-        let refused = |found: Vec<_>| refuse(self.options, &found, &opened.file.sources);
-        let plan = opened.plan(self.options)?;
-        let around = surroundings(opened);
+    fn prepare(&mut self, options: &Options, opened: &Opened) -> Result<Prepared, Answer> {
+        let refused = |found: Vec<_>| refuse(options, &found, &opened.file.sources);
+        let plan = opened.plan(options)?;
+        let around = surroundings(opened, &plan);
         let asked = questions(opened, &plan).map_err(refused)?;
-        let rules = rules(self.options, (opened, &plan), &around, &self.files).map_err(refused)?;
+        let rules = rules(options, (opened, &plan), &around, &self.files).map_err(refused)?;
         if asked != self.asked {
-            confirm(self.options, &asked, &opened.file.sources)?;
+            confirm(options, &asked, &opened.file.sources)?;
             self.asked = asked;
         }
-        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules })
+        let journal = again::start(options, opened, &around);
+        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules, journal })
     }
 
     /// One run and the wait after it.
     async fn cycle(&mut self, prepared: Prepared, changed: Option<Vec<PathBuf>>) -> Result<Next, String> {
-        let Prepared { plan, around, rules } = prepared;
+        let Prepared { plan, around, rules, journal } = prepared;
         let root = around.root.clone();
         self.watch(rules.wish.clone())?;
         self.standing.retain(|name| plan.instances.iter().any(|instance| *instance.label.instance == *name));
-        let setup = self.setup(|options| setup(options, &plan))?;
+        let setup = Setup { journal, ..self.setup(|options| setup(options, &plan))? };
         let (orders_tx, mut orders) = unbounded_channel();
         let (report, output) = show(setup, &plan, orders_tx.clone())?;
         if let Some(paths) = changed {
@@ -163,7 +171,7 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let how = (self.options.force, Some(&self.standing));
+            let how = How::of(self.options).with(&self.standing);
             let once = once(plan, around, &self.link, how, output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
@@ -297,6 +305,10 @@ impl Session<'_> {
                 pressed = pressed(keys.as_ref()) => match pressed {
                     None => keys = None,
                     Some(keys) if keys.contains(&b'q') => return over(Exit::Code(0)),
+                    Some(keys) if keys.contains(&b'f') => {
+                        source.changes();
+                        return Next::Failed;
+                    }
                     Some(keys) if keys.iter().any(|key| matches!(key, b'\r' | b'\n')) => {
                         // What has changed by now is known; what changes from now on is told.
                         source.changes();
@@ -318,53 +330,6 @@ fn attend() -> UnboundedSender<LocalFuture<'static, ()>> {
         }
     });
     tx
-}
-
-/// What changes while a run goes on.
-struct During {
-    debounce: Debounce,
-    on_busy: OnBusy,
-    changed: Vec<PathBuf>,
-}
-
-impl During {
-    /// Ends when something happens; says whether the run is to be ended for it.
-    async fn wait(&mut self, source: &mut Source) -> bool {
-        if !settle(&mut self.debounce, source).await || self.on_busy != OnBusy::Restart {
-            return false;
-        }
-        let first = self.changed.is_empty();
-        self.changed.extend(source.changes());
-        first && !self.changed.is_empty()
-    }
-
-    /// The run is over: what has changed and begins another one is in `changed`. How much else there was.
-    fn finish(&mut self, source: &mut Source, files: &[PathBuf]) -> usize {
-        self.changed.extend(source.changes());
-        let before = self.changed.len();
-        if self.on_busy == OnBusy::Ignore {
-            self.changed.retain(|path| files.contains(path));
-        }
-        before - self.changed.len()
-    }
-}
-
-/// Ends when something has happened, or, with `true`, when it is quiet again.
-async fn settle(debounce: &mut Debounce, source: &Source) -> bool {
-    let due = debounce.due().map(tokio::time::Instant::from_std);
-    let quiet = async {
-        match due {
-            Some(due) => tokio::time::sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = source.rung() => {
-            debounce.note(Instant::now());
-            false
-        }
-        () = quiet => debounce.settle(Instant::now()),
-    }
 }
 
 async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {

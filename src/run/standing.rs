@@ -68,17 +68,26 @@ struct Reader {
     to: Option<(OutputTx, JobId)>,
     /// What nobody has read yet.
     unread: VecDeque<(Stream, Vec<u8>)>,
+    /// How many bytes that is.
+    size: usize,
     /// No run uses it: only the last of that is kept.
     alone: bool,
 }
 
 impl Reader {
     fn keep(&mut self, stream: Stream, bytes: Vec<u8>) {
+        self.size += bytes.len();
         self.unread.push_back((stream, bytes));
-        let mut size: usize = self.unread.iter().map(|(_, bytes)| bytes.len()).sum();
-        while self.alone && size > KEPT {
-            size -= self.unread.pop_front().map_or(0, |(_, bytes)| bytes.len());
+        while self.alone && self.size > KEPT {
+            self.next();
         }
+    }
+
+    /// The first that nobody has read.
+    fn next(&mut self) -> Option<(Stream, Vec<u8>)> {
+        let next = self.unread.pop_front();
+        self.size -= next.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        next
     }
 }
 
@@ -111,10 +120,9 @@ impl Standing {
     /// over, and this says so.
     pub fn let_go(&self, job: JobId) -> bool {
         let mut services = self.0.services.borrow_mut();
+        let mut up = services.values_mut().filter(|service| service.ready && service.is_up());
         let used = |service: &&mut Service| service.used.as_ref().is_some_and(|(used, _)| *used == job);
-        let Some(service) = services.values_mut().find(used).filter(|service| service.ready && service.is_up()) else {
-            return false;
-        };
+        let Some(service) = up.find(used) else { return false };
         let mut reader = service.reader.borrow_mut();
         (reader.to, reader.alone) = (None, true);
         drop(reader);
@@ -174,10 +182,10 @@ impl Standing {
         &self,
         running: Running,
         mut told: UnboundedReceiver<Message>,
-        unread: VecDeque<(Stream, Vec<u8>)>,
+        unread: Reader,
     ) -> (Rc<RefCell<Reader>>, Over) {
         let (tell, over) = watch::channel(None);
-        let reader = Rc::new(RefCell::new(Reader { unread, ..Reader::default() }));
+        let reader = Rc::new(RefCell::new(Reader { to: None, ..unread }));
         let (to, mut done) = (reader.clone(), running.done);
         self.spawn(Box::pin(async move {
             let finished = loop {
@@ -207,7 +215,7 @@ impl Standing {
         reader.borrow_mut().alone = false;
         let done = async move {
             let output = OutputTx { taps: Vec::new(), ..cx.output };
-            let unread = || reader.borrow_mut().unread.pop_front();
+            let unread = || reader.borrow_mut().next();
             while let Some((stream, bytes)) = unread() {
                 output.show(cx.job, stream, &bytes).await;
             }
@@ -299,7 +307,7 @@ impl Target for Lasting {
             };
             let last = self.standing.last(&self.label.instance);
             let number = match last.map(|number| (number, self.stale(number, &reasons.uses, &now))) {
-                None => self.begin(spec, &cx, (reasons, now), VecDeque::new()).await?,
+                None => self.begin(spec, &cx, (reasons, now), Reader::default()).await?,
                 Some((number, None)) => {
                     self.tell(&cx.output, Event::StillUp { task: self.label.clone() });
                     let _ = self.news.send(News::Ready(self.scope)); // Without a dispatcher there is no run.
@@ -348,11 +356,11 @@ impl Lasting {
     }
 
     /// Ends the one that is there; what it wrote and nobody has read comes back.
-    async fn clear(&self) -> VecDeque<(Stream, Vec<u8>)> {
-        let Some(number) = self.standing.last(&self.label.instance) else { return VecDeque::new() };
+    async fn clear(&self) -> Reader {
+        let Some(number) = self.standing.last(&self.label.instance) else { return Reader::default() };
         let reader = self.standing.0.services.borrow().get(&number).map(|service| service.reader.clone());
         self.standing.retire([number].into()).await;
-        reader.map(|reader| std::mem::take(&mut reader.borrow_mut().unread)).unwrap_or_default()
+        reader.map(|reader| reader.take()).unwrap_or_default()
     }
 
     async fn begin(
@@ -360,7 +368,7 @@ impl Lasting {
         spec: CommandSpec,
         cx: &JobCx,
         (reasons, manifest): (&Reasons, Manifest),
-        unread: VecDeque<(Stream, Vec<u8>)>,
+        unread: Reader,
     ) -> Result<u64, NotStarted> {
         let (tx, told) = unbounded_channel();
         let output = OutputTx::new(tx).with_taps(cx.output.taps.clone());

@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("all_stopped_and_continued", all_stopped_and_continued),
     ("a_job_that_stops_itself_says_so", a_job_that_stops_itself_says_so),
     ("what_finished_jobs_leave_is_swept", what_finished_jobs_leave_is_swept),
+    ("a_sweep_spares_what_goes_on", a_sweep_spares_what_goes_on),
     ("a_sweep_can_be_hastened", a_sweep_can_be_hastened),
     ("stray_signals_do_not_end_the_broker", stray_signals_do_not_end_the_broker),
     ("dropping_the_broker_ends_all", dropping_the_broker_ends_all),
@@ -185,6 +186,28 @@ fn what_finished_jobs_leave_is_swept() {
         assert_eq!(sleepers(&mark), 0);
         assert_eq!(world.link.sweep(&[]).await.len(), 0);
         assert_eq!(run(&world.here, words(["true"])).await.unwrap().code(), 0);
+    });
+}
+
+fn a_sweep_spares_what_goes_on() {
+    world(|world| async move {
+        let (kept, left) = (mark(), mark());
+        let text = format!(
+            "sleep {kept} & setsid sleep {kept} & (sleep {kept} >/dev/null 2>&1 &)
+             while [ \"$(pgrep -fcx 'sleep {kept}')\" -lt 3 ]; do sleep 0.01; done; echo up; wait"
+        );
+        let mut job = start(&world.here, script(&text)).await.unwrap();
+        assert_eq!(job.hear().await, "up\n");
+        run(&world.here, script(&format!("sleep {left} >/dev/null 2>&1 &"))).await.unwrap();
+        let pid = job.running.pid.unwrap();
+        assert_eq!(world.link.sweep(&[pid]).await.len(), 1);
+        assert_eq!((sleepers(&kept), sleepers(&left)), (3, 0));
+        assert_eq!(world.link.sweep_now(&[pid]).await, Vec::<String>::new());
+        assert_eq!(sleepers(&kept), 3);
+        // Where nothing is spared it is a job like any other.
+        assert!(!world.link.sweep(&[]).await.is_empty());
+        assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(15));
+        assert_eq!(sleepers(&kept), 0);
     });
 }
 

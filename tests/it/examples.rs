@@ -4,6 +4,76 @@ use std::path::Path;
 
 use crate::harness::project::{Project, started};
 
+/// The calls of a set of programs, in an order that hangs on nothing.
+fn sorted(project: &Project) -> Vec<String> {
+    let mut calls = project.calls();
+    calls.sort();
+    calls
+}
+
+#[test]
+fn an_everyday_project_is_built_tested_and_left_alone_where_nothing_changed() {
+    let project = Project::example("everyday");
+    let list = project.xec(&["-l"]).ok();
+    assert!(list.out().contains("[alias: b]") && !list.out().contains("node-modules"), "{}", list.story());
+
+    project.xec(&["ci"]).ok();
+    let checks = ["cargo clippy --workspace -- -D warnings", "cargo fmt --check", "cargo nextest run"];
+    let made = ["cargo build --workspace", "web: npm ci", "web: npm run build"];
+    let mut all: Vec<&str> = made.into_iter().chain(checks).chain(["web: npm test"]).collect();
+    all.sort_unstable();
+    assert_eq!(sorted(&project), all);
+    assert_eq!(project.read("web/dist/app.js"), "console.log(\"ready\");\n");
+
+    project.remove("web/dist");
+    project.xec(&["ci", "b"]).ok().says("3 up to date");
+    let mut again = [checks.as_slice(), &["web: npm test"]].concat();
+    again.sort_unstable();
+    assert_eq!(sorted(&project), again, "neither built nor bundled");
+    assert_eq!(project.read("web/dist/app.js"), "console.log(\"ready\");\n", "it was brought back");
+
+    project.write("crates/core/src/lib.rs", "");
+    project.xec(&["b", "-r"]).ok();
+    assert_eq!(project.calls(), ["cargo build --workspace --release"]);
+    project.xec(&["test", "--", "-E", "test(answer to all)"]).ok();
+    let calls = sorted(&project);
+    assert!(calls.contains(&"cargo nextest run -E test(answer to all)".to_owned()), "{calls:?}");
+}
+
+#[test]
+fn in_an_everyday_project_what_fails_hides_nothing_else() {
+    let project = Project::example("everyday").with("STANDIN_FAILS", "cargo nextest run");
+    project.xec(&["-j1", "test"]).code(3).says("cargo nextest run");
+    assert!(project.calls().contains(&"web: npm test".to_owned()), "the other half is tested all the same");
+    let project = Project::example("everyday").with("STANDIN_FAILS", "cargo fmt --check");
+    project.xec(&["-j1", "lint"]).code(3);
+    assert_eq!(sorted(&project), ["cargo clippy --workspace -- -D warnings", "cargo fmt --check"]);
+}
+
+#[test]
+fn an_everyday_project_has_its_database_while_one_develops() {
+    let listen = |port: &str| std::net::TcpListener::bind(format!("127.7.7.7:{port}")).expect("a port");
+    let port = listen("0").local_addr().expect("an address").port().to_string();
+    let project = Project::example("everyday");
+    let file = project.read("Xecfile.kdl").replace("tcp=5432", &format!("tcp=\"127.7.7.7:{port}\""));
+    project.write("Xecfile.kdl", file);
+    let mut live = project.start(&["dev"]);
+    assert_eq!(live.tell.line(), "database");
+    let database = listen(&port);
+    assert_eq!(live.tell.line(), "serving 1");
+    drop(database);
+    project.write("crates/core/src/lib.rs", "pub fn other() {}\n");
+    assert_eq!(live.tell.line(), "database", "begun anew with what changed");
+    let _database = listen(&port);
+    assert_eq!(live.tell.line(), "serving 1");
+    live.signal(nix::sys::signal::Signal::SIGINT);
+    live.end().signal(nix::sys::signal::Signal::SIGINT).nothing_left();
+    let calls = project.calls();
+    let count = |call: &str| calls.iter().filter(|made| *made == call).count();
+    assert_eq!((count("docker compose up db"), count("docker stopped")), (2, 2), "{calls:?}");
+    assert_eq!(count("cargo run"), 2, "{calls:?}");
+}
+
 #[test]
 fn a_c_program_is_built_as_make_would() {
     let project = Project::example("c-program");
@@ -91,6 +161,91 @@ fn a_release_that_does_not_work_is_taken_back() {
     let lines: Vec<&str> = history.lines().skip(1).map(|line| line.split(':').next().expect("a part")).collect();
     let told = ["6.6.6 failed", "1.0.0 released", "1.0.0 failed", "1.0.0 released", "6.6.6 failed", "1.1.0 released"];
     assert_eq!(lines, told);
+}
+
+/// A pipeline with 60 tables, of which table `n` has `n` rows, and with short pauses.
+fn pipeline() -> Project {
+    let project = Project::example("pipeline");
+    project.write("Xecfile.kdl", project.read("Xecfile.kdl").replace("\"1s\"", "\"10ms\""));
+    for at in 1..=60 {
+        project.write(&table(at), (1..=at).map(|row| format!("{row}\n")).collect::<String>());
+    }
+    project
+}
+
+fn table(at: u32) -> String {
+    format!("data/{at:02}.csv")
+}
+
+/// What was sent: the names in each request, in order.
+fn sent(project: &Project) -> Vec<Vec<String>> {
+    let text = project.read("sent.txt");
+    let mut requests: Vec<Vec<String>> = text.lines().map(|line| serde_json::from_str(line).expect("a list")).collect();
+    requests.sort();
+    requests
+}
+
+#[test]
+fn a_pipeline_goes_on_without_what_it_can_do_without() {
+    let project = pipeline();
+    project.write(&table(5), "1\nflaky\n2\n3\n4\n");
+    project.write(&table(7), "bad\n");
+    project
+        .xec(&["--check"])
+        .ok()
+        .stdout("ok: 4 tasks\nprocess: 2 batches: 50, 10 (at least 48, 10), 10ms between; at least 57 of 60\n");
+    let ran = project.xec(&["upload", "summary"]).ok().says("failed; attempt 2 of 4 in").says("✓ 67 tasks in");
+    let rows = (1..=60).filter(|at| *at != 7).sum::<u32>();
+    assert!(ran.out().contains(&format!("rows: {rows}\n")), "{}", ran.story());
+
+    let calls = project.calls();
+    let count = |words: &str| calls.iter().filter(|call| call.starts_with(words)).count();
+    assert_eq!(count("curl"), 2, "the first mirror does not answer");
+    assert_eq!(count("python scripts/validate.py data/07.csv"), 4, "it was tried again, three times");
+    assert_eq!(count("python scripts/process.py data/05.csv"), 2);
+    assert_eq!(count("python scripts/process.py"), 60);
+    assert_eq!((count("bc"), count("zstd")), (5, 1), "59 numbers are four, and these are one");
+    let last = calls.iter().rposition(|call| call.starts_with("python")).expect("a call");
+    let first = calls.iter().position(|call| call.starts_with("send-batch")).expect("a call");
+    assert!(last < first, "nothing is sent before all are there");
+
+    let good: Vec<String> = (1..=60).filter(|at| *at != 7).map(table).collect();
+    assert_eq!(sent(&project), good.chunks(10).map(<[String]>::to_vec).collect::<Vec<_>>());
+    assert_eq!(project.read("failed/07.csv.error"), "data/07.csv: not a number\n");
+    assert_eq!(project.read("processed/05.csv").lines().next(), Some("1 times 3"));
+    assert!(!project.has("processed/07.csv") && !project.has("failed/05.csv.error"));
+    assert_eq!(project.read("logs.zst").lines().count(), 59);
+
+    project.write(&table(7), "1\n2\n3\n4\n5\n6\n7\n");
+    let ran = project.xec(&["summary"]).ok();
+    assert_eq!(started(&ran), ["process[file=data/07.csv]", "summary"], "all else is up to date");
+    assert!(ran.out().contains(&format!("rows: {}\n", rows + 7)), "{}", ran.story());
+    project.remove("model.bin");
+    assert_eq!(started(&project.xec(&["summary"]).ok()), ["summary"], "the model is brought back, and is the same");
+}
+
+#[test]
+fn a_pipeline_ends_with_the_batch_that_falls_short() {
+    let project = pipeline();
+    for at in [11, 22, 33] {
+        project.write(&table(at), "bad\n");
+    }
+    let ran = project.xec(&["upload", "summary"]).code(1).says("3 failed");
+    assert!(!started(&ran).iter().any(|task| task == "summary" || task.starts_with("upload")), "{}", ran.story());
+    assert!(project.has("processed/50.csv") && !project.has("processed/51.csv"), "47 of 50 are too few");
+    assert!(!project.has("sent.txt"));
+    for at in [11, 22] {
+        project.write(&table(at), "1\n");
+    }
+    project.write(&table(60), "bad\n");
+    project.xec(&["summary"]).code(1).says("2 failed");
+    assert!(
+        project.has("processed/59.csv") && !project.has("processed/60.csv"),
+        "49 of 50 are enough, 9 of 10 are not"
+    );
+    project.write(&table(60), "1\n");
+    let ran = project.xec(&["summary"]).ok();
+    assert_eq!(started(&ran), ["process[file=data/33.csv]", "process[file=data/60.csv]", "summary"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! is made of is not known here.
 
 use crate::plan::compile::Builder;
+use crate::plan::compile::batches::Batching;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
 use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
@@ -52,6 +53,8 @@ pub(super) struct Frame<'d> {
     pub(super) called: Option<(InstanceId, &'d Reference)>,
     /// Its children are ways to one thing, each with a turn of its own.
     pub(super) ways: bool,
+    /// Where it is a set whose instances begin in batches.
+    pub(super) batching: Option<Batching>,
     /// The instances directly in it, where it is a set.
     pub(super) members: Vec<InstanceId>,
 }
@@ -84,10 +87,14 @@ impl Builder<'_, '_> {
     pub(super) fn next<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>) -> Laid<Option<Vec<Frame<'d>>>> {
         let node = match &mut frame.todo {
             Todo::Rows(task, inputs, rows) => {
-                let Some(row) = rows.next() else { return Ok(None) };
-                let (task, inputs) = (*task, inputs.clone());
+                let (row, task, inputs) = (rows.next(), *task, inputs.clone());
+                let Some(row) = row else { return self.last_in_batch(frame).map(|()| None) };
+                self.next_in_batch(frame)?;
                 let inner = self.open_instance(defs, frame.scope, task, inputs, Some(&row), false)?;
                 self.arrive(frame, self.layout.head(inner.scope));
+                if let (Some((caller, _)), Some(instance)) = (frame.called, inner.instance) {
+                    self.called_by(caller, instance);
+                }
                 frame.members.extend(inner.instance);
                 return Ok(Some(vec![inner]));
             }
@@ -108,6 +115,10 @@ impl Builder<'_, '_> {
         }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         Ok(Some(match &node.kind {
+            NodeKind::Barrier => {
+                self.barrier(frame, node.span)?;
+                Vec::new()
+            }
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
                 Vec::new()
@@ -175,7 +186,10 @@ impl Builder<'_, '_> {
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, site)?;
         self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
         let enter = self.layout.scopes[scope.index()].enter;
-        let hook = Frame::new(scope, frame.instance, Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
+        // The hook of a set belongs to no instance.
+        let owner =
+            frame.instance.unwrap_or_else(|| self.stand_in(frame.scope, frame.called.map(|(caller, _)| caller)));
+        let hook = Frame::new(scope, Some(owner), Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
         Ok(Some(Frame { woken: true, ..hook }))
     }
 
@@ -232,6 +246,7 @@ impl<'d> Frame<'d> {
             woken: false,
             called: None,
             ways: false,
+            batching: None,
             members: Vec::new(),
         }
     }

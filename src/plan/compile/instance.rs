@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::base::event::TaskLabel;
 use crate::base::source::Span;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
 use crate::plan::graph::{EdgeKind, Guard, Instance, Memory, ScopeKind, TakeFrom, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
-use crate::plan::values::{Inputs, Values};
-use crate::xecfile::model::{Files, Reference, Take};
+use crate::plan::values::{Bound, Inputs, Values};
+use crate::xecfile::model::{Files, ParamType, Reference, Take};
 
 impl Builder<'_, '_> {
     pub(super) fn open_set<'d>(
@@ -32,8 +30,9 @@ impl Builder<'_, '_> {
         self.layout.scopes[scope.index()].side_by_side = true;
         self.sets.insert(scope, (task, inputs.clone()));
         let enter = self.layout.scopes[scope.index()].enter;
+        let batching = self.batching(scope, (task, &inputs), rows.len() as u32)?;
         let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
-        Ok(Frame { hooks: Some(&def.set_hooks), ..frame })
+        Ok(Frame { hooks: Some(&def.set_hooks), batching, ..frame })
     }
 
     pub(super) fn open_instance<'d>(
@@ -50,12 +49,17 @@ impl Builder<'_, '_> {
         let inputs = given(&inputs, row);
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
-        let guard = self.guard(&def.conditions, values)?;
+        // What is called is a part of its caller, and goes with it.
+        let spared = if shared || row.is_some() { self.cx.spared(task, &inputs) } else { None };
+        let guard = match spared {
+            Some(why) => Guard::Never(why.clone()),
+            None => self.guard(&def.conditions, values)?,
+        };
+        let label = self.cx.label(task, &inputs);
         // What a service reads decides in a session whether it goes on; it is never up to date without running.
         let memory = if def.service.is_some() { Memory::None } else { memory(&def.files) };
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
-        let runs = !matches!(rules.guard, Guard::Never);
-        let label = self.label(task, &inputs);
+        let runs = !matches!(rules.guard, Guard::Never(_));
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
@@ -68,9 +72,21 @@ impl Builder<'_, '_> {
             self.draw_needs(gate, scope, id, (task, &inputs))?;
         }
         self.layout.instances.push(Instance::new(scope, task, label, inputs));
+        if runs && self.is_held(id) {
+            self.ask_first(id);
+        }
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// Whether something that it is given late has to be held against a type or choices.
+    pub(super) fn is_held(&self, id: InstanceId) -> bool {
+        let Instance { def, inputs, .. } = &self.layout.instances[id.index()];
+        let late = inputs.iter().filter(|(_, bound)| matches!(bound, Bound::Late(_)));
+        let params = &self.cx.def(*def).params;
+        let mut late = late.filter_map(|(name, _)| params.iter().find(|param| param.name.value == *name));
+        late.any(|param| param.ty != ParamType::default() || !param.choices.is_empty())
     }
 
     /// What a reference takes from these: whether as a list, and from which feed.
@@ -116,34 +132,23 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
-        let def = self.cx.def(task);
-        let shown = brackets(self.cx.task(task), inputs, self.cx.scope(task, &[]));
-        if shown.is_empty() {
-            return def.label.clone();
+    /// Who stands for a set where an instance is wanted: for the values that its hooks see and make, and for a name.
+    pub(super) fn stand_in(&mut self, set: ScopeId, caller: Option<InstanceId>) -> InstanceId {
+        if let Some(id) = self.layout.scopes[set.index()].stand_in {
+            return id;
         }
-        Arc::new(TaskLabel { instance: format!("{}{shown}", def.label.task).into(), ..(*def.label).clone() })
-    }
-
-    /// The hooks of a set belong to no instance: one stands in for the set, so that what they run has a name.
-    pub(super) fn stand_in(&mut self, scope: ScopeId) -> InstanceId {
-        let (task, inputs) = self.set_inputs(scope);
+        let (task, inputs) = self.set_inputs(set);
         let id = InstanceId(self.layout.instances.len() as u32);
         let label = self.cx.def(task).label.clone();
-        self.layout.instances.push(Instance { hidden: true, ..Instance::new(scope, task, label, inputs) });
+        let this = Instance { hidden: true, caller, ..Instance::new(set, task, label, inputs) };
+        self.layout.instances.push(this);
+        self.layout.scopes[set.index()].stand_in = Some(id);
         id
     }
 
-    /// The instance that a scope lies in.
-    pub(super) fn instance_around(&self, scope: ScopeId) -> Option<InstanceId> {
-        let mut at = Some(scope);
-        while let Some(id) = at {
-            match self.layout.scopes[id.index()].kind {
-                ScopeKind::Instance(instance) => return Some(instance),
-                _ => at = self.layout.scopes[id.index()].parent,
-            }
-        }
-        None
+    /// To whom the steps of a frame belong.
+    pub(super) fn owner(&mut self, frame: &Frame<'_>) -> InstanceId {
+        frame.instance.unwrap_or_else(|| self.stand_in(frame.scope, None))
     }
 
     /// The task and inputs of the set that a scope lies in.

@@ -8,7 +8,7 @@ use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, LaneKind, Order, Todo};
 use crate::plan::compile::instance::memory;
 use crate::plan::defs::{Defs, Node};
-use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Limit, Link, LinkKind, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Inputs;
@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let Some(matrix) = &written.matrix else { return Ok(None) };
         let Some((axis, from)) = matrix.late() else { return Ok(None) };
         let lane_inputs = self.cx.lane_inputs(task, inputs);
-        if let Guard::Never = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
+        if let Guard::Never(_) = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
         if memory(&written.files) != Memory::None {
@@ -49,8 +49,10 @@ impl Builder<'_, '_> {
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(parent), ScopeKind::Group, rules, def.span)?;
         self.sets.insert(scope, (task, inputs.clone()));
-        let set = self.stand_in(scope);
-        self.layout.instances[set.index()].caller = caller;
+        let set = self.stand_in(scope, caller);
+        if self.is_held(set) {
+            self.ask_first(set);
+        }
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, set, (task, &lane_inputs))?;
         }
@@ -71,8 +73,7 @@ impl Builder<'_, '_> {
         rules: Rules,
         step: &'d Node,
     ) -> Laid<Frame<'d>> {
-        let owner = frame.instance.or_else(|| self.instance_around(frame.scope));
-        let owner = owner.unwrap_or_else(|| self.stand_in(frame.scope));
+        let owner = self.owner(frame);
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, step.span)?;
         self.arrive(frame, self.layout.scopes[scope.index()].enter);
@@ -100,10 +101,11 @@ impl Builder<'_, '_> {
     }
 
     fn lanes(&self, rules: &Rules) -> u32 {
-        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(|slots| slots.count);
+        let most_of = |limit: &Limit| limit.adapts.map_or(limit.count, |range| Some(range.max));
+        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(most_of);
         // A lane that waits for a slot while another one goes on to the next item would turn their order round.
         let most = slots.unwrap_or(LANES.0);
-        rules.jobs.unwrap_or(most).min(most).clamp(1, LANES.1)
+        rules.jobs.as_ref().and_then(most_of).unwrap_or(most).min(most).clamp(1, LANES.1)
     }
 
     /// The feed of a scope that was just opened.
@@ -177,7 +179,7 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
-        let label = self.label(task, inputs);
+        let label = self.cx.label(task, inputs);
         let lane = Instance { set: Some(set), ..Instance::new(scope, task, label, inputs.clone()) };
         self.layout.instances.push(lane);
         let frame = Frame::new(scope, Some(id), Todo::Steps(def.body.iter()), Order::InTurn, enter);

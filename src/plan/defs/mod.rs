@@ -17,7 +17,7 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, OnError, Ready, Reference, RetryText, Service, Share, Width,
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Param, Ready, Reference, RetryText, Service, Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -60,6 +60,8 @@ pub struct TaskDef {
     pub file: FileId,
     /// How it is shown where it has one instance.
     pub label: Arc<TaskLabel>,
+    /// What it takes.
+    pub params: Arc<[Param]>,
     /// What must have ended before, of what is in the run.
     pub after: Vec<TaskDefId>,
     /// Its steps: a sequence.
@@ -114,6 +116,8 @@ impl Node {
 pub enum NodeKind {
     /// A command.
     Leaf(CommandId),
+    /// Where the instances of a batch wait for each other.
+    Barrier,
     /// A fresh instance of a task, in place.
     Call(TaskDefId, Reference),
     /// Steps, and how they go together.
@@ -228,6 +232,11 @@ impl Defs {
     /// The task of a whole name, if it is reached.
     pub fn find(&self, name: &str) -> Option<TaskDefId> {
         self.by_name.get(name.strip_prefix(':').unwrap_or(name)).copied()
+    }
+
+    /// Whether a hook asks for what went wrong.
+    pub fn ask_for_errors(&self) -> bool {
+        self.commands.iter().any(|command| command.value_names().iter().any(|name| &**name == "xec_error"))
     }
 
     /// A place for people.

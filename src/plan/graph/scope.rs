@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::event::SkipReason;
 use crate::base::source::Span;
 use crate::plan::defs::Conditions;
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
@@ -69,6 +70,8 @@ pub struct Scope {
     pub retried_parent: Option<ScopeId>,
     /// What follows it: after a success, after a failure, after all.
     pub hooks: [Option<ScopeId>; 3],
+    /// Who stands for it, where it is a set whose hooks need an instance.
+    pub stand_in: Option<InstanceId>,
     /// What its lanes are fed with.
     pub feed: Option<FeedId>,
     /// It is a lane: its place is reached when there is an item for it, again and again.
@@ -115,8 +118,8 @@ pub enum Guard {
     /// It has.
     #[default]
     Always,
-    /// It has not: that is known already.
-    Never,
+    /// It has not: that is known already, and why.
+    Never(SkipReason),
     /// That is asked just before its body.
     Ask(Conditions),
 }

@@ -191,7 +191,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         for (scope, child) in decisions {
             judge.losers_are_ended(scope, child, &stopping)?;
         }
-        if scheduler.is_done() {
+        if scheduler.is_done() && inputs.is_empty() {
             break;
         }
     }

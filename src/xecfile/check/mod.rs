@@ -1,7 +1,9 @@
 //! What can only be said of the whole: names that stand for nothing, names that stand twice, values that are
 //! not in scope, bindings that no task takes. Cycles are the plan's to find. Knows no KDL and no IO.
 
+mod barriers;
 mod edges;
+mod foreign;
 mod limits;
 mod names;
 mod scope;
@@ -87,6 +89,7 @@ pub(crate) fn check(
     let index = names::index(tasks);
     names::resolve(texts, links, &index, tasks);
     limits::unique(texts, limits);
+    barriers::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
     let unsure = texts.unsure();
     values::check(texts, files, tasks, &unsure);

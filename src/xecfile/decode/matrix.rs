@@ -1,5 +1,7 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
+mod batches;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub(super) fn matrix<'a>(
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
+        batches: None,
         settings: crate::xecfile::model::Settings::default(),
         hooks: Hooks::default(),
         span,
@@ -88,6 +91,12 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
             }
             let list = if row.name == "exclude" { &mut parts.matrix.exclude } else { &mut parts.matrix.include };
             list.push(bindings);
+        }
+        "batches" => {
+            if !parts.once.check(reader, row.name, &cursor) {
+                return;
+            }
+            parts.matrix.batches = batches::batches(reader, &mut cursor, row);
         }
         "empty" => {
             if let Some(value) = cursor.arg(reader, row) {

@@ -21,7 +21,7 @@ mod settings;
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
-pub use matrix::{Axis, AxisSource, Condition, From, Matrix, Predicate, PredicateKind, range};
+pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
 
@@ -247,6 +247,8 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Waits until all instances of the batch are here.
+    Barrier,
     /// Waits until something is there.
     Until(Ready),
     /// Steps, and how they go together.
