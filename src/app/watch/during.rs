@@ -37,19 +37,24 @@ impl During {
 }
 
 /// Ends when something has happened, or, with `true`, when it is quiet again.
-pub(super) async fn settle(debounce: &mut Debounce, source: &Source) -> bool {
-    let due = debounce.due().map(tokio::time::Instant::from_std);
-    let quiet = async {
-        match due {
-            Some(due) => tokio::time::sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    };
+pub(super) async fn settle(debounce: &mut Debounce, source: &mut Source) -> bool {
     tokio::select! {
         () = source.rung() => {
             debounce.note(Instant::now());
+            source.heard(Instant::now());
             false
         }
-        () = quiet => debounce.settle(Instant::now()),
+        () = until(source.follow_at()) => {
+            source.follow();
+            false
+        }
+        () = until(debounce.due()) => debounce.settle(Instant::now()),
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
