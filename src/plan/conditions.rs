@@ -61,7 +61,9 @@ fn holds(kind: &PredicateKind, env: &[EnvEntry], values: Values<'_>) -> Result<O
             Known::Value(value) => is(others, &value.flat()),
             _ => Ok(None),
         },
-        PredicateKind::Exists(_) | PredicateKind::Command(_) | PredicateKind::Run(_) => Ok(None),
+        PredicateKind::Exists(_) | PredicateKind::Command(_) | PredicateKind::Changed(_) | PredicateKind::Run(_) => {
+            Ok(None)
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod ask;
 mod asking;
+mod changed;
 mod lasting;
 mod lists;
 mod remember;
@@ -109,6 +110,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         questions: Questions::default(),
         watches: HashMap::new(),
         standing,
+        changes: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
@@ -152,6 +154,7 @@ struct Loop {
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
     standing: Option<Standing>,
+    changes: HashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,

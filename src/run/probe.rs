@@ -76,7 +76,7 @@ async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &U
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))
 }
 
-/// What conditions come to, as far as that can be said without a script; else the scripts to ask, by line.
+/// What conditions come to, as far as that can be said without a script; else what to ask, by line.
 pub struct Probe {
     conditions: Arc<[Condition]>,
     /// For each condition and line: what it came to.
@@ -84,7 +84,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Looks at all lines but those that ask a script.
+    /// Looks at all lines but those that ask a script, or what was before.
     ///
     /// # Errors
     /// A line names a value that is not there.
@@ -99,8 +99,8 @@ impl Probe {
         Ok(Self { conditions: conditions.clone(), lines })
     }
 
-    /// The next script that has to be asked, if the answer is still open.
-    pub fn next(&self) -> Option<(usize, usize, Arc<str>)> {
+    /// The next line that has to be asked, if the answer is still open: the place of its condition and its own.
+    pub fn next(&self) -> Option<(usize, usize, &PredicateKind)> {
         if self.answer().is_some() {
             return None;
         }
@@ -109,16 +109,15 @@ impl Probe {
             if self.settled(at).is_some() {
                 return None;
             }
-            condition.lines.iter().enumerate().find_map(|(line, predicate)| {
-                match (&predicate.kind, self.lines[at][line]) {
-                    (PredicateKind::Run(script), None) => Some((at, line, script.value.clone())),
-                    _ => None,
-                }
-            })
+            condition
+                .lines
+                .iter()
+                .enumerate()
+                .find_map(|(line, predicate)| self.lines[at][line].is_none().then_some((at, line, &predicate.kind)))
         })
     }
 
-    /// A script has answered.
+    /// A line has its answer.
     pub fn set(&mut self, condition: usize, line: usize, holds: bool) {
         self.lines[condition][line] = Some(holds);
     }
@@ -142,7 +141,7 @@ impl Probe {
     }
 }
 
-/// What a line comes to in its place; `None` where a script is to be asked.
+/// What a line comes to in its place; `None` where that is to be asked.
 fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> {
     let any = |texts: &[Spanned<Template>], fits: &dyn Fn(&str) -> bool| -> Result<Option<bool>, String> {
         for text in texts {
@@ -165,7 +164,7 @@ fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> 
         }
         PredicateKind::Exists(paths) => any(paths, &|path| exists(&here.dir, path)),
         PredicateKind::Command(programs) => any(programs, &|program| on_path(here, program)),
-        PredicateKind::Run(_) => Ok(None),
+        PredicateKind::Changed(_) | PredicateKind::Run(_) => Ok(None),
     }
 }
 

@@ -219,10 +219,9 @@ impl Standing {
             while let Some((stream, bytes)) = unread() {
                 output.show(cx.job, stream, &bytes).await;
             }
-            let mut to = reader.borrow_mut();
             // The run may have let it go meanwhile.
-            to.to = Some((output, cx.job)).filter(|_| !to.alone);
-            drop(to);
+            let used = !reader.borrow().alone;
+            reader.borrow_mut().to = Some((output, cx.job)).filter(|_| used);
             tokio::select! {
                 biased;
                 finished = ended(&mut over) => finished,

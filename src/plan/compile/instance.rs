@@ -57,7 +57,8 @@ impl Builder<'_, '_> {
         };
         let label = self.cx.label(task, &inputs);
         // What a service reads decides in a session whether it goes on; it is never up to date without running.
-        let memory = if def.service.is_some() { Memory::None } else { memory(&def.files) };
+        let own = if def.service.is_some() { &Files::default() } else { &def.files };
+        let memory = memory(own, def.asks_changed);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never(_));
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
@@ -165,11 +166,13 @@ impl Builder<'_, '_> {
 }
 
 /// What is remembered of an instance of a task with such files.
-pub(super) fn memory(files: &Files) -> Memory {
+pub(super) fn memory(files: &Files, asks_changed: bool) -> Memory {
     if !files.inputs.is_empty() || files.cache.is_some() {
         Memory::Whole
     } else if !files.outputs.is_empty() {
         Memory::Made
+    } else if asks_changed {
+        Memory::Seen
     } else {
         Memory::None
     }
