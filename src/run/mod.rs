@@ -25,6 +25,7 @@ pub mod probe;
 pub mod questions;
 pub mod ready;
 pub mod scheduler;
+pub mod secrets;
 pub mod standing;
 #[cfg(test)]
 mod testing;

@@ -214,7 +214,7 @@ impl Standing {
         let reader = service.reader.clone();
         reader.borrow_mut().alone = false;
         let done = async move {
-            let output = OutputTx { taps: Vec::new(), ..cx.output };
+            let output = cx.output.with_taps(Vec::new());
             let unread = || reader.borrow_mut().next();
             while let Some((stream, bytes)) = unread() {
                 output.show(cx.job, stream, &bytes).await;
@@ -370,7 +370,9 @@ impl Lasting {
         unread: Reader,
     ) -> Result<u64, NotStarted> {
         let (tx, told) = unbounded_channel();
-        let output = OutputTx::new(tx).with_taps(cx.output.taps.clone());
+        // What is secret is covered where it is read: whoever shows it later need not know of it.
+        let mut output = OutputTx::new(tx).with_taps(cx.output.taps.clone());
+        output.masks = cx.output.masks.clone();
         let grace = spec.grace;
         let mut running = self.target.start(spec, JobCx::new(cx.job, output)).await?;
         let control = std::mem::replace(&mut running.control, Box::new(|_| ()));
@@ -394,6 +396,6 @@ impl Lasting {
     }
 
     fn tell(&self, output: &OutputTx, event: Event) {
-        let _ = output.tx.send(Message::Event(self.clock.now(), event)); // Without a report nobody has to be told.
+        output.tell(self.clock.now(), event);
     }
 }

@@ -102,7 +102,7 @@ impl Scheduler {
         if body == End::Ok && self.remember(scope, out) {
             return;
         }
-        // Before the hook counts as begun: when it has its share again, this comes here once more.
+        // A hook that is named is a hook that begins: what it waits for comes first.
         if self.due_from(scope, body).is_some() && self.regains(scope) {
             return;
         }

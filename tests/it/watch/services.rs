@@ -170,6 +170,26 @@ fn what_one_writes_between_two_runs_is_shown_with_the_next() {
 }
 
 #[test]
+fn what_one_writes_between_two_runs_shows_no_secret() {
+    let file = r#"
+        secret TOKEN
+        task db { service { ready exists="up" }; run "touch up; while read -r x < $GATE; do echo got $TOKEN; echo said > $TELL; done" }
+        task test { watch "src/**"; needs db; run "true" }
+    "#;
+    let project = Project::new(file).with("TOKEN", "never-to-be-shown");
+    project.write("src/a", "1");
+    let mut watched = Watched::start(project, &["test"]);
+    watched.rests();
+    watched.live.fifo("gate").say("one");
+    assert_eq!(watched.live.tell.line(), "said");
+    watched.project.write("src/a", "22");
+    let shown = watched.until("output")["text"].to_string();
+    assert!(shown.contains("got ") && !shown.contains("never"), "{shown}");
+    watched.rests();
+    watched.end();
+}
+
+#[test]
 fn one_that_has_ended_meanwhile_begins_anew() {
     let file = r#"
         task db { service { ready exists="up" }; run "echo $$ > pid; touch up; read -r x < $GATE; echo last words; exit 3" }
