@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::plan::hosts;
 use crate::plan::inputs::quoted;
 use crate::plan::values::{Value, Values, nearest};
 use crate::xecfile::model::{AxisSource, Binding, Matrix};
@@ -95,6 +96,10 @@ fn values(source: &AxisSource, dir: &Path, own: Values<'_>) -> Result<Option<Vec
             Ok(Some(found.into_iter().map(Arc::from).collect()))
         }
         AxisSource::Range(text) => range(&own.must(text, "a range")?.flat(), text).map(Some),
+        AxisSource::Hosts(text) | AxisSource::On(text) => {
+            let found = hosts::meant(text, own)?;
+            Ok(Some(found.into_iter().map(|at| own.file.hosts()[at].name.value.clone()).collect()))
+        }
         AxisSource::From(_) => Ok(None),
     }
 }

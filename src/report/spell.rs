@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
+    Backoff, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType, Predicate,
     PredicateKind, Reduce, Reference, Retry, Settings, Share, Task, Use, Width,
 };
 
@@ -145,6 +145,8 @@ pub(crate) fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("cwd", said(&settings.cwd, |cwd| quoted(&template(cwd)))),
         ("shell", said(&settings.shell, shell)),
         ("on-error", said(&settings.on_error, |mode| on_error(*mode).to_owned())),
+        ("on", said(&settings.on, on)),
+        ("sudo", said(&settings.sudo, |user| user.to_string())),
         ("priority", said(&settings.priority, i32::to_string)),
         ("timeout", said(&settings.timeout, |value| late(value, |time| duration(*time)))),
         ("grace", said(&settings.grace, |value| late(value, |time| duration(*time)))),
@@ -157,6 +159,15 @@ pub(crate) fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("interactive", said(&settings.interactive, yes)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// `web & !canary`, `workers pick=first`.
+fn on(on: &On) -> String {
+    match on {
+        On::Here => "local".to_owned(),
+        On::Hosts(selector) => quoted(&template(&selector.value)),
+        On::One(selector, pick) => format!("{} pick={}", quoted(&template(&selector.value)), pick.name()),
+    }
 }
 
 fn uses(uses: &[Use]) -> Option<String> {

@@ -6,6 +6,7 @@ mod data;
 mod edge;
 mod file;
 mod files;
+mod hosts;
 mod inputs;
 mod limits;
 mod matrix;
@@ -25,15 +26,16 @@ pub(crate) use crate::xecfile::decode::template::Templates;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use kdl::{KdlDocument, KdlNode};
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::model::{EnvEntry, Let, Limit, Settings, Task};
+use crate::xecfile::model::{EnvEntry, Host, Let, Limit, Settings, Task};
 use crate::xecfile::plain;
 use crate::xecfile::schema::{self, Places, Row, State};
 
@@ -45,6 +47,9 @@ pub(crate) struct Decoded {
     pub(crate) tasks: Vec<Task>,
     pub(crate) lets: Vec<Let>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) hosts: Vec<Host>,
+    /// Files of hosts, against the directory of the file that names them.
+    pub(crate) inventories: Vec<Spanned<Arc<str>>>,
     pub(crate) dotenvs: Vec<Dotenv>,
     pub(crate) includes: Vec<Include>,
 }
@@ -130,6 +135,8 @@ fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
                 top.out.lets.push(found);
             }
         }
+        "host" => hosts::host(reader, cursor, row, &mut top.out.hosts),
+        "hosts" => top.out.inventories.extend(hosts::inventory(reader, cursor, row)),
         "limit" => top.out.limits.extend(limits::limit(reader, cursor, row)),
         "dotenv" => top.out.dotenvs.extend(file::dotenv(reader, cursor, row)),
         "include" => top.out.includes.extend(file::include(reader, cursor, row)),

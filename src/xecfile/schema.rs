@@ -65,11 +65,23 @@ impl Places {
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
+    /// `hosts`.
+    pub const HOSTS: Places = Places(1 << 20);
+    /// `via`.
+    pub const VIA: Places = Places(1 << 26);
+    /// `on`.
+    pub const ON: Places = Places(1 << 27);
+    /// `pool`.
+    pub const POOL: Places = Places(1 << 29);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 26] = [
+    const NAMES: [(Places, &'static str); 30] = [
         (Places::REDUCE, "on `reduce`"),
+        (Places::HOSTS, "on `hosts`"),
+        (Places::VIA, "on `via`"),
+        (Places::ON, "on `on`"),
+        (Places::POOL, "on `pool`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

@@ -45,7 +45,8 @@ fn each_problem_is_shown_as_it_was() {
 }
 
 /// What other floors find, or what no file in a folder can show.
-const ELSEWHERE: [Code; 11] = [
+const ELSEWHERE: [Code; 12] = [
+    Code::FailFastHosts,
     Code::Cycle,
     Code::PlanTooLarge,
     Code::Usage,

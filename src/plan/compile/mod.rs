@@ -34,6 +34,7 @@ use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{Limit, Plan, ScopeKind};
+use crate::plan::hosts;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -44,7 +45,7 @@ use crate::plan::units::{Context, Meant, UnitId, Units};
 use crate::plan::values::{FileValues, Inputs};
 use crate::plan::words;
 use crate::plan::world::World;
-use crate::xecfile::model::{OnError, Xecfile};
+use crate::xecfile::model::{Host, OnError, Xecfile};
 
 pub use check::check;
 
@@ -63,9 +64,11 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));
+    problems.extend(hosts::not_yet(file, &reached));
     let mut values = Vec::new();
+    let hosts: Arc<[Host]> = file.hosts.as_slice().into();
     for scope in &file.files {
-        match FileValues::of(scope, world) {
+        match FileValues::of(scope, &hosts, world) {
             Ok(found) => values.push(found),
             Err(found) => problems.extend(found),
         }
