@@ -35,8 +35,8 @@
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry` and `cancel` its moves, `blame` whose fault it was), `phase`
 //!   and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
-//!   `values` keeps, `probe` and `questions` ask what is decided late (`when run`, `let run`), `facts` and
-//!   `keep` what is up to date, `feed` and `items` what lanes work on, `clock` stands still under Ctrl-Z.
+//!   `values` keeps, `ready` asks until something is there, `probe` and `questions` ask what is decided late (`when run`,
+//!   `let run`), `facts` and `keep` what is up to date, `feed` and `items` what lanes work on, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints

@@ -6,7 +6,8 @@ use crate::plan::World;
 
 /// The one that xec runs in.
 pub(super) fn world() -> World<'static> {
-    World { env: &|name| std::env::var(name).ok(), glob: &glob, os: std::env::consts::OS, arch: std::env::consts::ARCH }
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    World { env: &|name| std::env::var(name).ok(), glob: &glob, lenient: false, os, arch }
 }
 
 /// The files that match, relative to the directory, sorted by their bytes.

@@ -128,6 +128,13 @@ pub enum SkipReason {
     Earlier,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
+    /// A value is not there that it takes from another, which did not fail: who waits for it goes on.
+    Value {
+        /// What it is called there.
+        name: Arc<str>,
+        /// From that instance.
+        from: Arc<str>,
+    },
     /// All that it would do is done: who waits for it goes on.
     UpToDate,
     /// The same, and what it had made was brought back.
@@ -147,6 +154,10 @@ pub enum Reason {
     Unneeded,
     /// Another branch was enough (`any`, `race`).
     Decided,
+    /// It was not ready within the time that it had for that.
+    NotReady,
+    /// A service that it uses has ended.
+    Service,
     /// xec was sent this signal.
     Signal(i32),
     /// What xec writes to is closed or full.

@@ -3,8 +3,9 @@
 use crate::base::diagnostic::Problem;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::plan::defs::Conditions;
 use crate::plan::values::{Known, Values};
-use crate::xecfile::model::{Condition, PredicateKind};
+use crate::xecfile::model::{EnvEntry, PredicateKind};
 
 /// What can be said of conditions now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,12 +22,12 @@ pub enum Decision {
 ///
 /// # Errors
 /// A line names what is not there.
-pub fn decide(conditions: &[Condition], values: Values<'_>) -> Result<Decision, Box<Problem>> {
+pub fn decide(conditions: &Conditions, values: Values<'_>) -> Result<Decision, Box<Problem>> {
     let mut decision = Decision::Yes;
-    for condition in conditions {
+    for condition in conditions.all.iter() {
         let (mut broken, mut open) = (false, false);
         for line in &condition.lines {
-            match holds(&line.kind, values)? {
+            match holds(&line.kind, &conditions.place.env, values)? {
                 Some(true) => {}
                 Some(false) => broken = true,
                 None => open = true,
@@ -42,16 +43,17 @@ pub fn decide(conditions: &[Condition], values: Values<'_>) -> Result<Decision, 
 }
 
 /// What one line comes to; `None` where that is asked later.
-pub fn holds(kind: &PredicateKind, values: Values<'_>) -> Result<Option<bool>, Box<Problem>> {
+fn holds(kind: &PredicateKind, env: &[EnvEntry], values: Values<'_>) -> Result<Option<bool>, Box<Problem>> {
     let is = |wanted: &[Spanned<Template>], have: &str| any(wanted, values, |text| text == have);
     match kind {
         PredicateKind::Os(names) => is(names, values.world.os),
         PredicateKind::Arch(names) => is(names, values.world.arch),
         PredicateKind::Env(name, wanted) => {
             let Known::Value(name) = values.known(name)? else { return Ok(None) };
-            let have = match values.get(&format!("env.{}", name.flat())) {
+            let have = match variable(&name.flat(), env, values)? {
                 Known::Value(value) => value.flat(),
-                _ => String::new(),
+                Known::Unset => String::new(),
+                Known::Late => return Ok(None),
             };
             if wanted.is_empty() { Ok(Some(!have.is_empty())) } else { is(wanted, &have) }
         }
@@ -60,6 +62,20 @@ pub fn holds(kind: &PredicateKind, values: Values<'_>) -> Result<Option<bool>, B
             _ => Ok(None),
         },
         PredicateKind::Exists(_) | PredicateKind::Command(_) | PredicateKind::Run(_) => Ok(None),
+    }
+}
+
+/// What can be said of a variable in a place with this `env`, of which the first entries are those of the file.
+fn variable(name: &str, env: &[EnvEntry], values: Values<'_>) -> Result<Known, Box<Problem>> {
+    let declared = env.iter().rposition(|entry| *entry.name.value == *name);
+    let Some(at) = declared.filter(|at| *at >= values.file.declared()) else {
+        return Ok(values.get(&format!("env.{name}")));
+    };
+    let text = &env[at].value;
+    // What it makes of other variables depends on those before it, which only its processes see whole.
+    match text.value.names().any(|name| name.starts_with("env.")) {
+        true => Ok(Known::Late),
+        false => values.known(text),
     }
 }
 

@@ -154,6 +154,7 @@ impl Layout {
             self.limits.push(Limit::held(Some(count)));
             LimitId(self.limits.len() as u32 - 1)
         });
+        let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
         self.scopes.push(Scope {
             parent,
             kind,
@@ -181,6 +182,8 @@ impl Layout {
             claim,
             weight,
             child_token,
+            service: around_service,
+            ready: None,
             site,
         });
         Ok(id)

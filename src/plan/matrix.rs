@@ -30,6 +30,9 @@ pub fn rows(matrix: &Matrix, task: &str, dir: &Path, own: Values<'_>) -> Result<
     let mut axes: Vec<(Arc<str>, Vec<Arc<str>>)> = Vec::new();
     for axis in &matrix.axes {
         let Some(values) = values(&axis.source, dir, own)? else { continue };
+        if values.is_empty() && own.world.lenient && matches!(axis.source, AxisSource::Glob(_)) {
+            return Ok(Vec::new());
+        }
         if values.is_empty() && !matrix.may_be_empty {
             let message = format!("the axis `{}` of `{task}` has no values", axis.name.value);
             let help = "give it values, or say `empty=ok` on the matrix where none is fine";
@@ -200,7 +203,8 @@ pub fn filter(
             .collect();
         known.sort();
         known.dedup();
-        if !known.contains(&value) {
+        let unknown_now = rows.is_empty() && caller.world.lenient;
+        if !(unknown_now || known.contains(&value)) {
             let message = format!("`{name}` of `{task}` is never `{value}`");
             let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
             return Err(Box::new(problem.help(nearest(&value, &known))));

@@ -2,7 +2,7 @@
 //! combinations that anyone asks for. Found from what was requested, along `needs` and into calls, before
 //! anything is laid out, so that a unit is laid out whole.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,7 +124,7 @@ impl<'c> Context<'c> {
     pub fn combinations(&self, id: TaskDefId, inputs: &Inputs, matrix: &Matrix) -> Result<Vec<Row>, Box<Problem>> {
         let task = self.task(id);
         let scope = self.scope(id, inputs);
-        let dir: PathBuf = match &self.def(id).cwd {
+        let dir: PathBuf = match &self.def(id).conditions.place.cwd {
             Some(cwd) => {
                 self.defs.dirs[usize::from(task.file.0)].join(scope.must(cwd, "the directory of a glob")?.flat())
             }
@@ -186,24 +186,20 @@ impl Units {
     /// # Errors
     /// What is given somewhere does not fit, or there is too much.
     pub fn follow(&mut self, cx: &Context<'_>) -> Result<(), Box<Problem>> {
+        let mut sets: HashSet<UnitId> = HashSet::new();
         while let Some((unit, row)) = self.open.pop_front() {
             let this = &self.units[unit.0 as usize];
             let inputs = given(&this.inputs, row.and_then(|at| this.rows.as_ref().map(|rows| &rows[at])));
-            self.follow_instance(cx, this.task, inputs)?;
-            let this = &self.units[unit.0 as usize];
-            if row == Some(0) || row.is_none() {
-                let (task, inputs) = (this.task, this.inputs.clone());
-                let hooks: Vec<&Node> = cx.defs.tasks[task.index()].set_hooks.stages.iter().flatten().collect();
-                self.follow_nodes(cx, task, &inputs, hooks)?;
-            }
+            let set = sets.insert(unit).then(|| (this.task, this.inputs.clone(), Part::Set));
+            let open = set.into_iter().chain([(this.task, inputs, Part::Instance)]).collect();
+            self.follow_all(cx, open)?;
         }
         Ok(())
     }
 
-    /// What an instance needs, and what all needs that it calls, however deep.
-    fn follow_instance(&mut self, cx: &Context<'_>, task: TaskDefId, inputs: Inputs) -> Result<(), Box<Problem>> {
-        let mut open = vec![(task, inputs)];
-        while let Some((task, inputs)) = open.pop() {
+    /// What these need, and what all needs that they call, however deep.
+    fn follow_all(&mut self, cx: &Context<'_>, mut open: Vec<Found>) -> Result<(), Box<Problem>> {
+        while let Some((task, inputs, part)) = open.pop() {
             self.seen += 1;
             if self.seen > MAX_VERTICES {
                 let def = cx.def(task);
@@ -215,60 +211,25 @@ impl Units {
                         .help("every `call` is a fresh instance; `needs` runs once"),
                 ));
             }
-            let inputs = cx.lane_inputs(task, &inputs);
-            if decide(&cx.task(task).conditions, cx.scope(task, &inputs))? == Decision::No {
+            let late = cx.task(task).matrix.as_ref().is_some_and(|set| set.late().is_some());
+            let lane = cx.lane_inputs(task, &inputs);
+            // A late set that has not to run is not there at all.
+            if (late || part == Part::Instance) && !runs(cx, task, &lane)? {
                 continue;
             }
-            for need in &cx.task(task).needs {
-                self.need(cx, need, (task, &inputs))?;
-            }
             let def = &cx.defs.tasks[task.index()];
-            let nodes = def.body.iter().chain(def.hooks.stages.iter().flatten()).collect();
-            self.calls(cx, task, &inputs, nodes, &mut open)?;
-        }
-        Ok(())
-    }
-
-    fn follow_nodes(
-        &mut self,
-        cx: &Context<'_>,
-        task: TaskDefId,
-        inputs: &Inputs,
-        nodes: Vec<&Node>,
-    ) -> Result<(), Box<Problem>> {
-        let mut open = Vec::new();
-        self.calls(cx, task, inputs, nodes, &mut open)?;
-        for (task, inputs) in open {
-            self.follow_instance(cx, task, inputs)?;
-        }
-        Ok(())
-    }
-
-    /// The instances that some steps call.
-    fn calls(
-        &mut self,
-        cx: &Context<'_>,
-        task: TaskDefId,
-        inputs: &Inputs,
-        mut nodes: Vec<&Node>,
-        open: &mut Vec<(TaskDefId, Inputs)>,
-    ) -> Result<(), Box<Problem>> {
-        while let Some(node) = nodes.pop() {
-            nodes.extend(hooks_of(&node.hooks));
-            match &node.kind {
-                NodeKind::Group(_, steps) => nodes.extend(steps),
-                NodeKind::Call(callee, reference) => {
-                    let (inputs, rows, filter) = cx.bind(reference, *callee, (task, inputs))?;
-                    match rows {
-                        None => open.push((*callee, inputs)),
-                        Some(rows) => {
-                            let fitting = rows.iter().filter(|row| matrix::matches(row, &filter));
-                            open.extend(fitting.map(|row| (*callee, given(&inputs, Some(row)))));
-                        }
-                    }
+            let (inputs, hooks) = match part {
+                Part::Set => (inputs, &def.set_hooks),
+                Part::Instance => (lane, &def.hooks),
+            };
+            let mut nodes: Vec<&Node> = hooks_of(hooks).collect();
+            if part == Part::Instance {
+                for need in &cx.task(task).needs {
+                    self.need(cx, need, (task, &inputs))?;
                 }
-                NodeKind::Leaf(_) | NodeKind::Reduce(..) => {}
+                nodes.extend(&def.body);
             }
+            calls(cx, (task, &inputs), nodes, &mut open)?;
         }
         Ok(())
     }
@@ -307,6 +268,52 @@ pub fn given(inputs: &Inputs, row: Option<&Row>) -> Inputs {
             inputs.iter().cloned().chain(axes).collect()
         }
     }
+}
+
+/// What of a task is followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// An instance.
+    Instance,
+    /// What follows its whole set.
+    Set,
+}
+
+/// What is to be followed: a task, with what it was given.
+type Found = (TaskDefId, Inputs, Part);
+
+/// What some steps call.
+fn calls(
+    cx: &Context<'_>,
+    (task, inputs): (TaskDefId, &Inputs),
+    mut nodes: Vec<&Node>,
+    open: &mut Vec<Found>,
+) -> Result<(), Box<Problem>> {
+    while let Some(node) = nodes.pop() {
+        nodes.extend(hooks_of(&node.hooks));
+        match &node.kind {
+            NodeKind::Group(_, steps) => nodes.extend(steps),
+            NodeKind::Call(callee, reference) => {
+                let (inputs, rows, filter) = cx.bind(reference, *callee, (task, inputs))?;
+                if hooks_of(&cx.def(*callee).set_hooks).next().is_some() {
+                    open.push((*callee, inputs.clone(), Part::Set));
+                }
+                let Some(rows) = rows else {
+                    open.push((*callee, inputs, Part::Instance));
+                    continue;
+                };
+                let fitting = rows.iter().filter(|row| matrix::matches(row, &filter));
+                open.extend(fitting.map(|row| (*callee, given(&inputs, Some(row)), Part::Instance)));
+            }
+            NodeKind::Leaf(_) | NodeKind::Reduce(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether an instance may have to run, as far as that is known.
+fn runs(cx: &Context<'_>, task: TaskDefId, inputs: &Inputs) -> Result<bool, Box<Problem>> {
+    Ok(decide(&cx.def(task).conditions, cx.scope(task, inputs))? != Decision::No)
 }
 
 fn hooks_of(hooks: &HookDefs) -> impl Iterator<Item = &Node> {

@@ -72,6 +72,7 @@ pub enum Known {
 pub struct FileValues {
     hosts: Arc<[Host]>,
     env: Vec<(Arc<str>, String)>,
+    declared: usize,
     lets: Vec<(Arc<str>, Known)>,
 }
 
@@ -91,12 +92,17 @@ impl FileValues {
         &self.env
     }
 
+    /// How many entries its own `env` has.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
     /// Reads `env` and `let`s in order, so that later ones may name earlier ones.
     ///
     /// # Errors
     /// One problem for each that names what is not there.
     pub fn of(file: &FileScope, hosts: &Arc<[Host]>, world: World<'_>) -> Result<Self, Vec<Problem>> {
-        let mut values = Self { hosts: hosts.clone(), ..Self::default() };
+        let mut values = Self { hosts: hosts.clone(), declared: file.env.len(), ..Self::default() };
         let mut problems = Vec::new();
         for (name, value) in &file.dotenv {
             if (world.env)(name).is_none() {

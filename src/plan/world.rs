@@ -12,6 +12,8 @@ pub struct World<'w> {
     pub env: &'w dyn Fn(&str) -> Option<String>,
     /// The files that are there.
     pub glob: Glob<'w>,
+    /// It is the file that is looked at, not a run: that there are no files for an axis now is no mistake in it.
+    pub lenient: bool,
     /// The operating system, as `when os` names it.
     pub os: &'w str,
     /// The processor, as `when arch` names it.
@@ -21,6 +23,6 @@ pub struct World<'w> {
 impl World<'_> {
     /// A world without files and variables: for tests.
     pub fn empty() -> World<'static> {
-        World { env: &|_| None, glob: &|_, _| Ok(Vec::new()), os: "linux", arch: "x86_64" }
+        World { env: &|_| None, glob: &|_, _| Ok(Vec::new()), lenient: false, os: "linux", arch: "x86_64" }
     }
 }

@@ -139,6 +139,10 @@ impl Reasons {
     fn of_instance(&self, plan: &Plan, id: InstanceId) -> String {
         let who = self.who(plan, id);
         let scope = plan.scope(plan.instance(id).scope);
+        let who = match scope.ready {
+            Some(_) => format!("{who}; a service, up while it is needed"),
+            None => who,
+        };
         match scope.guard {
             Guard::Always if scope.memory == Memory::Whole => {
                 format!("{who}; whether it is up to date is decided at run time")

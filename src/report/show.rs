@@ -86,6 +86,10 @@ fn about(task: &Task, sources: &SourceMap) -> Vec<Row> {
     if task.private {
         rows.push(Row::new("private", "only other tasks can ask for it"));
     }
+    if let Some(service) = &task.service {
+        let timeout = spell::duration(service.timeout);
+        rows.push(Row::new("service", format!("ready {} timeout={timeout}", spell::ready(&service.ready))));
+    }
     if let Some(question) = &task.confirm {
         rows.push(Row::new("confirm", spell::template(&question.value)));
     }
@@ -191,6 +195,7 @@ fn step(step: &Step) -> Row {
         StepKind::Exec(words) => (Row::new("exec", spell::words(words)), Vec::new()),
         StepKind::Call(callee) => (Row::new("call", spell::reference(callee)), Vec::new()),
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
+        StepKind::Until(ready) => (Row::new("wait", spell::ready(ready)), Vec::new()),
         StepKind::Reduce(reduce) => (Row::new("reduce", spell::reduce(reduce)), vec![self::step(&reduce.step)]),
         StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),
     };

@@ -8,7 +8,7 @@ use crate::base::source::Spanned;
 use crate::base::value::{Filter, Part, Template};
 use crate::xecfile::model::{
     Backoff, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType, Predicate,
-    PredicateKind, Reduce, Reference, Retry, Settings, Share, Task, Use, Width,
+    PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -200,6 +200,17 @@ pub(crate) fn data(data: &Data) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
+/// How to tell that something is there: `tcp=5432`.
+pub(crate) fn ready(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", quoted(&template(&text.value))),
+        Ready::Http(text) => format!("http={}", quoted(&template(&text.value))),
+        Ready::Exists(text) => format!("exists={}", quoted(&template(&text.value))),
+        Ready::Run(script) => format!("run={}", quoted(&script.value)),
+        Ready::Log(pattern) => format!("log={}", quoted(&pattern.value)),
+    }
+}
+
 fn input(stdin: &Input) -> String {
     match stdin {
         Input::Text(text) => quoted(&template(&text.value)),
@@ -266,18 +277,19 @@ fn share(share: Share) -> String {
     }
 }
 
-fn retry(retry: &Retry) -> String {
-    let mut out = retry.times.to_string();
-    if !retry.delay.is_zero() {
-        let _ = write!(out, " delay={}", quoted(&duration(retry.delay)));
+fn retry(retry: &RetryText) -> String {
+    let time = |set: &Spanned<Late<Duration>>| late(&set.value, |time| quoted(&duration(*time)));
+    let mut out = late(&retry.times.value, u32::to_string);
+    if let Some(delay) = &retry.delay {
+        let _ = write!(out, " delay={}", time(delay));
     }
     match retry.backoff {
         Backoff::Fixed => {}
         Backoff::Linear => out.push_str(" backoff=linear"),
         Backoff::Exponential => out.push_str(" backoff=exponential"),
     }
-    if let Some(max) = retry.max {
-        let _ = write!(out, " max={}", quoted(&duration(max)));
+    if let Some(max) = &retry.max {
+        let _ = write!(out, " max={}", time(max));
     }
     if retry.jitter {
         out.push_str(" jitter=#true");
@@ -359,11 +371,11 @@ pub(crate) mod tests {
             optional: Some(placed(Late::Text(Template::parse("${x}").unwrap()))),
             jobs: Some(placed(Late::Now(Width::CpusLess(1)))),
             require: Some(placed(Late::Now(Share::Part(1, 3)))),
-            retry: Some(placed(Retry {
-                times: 3,
-                delay: second,
+            retry: Some(placed(RetryText {
+                times: placed(Late::Now(3)),
+                delay: Some(placed(Late::Now(second))),
                 backoff: Backoff::Exponential,
-                max: Some(90 * second),
+                max: Some(placed(Late::Now(90 * second))),
                 jitter: true,
             })),
             shell: Some(placed(["bash", "-c"].map(Template::plain).to_vec())),

@@ -36,6 +36,8 @@ pub(crate) struct Ended {
 #[derive(Debug)]
 struct Group {
     why: String,
+    /// Nobody has said that it should be skipped: it is told after a success, too.
+    notable: bool,
     count: u64,
     names: Vec<Arc<str>>,
     /// So many of them the names stand for.
@@ -89,7 +91,7 @@ impl Summary {
     pub(crate) fn unfed(&mut self, task: &TaskLabel, items: u64, reason: Reason) {
         let verdict = Verdict::Skipped(SkipReason::Cancelled(reason));
         let name = format!("{} of {}", words::counted(items, "item"), task.instance).into();
-        self.group(words::ending(&verdict, None), name, items);
+        self.group(words::ending(&verdict, None), false, name, items);
     }
 
     pub(crate) fn step_started(&mut self) {
@@ -122,10 +124,11 @@ impl Summary {
             Verdict::Skipped(_) | Verdict::Cancelled(_) => words::ending(verdict, None),
             Verdict::Ok | Verdict::Failed(_) | Verdict::TimedOut(_) => return,
         };
-        self.group(why, task.instance.clone(), 1);
+        let notable = matches!(verdict, Verdict::Skipped(SkipReason::Value { .. }));
+        self.group(why, notable, task.instance.clone(), 1);
     }
 
-    fn group(&mut self, why: String, name: Arc<str>, count: u64) {
+    fn group(&mut self, why: String, notable: bool, name: Arc<str>, count: u64) {
         let at = match self.by_why.get(&why) {
             Some(at) => *at,
             None if self.groups.len() == GROUPS => {
@@ -134,7 +137,7 @@ impl Summary {
             }
             None => {
                 self.by_why.insert(why.clone(), self.groups.len());
-                self.groups.push(Group { why, count: 0, names: Vec::new(), named: 0 });
+                self.groups.push(Group { why, notable, count: 0, names: Vec::new(), named: 0 });
                 self.groups.len() - 1
             }
         };
@@ -154,9 +157,11 @@ impl Summary {
             let said = !self.groups.is_empty() || !self.empty.is_empty();
             let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || said);
             return worth.then(|| {
+                self.not_run(look.style, true, &mut lines);
                 let line = |name: &Arc<str>| format!("– {}: nothing to do, its list is empty\n", visible(name));
                 let empty: String = self.empty.iter().map(|name| look.style.paint(Ink::Dim, &line(name))).collect();
-                (empty + &well(end, look.style)).into_bytes()
+                lines.extend_from_slice((empty + &well(end, look.style)).as_bytes());
+                lines
             });
         }
         let told = match end.culprits.as_slice() {
@@ -173,7 +178,7 @@ impl Summary {
             return None;
         }
         if !look.quiet {
-            self.not_run(look.style, &mut lines);
+            self.not_run(look.style, false, &mut lines);
         }
         lines.extend_from_slice(badly(end, look.style).as_bytes());
         Some(lines)
@@ -195,9 +200,9 @@ impl Summary {
         }
     }
 
-    /// What was skipped and cancelled, and why.
-    fn not_run(&self, style: Style, lines: &mut Vec<u8>) {
-        for group in &self.groups {
+    /// What was skipped and cancelled, and why; `notable`: only what nobody has said that it should be skipped.
+    fn not_run(&self, style: Style, notable: bool, lines: &mut Vec<u8>) {
+        for group in self.groups.iter().filter(|group| group.notable || !notable) {
             let mut names: Vec<_> = group.names.iter().map(|name| visible(name)).collect();
             let more = group.count - group.named;
             if more > 0 {
@@ -207,7 +212,7 @@ impl Summary {
             lines.extend_from_slice(style.paint(Ink::Dim, &line).as_bytes());
             lines.push(b'\n');
         }
-        if self.ungrouped > 0 {
+        if self.ungrouped > 0 && !notable {
             let line = format!("– for other reasons: {}\n", words::counted(self.ungrouped, "task"));
             lines.extend_from_slice(line.as_bytes());
         }

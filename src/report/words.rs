@@ -30,6 +30,9 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
+        Verdict::Skipped(SkipReason::Value { name, from }) => {
+            format!("skipped, since `{}` made no `{}`", visible(from), visible(name))
+        }
         Verdict::Skipped(SkipReason::UpToDate) => "up to date".to_owned(),
         Verdict::Skipped(SkipReason::Restored) => "up to date, brought back".to_owned(),
         Verdict::Skipped(SkipReason::Cancelled(reason)) => format!("not begun: {}", why(*reason)),
@@ -69,6 +72,8 @@ pub(crate) fn why(reason: Reason) -> String {
         Reason::Timeout => "the time of what holds it was up".to_owned(),
         Reason::Unneeded => "nothing needs it any more".to_owned(),
         Reason::Decided => "another branch was enough".to_owned(),
+        Reason::NotReady => "it was not ready in time".to_owned(),
+        Reason::Service => "a service that it needs has ended".to_owned(),
         Reason::Signal(number) => signal(number),
         Reason::Changed => "files changed".to_owned(),
         Reason::OutputClosed => "the output is closed or full".to_owned(),

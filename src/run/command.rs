@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +11,13 @@ use crate::base::command::{CommandSpec, Program, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::defs::{Command, Work};
+use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, VertexId};
+use crate::plan::ids::LeafId;
 use crate::plan::values::Value;
-use crate::run::values::{CAPTURE_CAP, Scope, Store};
-use crate::xecfile::model::{FileId, Input};
-
-/// The largest value that goes by environment: more of it breaks `execve`.
-const LARGEST_VARIABLE: usize = 100 * 1024;
+use crate::run::place::{self, Here};
+use crate::run::values::{CAPTURE_CAP, Store};
+use crate::xecfile::model::Input;
 
 /// What a run is surrounded by: read once, before it begins.
 #[derive(Clone, Debug)]
@@ -65,8 +63,8 @@ pub fn specs(
     let own = own(store.items.label(plan, instance), attempt, around);
     let mut specs = Vec::with_capacity(members.len());
     for member in members {
-        let fill = Fill { command: member, around, scope };
-        specs.push(fill.spec(&plan.defs.dirs[usize::from(member.file.0)], own.clone(), plan.leaf(leaf).grace)?);
+        let here = Here::new(plan, &member.place, around, scope)?;
+        specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
@@ -74,54 +72,38 @@ pub fn specs(
     }
     if let (Work::Pipe(_), [first, .., last]) = (&command.work, &mut specs[..]) {
         // What is said of the pipe as a whole is said of its ends.
-        let fill = Fill { command, around, scope };
-        let env = fill.env()?;
-        let cwd = fill.cwd(&plan.defs.dirs[usize::from(command.file.0)], &env)?;
+        let fill = Fill { command, here: Here::new(plan, &command.place, around, scope)?, around };
         if command.stdin.is_some() {
-            first.stdin = fill.stdin(&cwd, &env)?;
+            first.stdin = fill.stdin()?;
         }
-        (last.stdout, last.stderr) = fill.sinks(&cwd, &env)?;
+        (last.stdout, last.stderr) = fill.sinks()?;
     }
     Ok(specs)
 }
 
-/// What a script of the file is asked for that belongs to no step: a `let`, or a line of `when`, with the instance and
-/// the vertex that ask.
-pub fn script(
-    plan: &Plan,
-    file: FileId,
-    asker: Option<(InstanceId, VertexId)>,
+/// What a line of conditions asks, in its place, for an instance of this name: a script that belongs to no step.
+///
+/// # Errors
+/// As for [`specs`].
+pub fn question(
+    label: &TaskLabel,
+    place: &Place,
+    here: Here<'_>,
     text: &Arc<str>,
     around: &Surroundings,
-    store: &Store,
-) -> CommandSpec {
-    let mut env: Vec<(OsString, OsString)> = dotenv(around, file);
-    for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
-        env.push((OsString::from(&**name), value.into()));
-    }
-    if let Some((instance, at)) = asker {
-        let scope = store.scope(plan, around, instance).seen_from(at);
-        for name in crate::plan::defs::names_in_sh(text) {
-            if let Some(value) = scope.spelled(&name) {
-                env.push((OsString::from(&*name), value.flat().into()));
-            }
-        }
-        env.extend(own(store.items.label(plan, instance), 1, around));
-    }
-    CommandSpec {
-        program: Program::Script {
-            shell: ["sh", "-eu", "-c"].map(OsString::from).into(),
-            text: text.clone(),
-            args: Vec::new(),
-        },
-        cwd: plan.defs.dirs[usize::from(file.0)].clone(),
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+) -> Result<CommandSpec, String> {
+    let (shell, exports) = (here.shell()?, here.exports(&place.names_in(text))?);
+    let env = here.env.into_iter().chain(exports).chain(own(label, 1, around));
+    Ok(CommandSpec {
+        program: Program::Script { shell, text: text.clone(), args: Vec::new() },
+        cwd: here.dir,
+        env: env.map(|(name, value)| (name, Some(value))).collect(),
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
-        grace: crate::plan::defs::DEFAULT_GRACE,
+        grace: DEFAULT_GRACE,
         leave: false,
-    }
+    })
 }
 
 /// What each variable of a command's `env` comes to, as far as that can be said; outermost first.
@@ -133,80 +115,68 @@ pub fn variables(
     store: &Store,
 ) -> Vec<Option<String>> {
     let scope = store.scope(plan, around, plan.leaf(leaf).instance).seen_from(plan.leaf(leaf).vertex);
-    let fill = Fill { command, around, scope };
-    let mut env = dotenv(around, command.file);
-    let mut all = Vec::with_capacity(command.env.len());
-    for entry in command.env.iter() {
-        let value = fill.flat(&entry.value, &env).ok();
-        env.extend(value.as_ref().map(|value| (OsString::from(&*entry.name.value), value.into())));
-        all.push(value);
-    }
-    all
-}
-
-fn dotenv(around: &Surroundings, file: FileId) -> Vec<(OsString, OsString)> {
-    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
-    let missing = declared.filter(|(name, _)| !around.env.contains_key(OsStr::new(&**name)));
-    missing.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))).collect()
+    place::variables(&command.place, around, scope)
 }
 
 /// What xec itself says to every process.
 type Own = [(OsString, OsString); 6];
 
 fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
+    let [xec, root, run] = common(around);
     [
-        ("XEC".into(), "1".into()),
+        xec,
         ("XEC_TASK".into(), OsString::from(&*label.task)),
         ("XEC_INSTANCE".into(), OsString::from(&*label.instance)),
+        root,
+        run,
+        ("XEC_ATTEMPT".into(), attempt.to_string().into()),
+    ]
+}
+
+/// The part of it that is the same for all.
+pub fn common(around: &Surroundings) -> [(OsString, OsString); 3] {
+    [
+        ("XEC".into(), "1".into()),
         ("XEC_ROOT".into(), around.root.clone().into()),
         ("XEC_RUN_ID".into(), OsString::from(&*around.run)),
-        ("XEC_ATTEMPT".into(), attempt.to_string().into()),
     ]
 }
 
 /// A command that is being filled.
 struct Fill<'f> {
     command: &'f Command,
+    here: Here<'f>,
     around: &'f Surroundings,
-    scope: Scope<'f>,
 }
 
 impl Fill<'_> {
-    fn spec(&self, dir: &Path, own: Own, grace: Duration) -> Result<CommandSpec, String> {
-        let mut env = self.env()?;
-        let program = self.program(&env)?;
-        let cwd = self.cwd(dir, &env)?;
-        let stdin = self.stdin(&cwd, &env)?;
-        let (stdout, stderr) = self.sinks(&cwd, &env)?;
-        if let Program::Script { .. } = program {
-            self.export(&mut env)?;
-        }
-        env.extend(own);
-        let env = env.into_iter().map(|(name, value)| (name, Some(value))).collect();
+    fn spec(self, own: Own, grace: Duration) -> Result<CommandSpec, String> {
+        let (program, stdin) = (self.program()?, self.stdin()?);
+        let (stdout, stderr) = self.sinks()?;
+        let exports = match program {
+            Program::Script { .. } => self.here.exports(&self.command.names)?,
+            Program::Words(_) => Vec::new(),
+        };
+        let Here { env, dir: cwd, .. } = self.here;
+        let env = env.into_iter().chain(exports).chain(own);
+        let env = env.map(|(name, value)| (name, Some(value))).collect();
         Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
     }
 
-    fn cwd(&self, dir: &Path, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {
-        match &self.command.cwd {
-            Some(cwd) => Ok(dir.join(self.flat(cwd, env)?)),
-            None => Ok(dir.to_path_buf()),
-        }
-    }
-
-    fn stdin(&self, cwd: &Path, env: &[(OsString, OsString)]) -> Result<Stdin, String> {
+    fn stdin(&self) -> Result<Stdin, String> {
         Ok(match &self.command.stdin {
-            Some(Input::Text(text)) => Stdin::Bytes(self.flat(text, env)?.into_bytes().into()),
-            Some(Input::File(path)) => Stdin::File(self.path(cwd, path, env)?),
+            Some(Input::Text(text)) => Stdin::Bytes(self.here.flat(text)?.into_bytes().into()),
+            Some(Input::File(path)) => Stdin::File(self.path(path)?),
             None if self.command.interactive => Stdin::Terminal,
             None => Stdin::Null,
         })
     }
 
     /// Where its stdout and its stderr go.
-    fn sinks(&self, cwd: &Path, env: &[(OsString, OsString)]) -> Result<(Sink, Sink), String> {
+    fn sinks(&self) -> Result<(Sink, Sink), String> {
         Ok(match (&self.command.stdout, &self.command.capture, self.command.interactive) {
-            (Some(path), _, false) => (Sink::File(self.path(cwd, path, env)?), Sink::Report),
-            (Some(path), _, true) => (Sink::File(self.path(cwd, path, env)?), Sink::Inherit),
+            (Some(path), _, false) => (Sink::File(self.path(path)?), Sink::Report),
+            (Some(path), _, true) => (Sink::File(self.path(path)?), Sink::Inherit),
             (None, Some(_), _) => (Sink::Capture(CAPTURE_CAP), Sink::Report),
             (None, None, true) => (Sink::Inherit, Sink::Inherit),
             (None, None, false) if self.around.merge => (Sink::Report, Sink::WithStdout),
@@ -214,94 +184,39 @@ impl Fill<'_> {
         })
     }
 
-    fn path(&self, cwd: &Path, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<PathBuf, String> {
-        let path = self.flat(text, env)?;
-        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(cwd.join(path)) }
+    fn path(&self, text: &Spanned<Template>) -> Result<PathBuf, String> {
+        let path = self.here.flat(text)?;
+        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.dir.join(path)) }
     }
 
-    /// The declared environment, outermost first; an entry may name those before it.
-    fn env(&self) -> Result<Vec<(OsString, OsString)>, String> {
-        let mut env = dotenv(self.around, self.command.file);
-        for entry in self.command.env.iter() {
-            let value = self.flat(&entry.value, &env)?;
-            env.push((OsString::from(&*entry.name.value), value.into()));
-        }
-        Ok(env)
-    }
-
-    fn program(&self, env: &[(OsString, OsString)]) -> Result<Program, String> {
+    fn program(&self) -> Result<Program, String> {
         match &self.command.work {
             Work::Run(text) => {
-                let place = |word: &Template| Spanned::new(word.clone(), self.command.span);
-                let shell: Result<Vec<OsString>, String> =
-                    self.command.shell.iter().map(|word| Ok(self.flat(&place(word), env)?.into())).collect();
                 let args = match &self.command.args {
-                    Some(text) => self.words(text, env)?,
+                    Some(text) => self.words(text)?,
                     None => Vec::new(),
                 };
-                Ok(Program::Script { shell: shell?.into(), text: text.clone(), args })
+                Ok(Program::Script { shell: self.here.shell()?, text: text.clone(), args })
             }
             Work::Exec(written) => {
                 let mut words = Vec::with_capacity(written.len());
                 for word in written.iter() {
-                    words.extend(self.words(word, env)?);
+                    words.extend(self.words(word)?);
                 }
                 match words.is_empty() {
                     true => Err("there is no program to execute".to_owned()),
                     false => Ok(Program::Words(words)),
                 }
             }
-            Work::Wait(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
+            Work::Wait(_) | Work::Until(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
         }
     }
 
     /// A word: a list alone in it becomes several, everything else stays one.
-    fn words(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Vec<OsString>, String> {
-        Ok(match self.value(text, env)? {
+    fn words(&self, text: &Spanned<Template>) -> Result<Vec<OsString>, String> {
+        Ok(match self.here.value(text)? {
             Value::List(items) => items.iter().map(|item| OsString::from(&**item)).collect(),
             Value::Text(text) => vec![OsString::from(&*text)],
         })
-    }
-
-    fn flat(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<String, String> {
-        Ok(self.value(text, env)?.flat())
-    }
-
-    fn value(&self, text: &Spanned<Template>, env: &[(OsString, OsString)]) -> Result<Value, String> {
-        let declared = |name: &str| {
-            let found = env.iter().rev().find(|(given, _)| given == OsStr::new(name));
-            found.map(|(_, value)| value.to_string_lossy().into_owned())
-        };
-        match self.scope.text_with(text, &declared) {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Ok(Value::text("")),
-            Err(name) => Err(match name.strip_prefix("env.") {
-                Some(variable) => format!("the environment variable `{variable}` is not set"),
-                None => format!("`{name}` has no value here"),
-            }),
-        }
-    }
-
-    /// The values that the script names, and no others; what has no value stays unset, so that `-u` speaks up, but
-    /// for a hook, where it is empty unless the environment says otherwise.
-    fn export(&self, env: &mut Vec<(OsString, OsString)>) -> Result<(), String> {
-        for name in self.command.names.iter() {
-            let Some(value) = self.scope.spelled(name) else {
-                let declared = env.iter().any(|(given, _)| given == OsStr::new(&**name));
-                if self.scope.in_hook() && !declared && self.around.variable(name).is_none() {
-                    env.push((OsString::from(&**name), OsString::new()));
-                }
-                continue;
-            };
-            let value = value.flat();
-            if value.len() > LARGEST_VARIABLE {
-                return Err(format!("`{name}` is larger than 100 KiB: hand it over by stdin \"${{{name}}}\""));
-            }
-            if value.contains('\0') {
-                return Err(format!("`{name}` holds a NUL byte, which no environment can"));
-            }
-            env.push((OsString::from(&**name), value.into()));
-        }
-        Ok(())
     }
 }

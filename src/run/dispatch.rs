@@ -5,6 +5,7 @@
 //! loop ends when the scheduler says that the run is over.
 
 mod ask;
+mod asking;
 mod remember;
 
 use std::cmp::Reverse;
@@ -19,15 +20,16 @@ use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
+use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId};
 use crate::plan::values::Value;
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
+use crate::run::dispatch::asking::Watch;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
-use crate::run::probe;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::values::Store;
@@ -96,6 +98,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         controls: HashMap::new(),
         store: Store::default(),
         questions: Questions::default(),
+        watches: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks),
@@ -137,6 +140,7 @@ struct Loop {
     controls: HashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
+    watches: HashMap<ScopeId, Watch>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
@@ -216,6 +220,7 @@ impl Loop {
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
+            News::Ready(scope) => self.ready(scope),
             News::Lines(job, lines) => self.stream(job, &lines),
             News::Asked(job, control) => self.questions.started(job, control),
             News::Answered(job, said) => self.answered(job, said),
@@ -256,6 +261,7 @@ impl Loop {
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
             Action::Settle(scope) => self.settle(scope),
             Action::Open(instance) => self.open(instance),
+            Action::Forget(anew) => self.store.forget(&self.plan, &anew),
             Action::Close(instance, closing) => self.close(instance, closing),
             Action::Feed(feed) => self.list(feed),
             Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
@@ -265,6 +271,8 @@ impl Loop {
                 self.feed(Input::Locked(vertex, answer));
             }
             Action::Unlock(vertex) => self.locks.give_back(vertex),
+            Action::Watch(scope) => self.watch(scope),
+            Action::Unwatch(scope) => self.unwatch(scope),
             Action::Decided(scope, child) => self.store.decide(scope, child),
             Action::Undecided(scope) => self.store.undecide(scope),
             Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
@@ -282,26 +290,30 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let plan = self.plan.clone();
-        let names = plan.command(leaf).value_names();
-        let missing =
-            probe::missing_lets(&plan, plan.leaf(leaf).instance, &names, |file, name| self.store.has_let(file, name));
-        let Some((file, name, script)) = missing.into_iter().next() else { return self.begin(start) };
-        self.ask_let(file, name, &script, Waiter::Job(start));
+        let (names, instance) = (self.plan.command(leaf).value_names(), self.plan.leaf(leaf).instance);
+        if !self.wait_for_let(instance, &names, Waiter::Job(start)) {
+            self.store.make_inputs(&self.plan, &self.around, instance);
+            self.begin(start);
+        }
     }
 
     fn begin(&mut self, start: Start) {
         let Start { id, leaf, attempt, waits } = start;
         self.leaves.insert(id, leaf);
+        let plan = self.plan.clone();
+        if let Work::Until(ready) = &plan.command(leaf).work {
+            return self.begin_wait(start, ready);
+        }
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let streams = self.plan.fed_by(leaf).next().is_some();
         let job = Job { id, step, attempt, waits, specs, streams };
+        let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
             self.target.clone(),
-            self.output.clone().with_taps(self.keeper.taps(&self.plan, leaf)),
+            self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),
         ));

@@ -67,7 +67,10 @@ impl<'f> Facts<'f> {
         let mut own: Vec<Arc<str>> = Vec::new();
         let texts = files.inputs.iter().chain(&files.outputs);
         let key = files.cache.iter().filter_map(|cache| cache.key.as_ref());
-        texts.chain(key).chain(&self.def().cwd).for_each(|text| own.extend(text.value.names().cloned()));
+        texts
+            .chain(key)
+            .chain(&self.def().conditions.place.cwd)
+            .for_each(|text| own.extend(text.value.names().cloned()));
         let mut all = vec![(self.id, own)];
         let scope = self.plan.instance(self.id).scope;
         for leaf in leaves(self.plan, scope) {
@@ -94,7 +97,7 @@ impl<'f> Facts<'f> {
         let def = self.def();
         let files = &def.files;
         let dir = &self.plan.defs.dirs[usize::from(def.file.0)];
-        let cwd = match &def.cwd {
+        let cwd = match &def.conditions.place.cwd {
             Some(cwd) => dir.join(self.flat(cwd)?),
             None => dir.clone(),
         };
@@ -198,7 +201,7 @@ impl<'f> Facts<'f> {
         let mut at = Some(self.plan.leaf(leaf).scope);
         while let Some(scope) = at.filter(|scope| *scope != own) {
             if let Guard::Ask(conditions) = &self.plan.scope(scope).guard {
-                conditions.iter().for_each(|condition| add_condition(condition, &mut said));
+                conditions.all.iter().for_each(|condition| add_condition(condition, &mut said));
             }
             at = self.plan.scope(scope).parent;
         }
@@ -242,12 +245,12 @@ impl<'f> Facts<'f> {
     fn variables(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
         for part in parts(command) {
             let declared = command::variables(self.plan, leaf, part, self.around, self.store);
-            for (entry, value) in part.env.iter().zip(declared) {
+            for (entry, value) in part.place.env.iter().zip(declared) {
                 let text = value.unwrap_or_else(|| template(&entry.value.value));
                 facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
             }
         }
-        for (name, value) in dotenv(self.around, command.file) {
+        for (name, value) in dotenv(self.around, command.place.file) {
             // What is in such a file is often a secret.
             facts.push(Entry::digest(Kind::Env, name.as_bytes(), Digest::of(value.as_bytes())));
         }
@@ -295,15 +298,21 @@ fn add_command(command: &Command, said: &mut Mixer) {
         Work::Wait(_) => {
             said.add(b"wait");
         }
+        Work::Until(ready) => {
+            said.add(b"until").add(format!("{:?}", ready.template().map(|text| &text.value.parts)).as_bytes());
+            said.add(ready.script().map(|text| text.value.as_bytes()).unwrap_or_default());
+        }
         Work::Pipe(_) => {
             said.add(b"pipe");
         }
     }
-    for word in command.shell.iter() {
-        said.add(template(word).as_bytes());
+    if let Work::Run(_) = &command.work {
+        for word in command.place.shell.iter() {
+            said.add(template(word).as_bytes());
+        }
     }
     let stdin = command.stdin.as_ref().map(Input::text);
-    for text in [command.cwd.as_ref(), stdin, command.stdout.as_ref(), command.args.as_ref()] {
+    for text in [command.place.cwd.as_ref(), stdin, command.stdout.as_ref(), command.args.as_ref()] {
         said.add(text.map(|text| template(&text.value)).unwrap_or_default().as_bytes());
     }
     if let Some(capture) = &command.capture {

@@ -11,6 +11,7 @@ use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{Finished, JobCx, Running, Signal, Target, pipeline};
+use crate::plan::ids::ScopeId;
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
 use crate::run::scheduler::JobEnd;
@@ -24,6 +25,8 @@ pub enum News {
     Started(JobId, Control),
     /// It is over.
     Ended(JobId, JobEnd),
+    /// A service can be used.
+    Ready(ScopeId),
     /// It wrote these lines, which somebody wants at once.
     Lines(JobId, Vec<Vec<u8>>),
     /// A question is being asked, and can be ended by this.

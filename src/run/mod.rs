@@ -16,11 +16,14 @@ pub mod feed;
 pub mod items;
 pub mod job;
 pub mod keep;
+pub mod lets;
 pub mod limits;
 mod machine;
 pub mod phase;
+pub mod place;
 pub mod probe;
 pub mod questions;
+pub mod ready;
 pub mod scheduler;
 #[cfg(test)]
 mod testing;

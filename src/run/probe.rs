@@ -14,13 +14,10 @@ use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::exec::output::OutputTx;
 use crate::exec::{JobCx, Target};
-use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, ScopeId};
 use crate::plan::values::Value;
-use crate::run::command::{self, Surroundings};
 use crate::run::job::News;
-use crate::run::values::{Scope, Store};
-use crate::xecfile::model::{Condition, FileId, PredicateKind};
+use crate::run::place::Here;
+use crate::xecfile::model::{Condition, PredicateKind};
 
 /// A script that answers.
 pub struct Question {
@@ -91,11 +88,12 @@ impl Probe {
     ///
     /// # Errors
     /// A line names a value that is not there.
-    pub fn look(conditions: &Arc<[Condition]>, world: &World<'_>) -> Result<Self, String> {
+    pub fn look(conditions: &Arc<[Condition]>, here: Option<&Here<'_>>) -> Result<Self, String> {
         let mut lines = Vec::new();
-        for condition in conditions.iter() {
+        // Without conditions there is nothing to be seen.
+        for (condition, here) in conditions.iter().zip(here.into_iter().cycle()) {
             let answers: Result<Vec<Option<bool>>, String> =
-                condition.lines.iter().map(|line| world.holds(&line.kind)).collect();
+                condition.lines.iter().map(|line| holds(here, &line.kind)).collect();
             lines.push(answers?);
         }
         Ok(Self { conditions: conditions.clone(), lines })
@@ -144,82 +142,53 @@ impl Probe {
     }
 }
 
-/// What a line can ask of the world without a script.
-pub struct World<'w> {
-    /// The values of the instance.
-    pub scope: Scope<'w>,
-    /// The environment.
-    pub around: &'w Surroundings,
-    /// The directory that paths are against.
-    pub dir: &'w Path,
-}
-
-impl World<'_> {
-    fn flat(&self, text: &Spanned<Template>) -> Result<String, String> {
-        match self.scope.text(text) {
-            Ok(value) => Ok(value.map(|value| value.flat()).unwrap_or_default()),
-            Err(name) => Err(format!("`{name}` has no value here")),
-        }
-    }
-
-    fn any(&self, texts: &[Spanned<Template>], fits: impl Fn(&str) -> bool) -> Result<Option<bool>, String> {
+/// What a line comes to in its place; `None` where a script is to be asked.
+fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> {
+    let any = |texts: &[Spanned<Template>], fits: &dyn Fn(&str) -> bool| -> Result<Option<bool>, String> {
         for text in texts {
-            if fits(&self.flat(text)?) {
+            if fits(&here.flat(text)?) {
                 return Ok(Some(true));
             }
         }
         Ok(Some(false))
-    }
-
-    fn holds(&self, kind: &PredicateKind) -> Result<Option<bool>, String> {
-        match kind {
-            PredicateKind::Os(names) => self.any(names, |name| name == std::env::consts::OS),
-            PredicateKind::Arch(names) => self.any(names, |name| name == std::env::consts::ARCH),
-            PredicateKind::Env(name, wanted) => {
-                let have = self.around.variable(&self.flat(name)?).unwrap_or_default();
-                if wanted.is_empty() { Ok(Some(!have.is_empty())) } else { self.any(wanted, |text| text == have) }
-            }
-            PredicateKind::Equal(one, others) => {
-                let one = self.flat(one)?;
-                self.any(others, |other| other == one)
-            }
-            PredicateKind::Exists(paths) => self.any(paths, |path| exists(self.dir, path)),
-            PredicateKind::Command(programs) => self.any(programs, |program| self.on_path(program)),
-            PredicateKind::Run(_) => Ok(None),
+    };
+    match kind {
+        PredicateKind::Os(names) => any(names, &|name| name == std::env::consts::OS),
+        PredicateKind::Arch(names) => any(names, &|name| name == std::env::consts::ARCH),
+        PredicateKind::Env(name, wanted) => {
+            let have = here.variable(&here.flat(name)?).unwrap_or_default();
+            if wanted.is_empty() { Ok(Some(!have.is_empty())) } else { any(wanted, &|text| text == have) }
         }
-    }
-
-    fn on_path(&self, program: &str) -> bool {
-        let executable = |path: &Path| {
-            use std::os::unix::fs::PermissionsExt as _;
-            path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        };
-        if program.contains('/') {
-            return executable(&self.dir.join(program));
+        PredicateKind::Equal(one, others) => {
+            let one = here.flat(one)?;
+            any(others, &|other| other == one)
         }
-        let path = self.around.env.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        std::env::split_paths(&path).any(|dir| executable(&dir.join(program)))
+        PredicateKind::Exists(paths) => any(paths, &|path| exists(&here.dir, path)),
+        PredicateKind::Command(programs) => any(programs, &|program| on_path(here, program)),
+        PredicateKind::Run(_) => Ok(None),
     }
 }
 
-fn exists(dir: &Path, pattern: &str) -> bool {
+fn on_path(here: &Here<'_>, program: &str) -> bool {
+    let executable = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return executable(&here.dir.join(program));
+    }
+    // What is relative in it is against the directory of the place, as it is for its processes.
+    std::env::split_paths(&here.path()).any(|dir| executable(&here.dir.join(dir).join(program)))
+}
+
+/// Whether there is such a path, or one that matches.
+pub fn exists(dir: &Path, pattern: &str) -> bool {
     if !pattern.contains(['*', '?', '[']) {
         return dir.join(pattern).symlink_metadata().is_ok();
     }
-    let whole = dir.join(pattern);
+    // The directory is no pattern, whatever it is called.
+    let whole = Path::new(&glob::Pattern::escape(&dir.to_string_lossy())).join(pattern);
     glob::glob(&whole.to_string_lossy()).is_ok_and(|mut found| found.next().is_some())
-}
-
-/// The script of a line of a scope's conditions.
-pub fn question(plan: &Plan, scope: ScopeId, script: &Arc<str>, around: &Surroundings, store: &Store) -> Question {
-    let (enter, instance) = (plan.scope(scope).enter, plan.instance_for(scope));
-    let file = instance.map_or(FileId(0), |id| plan.defs.tasks[plan.instance(id).def.index()].file);
-    Question { spec: command::script(plan, file, instance.map(|id| (id, enter)), script, around, store), by_code: true }
-}
-
-/// The script of a `let`.
-pub fn let_question(plan: &Plan, file: FileId, script: &Arc<str>, around: &Surroundings, store: &Store) -> Question {
-    Question { spec: command::script(plan, file, None, script, around, store), by_code: false }
 }
 
 /// The value of a `let` from what its script said.
@@ -229,20 +198,4 @@ pub fn let_question(plan: &Plan, file: FileId, script: &Arc<str>, around: &Surro
 pub fn let_value(said: (i32, Vec<u8>)) -> Result<Value, String> {
     let text = String::from_utf8(said.1).map_err(|why| format!("it is not UTF-8: {why}"))?;
     Ok(Value::text(text.trim_end_matches(['\n', '\r'])))
-}
-
-/// The `let`s that a leaf's command names and that are still to be asked for.
-pub fn missing_lets(
-    plan: &Plan,
-    instance: InstanceId,
-    names: &[Arc<str>],
-    known: impl Fn(FileId, &str) -> bool,
-) -> Vec<(FileId, Arc<str>, Arc<str>)> {
-    let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
-    let scripts = plan.defs.lets.get(usize::from(file.0)).into_iter().flatten();
-    let named = |name: &str| names.iter().any(|word| **word == *name || word.replace('_', "-") == name);
-    scripts
-        .filter(|(name, _)| named(name) && !known(file, name))
-        .map(|(name, script)| (file, name.clone(), script.clone()))
-        .collect()
 }

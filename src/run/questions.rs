@@ -28,6 +28,8 @@ pub struct Start {
 pub enum Waiter {
     /// A job that names it.
     Job(Start),
+    /// A scope whose conditions name it.
+    Conditions(ScopeId, Purpose),
     /// A scope of which it is asked whether it is up to date.
     Scope(ScopeId),
 }
@@ -45,7 +47,7 @@ impl Waiter {
     fn who(&self) -> Who {
         match self {
             Waiter::Job(start) => Who::Job(start.id),
-            Waiter::Scope(scope) => Who::Scope(*scope),
+            Waiter::Conditions(scope, _) | Waiter::Scope(scope) => Who::Scope(*scope),
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
     Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit, Matrix,
-    OnError, Predicate, PredicateKind, Reference, Retry, SLOTS, Settings, Share, Step, StepKind, Task, Use, Width,
-    Xecfile,
+    OnError, Predicate, PredicateKind, Ready, Reference, RetryText, SLOTS, Service, Settings, Share, Step, StepKind,
+    Task, Use, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -106,9 +106,9 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
     }
     if tape.one_in(6) {
-        settings.retry = Some(at(Retry {
-            times: 1 + tape.pick(2) as u32,
-            delay: Duration::from_millis(tape.pick(4) as u64),
+        settings.retry = Some(at(RetryText {
+            times: at(Late::Now(1 + tape.pick(2) as u32)),
+            delay: now(Duration::from_millis(tape.pick(4) as u64)),
             backoff: Backoff::Linear,
             max: None,
             jitter: tape.one_in(2),
@@ -215,6 +215,11 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             (0..task).filter(|_| tape.one_in(chance)).map(reference).collect()
         };
         let mut needs = some(tape, 3);
+        let service = tape.one_in(6).then(|| Service {
+            ready: Ready::Exists(at(Template::plain(if tape.one_in(4) { "none" } else { "/" }))),
+            timeout: Duration::from_millis(1 + tape.pick(40) as u64),
+            span: Span::default(),
+        });
         for need in &mut needs {
             // Of a matrix, sometimes only one combination.
             let earlier = &file.tasks.iter().find(|other| other.name.value == need.task.value);
@@ -223,17 +228,19 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
                 need.bindings.push(Binding { name: at("x".into()), value: at(Template::plain("a")) });
             }
         }
-        let matrix = matrix(tape, task);
-        // Of what comes late nothing is remembered.
+        let matrix = if service.is_none() { matrix(tape, task) } else { None };
+        // Of what comes late, and of services, nothing is remembered.
         let late = matrix.as_ref().is_some_and(|matrix| matrix.late().is_some());
+        let unkept = late || service.is_some();
         file.tasks.push(Task {
             needs,
             after: some(tape, 4),
             matrix,
+            service,
             conditions: conditions(tape),
             hooks: hooks(tape, task),
             settings: settings(tape),
-            files: if late { Files::default() } else { files(tape) },
+            files: if unkept { Files::default() } else { files(tape) },
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });

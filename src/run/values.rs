@@ -59,14 +59,7 @@ impl Store {
         let instance = plan.instance(id);
         let enter = plan.scope(instance.scope).enter;
         self.made.remove(&id);
-        for (name, bound) in instance.inputs.iter() {
-            if let (Bound::Late(text), Some(caller)) = (bound, instance.caller) {
-                let made = self.scope(plan, around, caller).seen_from(enter).text(text);
-                if let Ok(Some(value)) = made {
-                    self.set(id, name, enter, value);
-                }
-            }
-        }
+        self.make_inputs(plan, around, id);
         for name in plan.defs.tasks[instance.def.index()].temps.iter() {
             let dir = tempfile::Builder::new().prefix("xec-").tempdir()?;
             self.set(id, name, enter, Value::text(dir.path().to_string_lossy()));
@@ -199,6 +192,46 @@ impl Store {
         self.lets.insert((file, name), value);
     }
 
+    /// Makes the late inputs of an instance as far as that can be done by now; those of its callers come first.
+    pub fn make_inputs(&mut self, plan: &Plan, around: &Surroundings, id: InstanceId) {
+        let late = |id: &InstanceId| plan.instance(*id).inputs.iter().any(|(_, bound)| matches!(bound, Bound::Late(_)));
+        let callers = std::iter::successors(Some(id), |id| plan.instance(*id).caller).take_while(late);
+        let callers: Vec<InstanceId> = callers.collect();
+        for id in callers.into_iter().rev() {
+            let instance = plan.instance(id);
+            let enter = plan.scope(instance.scope).enter;
+            for (name, bound) in instance.inputs.iter() {
+                let (Bound::Late(text), Some(caller)) = (bound, instance.caller) else { continue };
+                let there = self.made(plan, id, name, enter).is_some();
+                let made = (!there).then(|| self.scope(plan, around, caller).seen_from(enter).text(text));
+                if let Some(Ok(Some(value))) = made {
+                    self.set(id, name, enter, value);
+                }
+            }
+        }
+    }
+
+    /// A part of the run begins anew: what these vertices made is gone.
+    pub fn forget(&mut self, plan: &Plan, anew: &std::ops::Range<u32>) {
+        let enter = VertexId(anew.start);
+        let Some(around) = plan.instance_around(enter) else { return };
+        let own = plan.scope(plan.instance(around).scope).vertices.clone();
+        if let Some(values) = self.made.get_mut(&around).filter(|_| own.contains(&anew.start)) {
+            values.values_mut().for_each(|made| made.retain(|one| !anew.contains(&one.by.0)));
+        }
+    }
+
+    /// What every task of a file sees of it.
+    pub fn of_file(&self, plan: &Plan, file: FileId, name: &str) -> Option<Value> {
+        if let Some(value) = self.lets.get(&(file, Arc::from(name))) {
+            return Some(value.clone());
+        }
+        match plan.files.get(usize::from(file.0))?.get(name)? {
+            Known::Value(value) => Some(value.clone()),
+            Known::Late | Known::Unset => None,
+        }
+    }
+
     /// What an instance sees.
     pub fn scope<'s>(&'s self, plan: &'s Plan, around: &'s Surroundings, id: InstanceId) -> Scope<'s> {
         Scope { store: self, plan, around, id, at: plan.scope(plan.instance(id).scope).exit, extra: &[] }
@@ -257,7 +290,7 @@ impl<'s> Scope<'s> {
         if let Some(value) = instance.set.and_then(|set| Scope { id: set, ..*self }.get(name)) {
             return Some(value);
         }
-        let found = self.of_file(self.plan.defs.tasks[instance.def.index()].file, name);
+        let found = self.store.of_file(self.plan, self.plan.defs.tasks[instance.def.index()].file, name);
         // A hook runs however far its body came: what has no value yet is empty there.
         found.or_else(|| (!self.extra.is_empty() && self.is_promised(name)).then(|| Value::text("")))
     }
@@ -306,20 +339,17 @@ impl<'s> Scope<'s> {
             return Some(self.store.items.taken(feed, &take.name));
         }
         if !take.list {
-            return take.from.first().and_then(from);
+            return take.from.first().and_then(from).or_else(|| take.default.clone());
         }
         let succeeded = take.from.iter().filter(|id| self.store.succeeded.contains(id));
         Some(Value::List(succeeded.filter_map(from).flat_map(|value| value.items()).collect()))
     }
 
-    fn of_file(&self, file: FileId, name: &str) -> Option<Value> {
-        if let Some(value) = self.store.lets.get(&(file, Arc::from(name))) {
-            return Some(value.clone());
-        }
-        match self.plan.files.get(usize::from(file.0))?.get(name)? {
-            Known::Value(value) => Some(value.clone()),
-            Known::Late | Known::Unset => None,
-        }
+    /// Which of the values that it takes from others is not there, if one is.
+    pub fn lacking(&self) -> Option<usize> {
+        let takes = &self.plan.instance(self.id).takes;
+        let is_there = |take: &TakeFrom| self.plan.is_streamed(self.id, take) || self.taken(take).is_some();
+        takes.iter().position(|take| self.sees(take) && !is_there(take))
     }
 
     /// What a text comes to, `None` where a value that it names is not there; a list stays one where the text is
@@ -337,25 +367,32 @@ impl<'s> Scope<'s> {
         text: &Spanned<Template>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Value>, String> {
-        if let Some(plain) = text.value.as_text() {
-            return Ok(Some(Value::Text(plain.clone())));
-        }
-        let get = |name: &str| match name.strip_prefix("env.") {
+        expand(text, &|name| match name.strip_prefix("env.") {
             Some(variable) => env(variable).or_else(|| self.around.variable(variable)).map(Value::text),
             None => self.get(name).or_else(|| self.in_hook().then(|| Value::text(""))),
-        };
-        if let Some(name) = text.value.bare_hole() {
-            return get(name).map(Some).ok_or_else(|| name.to_string());
-        }
-        let lookup = |name: &str| get(name).map(|value| value.flat());
-        let list = |name: &str| match get(name)? {
-            Value::List(items) => Some(items.iter().map(|item| item.to_string()).collect()),
-            Value::Text(_) => None,
-        };
-        match text.value.expand_lists(&lookup, &list) {
-            Ok(text) => Ok(Some(Value::text(text))),
-            Err(unknown) => Err(unknown.name.to_string()),
-        }
+        })
+    }
+}
+
+/// What a text comes to with these values.
+///
+/// # Errors
+/// The name of the value that is not there.
+pub fn expand(text: &Spanned<Template>, get: &dyn Fn(&str) -> Option<Value>) -> Result<Option<Value>, String> {
+    if let Some(plain) = text.value.as_text() {
+        return Ok(Some(Value::Text(plain.clone())));
+    }
+    if let Some(name) = text.value.bare_hole() {
+        return get(name).map(Some).ok_or_else(|| name.to_string());
+    }
+    let lookup = |name: &str| get(name).map(|value| value.flat());
+    let list = |name: &str| match get(name)? {
+        Value::List(items) => Some(items.iter().map(|item| item.to_string()).collect()),
+        Value::Text(_) => None,
+    };
+    match text.value.expand_lists(&lookup, &list) {
+        Ok(text) => Ok(Some(Value::text(text))),
+        Err(unknown) => Err(unknown.name.to_string()),
     }
 }
 

@@ -11,6 +11,7 @@ mod inputs;
 mod limits;
 mod matrix;
 mod pipe;
+mod ready;
 mod settings;
 mod step;
 mod syntax;

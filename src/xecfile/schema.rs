@@ -11,7 +11,7 @@ pub use abroad::word_for;
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Places(u32);
+pub struct Places(u64);
 
 impl Places {
     /// The top of the file.
@@ -65,18 +65,22 @@ impl Places {
 
     /// `stdin`.
     pub const STDIN: Places = Places(1 << 22);
+    /// `ready` of a service.
+    pub const READY: Places = Places(1 << 26);
+    /// `wait`.
+    pub const WAIT: Places = Places(1 << 27);
     /// `hosts`.
-    pub const HOSTS: Places = Places(1 << 20);
+    pub const HOSTS: Places = Places(1 << 32);
     /// `via`.
-    pub const VIA: Places = Places(1 << 26);
+    pub const VIA: Places = Places(1 << 33);
     /// `on`.
-    pub const ON: Places = Places(1 << 27);
+    pub const ON: Places = Places(1 << 34);
     /// `pool`.
-    pub const POOL: Places = Places(1 << 29);
+    pub const POOL: Places = Places(1 << 35);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 30] = [
+    const NAMES: [(Places, &'static str); 32] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),
@@ -107,6 +111,8 @@ impl Places {
         (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
         (Places::STDIN, "on `stdin`"),
+        (Places::READY, "on `ready`"),
+        (Places::WAIT, "on `wait`"),
     ];
 
     /// Both sets.

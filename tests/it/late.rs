@@ -145,6 +145,37 @@ fn a_call_makes_a_set_of_what_was_captured() {
 }
 
 #[test]
+fn a_set_whose_list_is_not_there_is_skipped_once() {
+    let file = r##"
+        task user { needs maker { take files }; matrix { f from="${files}" }; run "echo $f >> log" }
+        task maker { unless exists skip; run #"test ! -e fail; printf 'a\nb\n'"# { capture files as=lines } }
+        task top { needs user; run "echo top >> log" }
+    "##;
+    assert_eq!(ran(file, ["-j1", "top"]).ok().read("log"), "a\nb\ntop\n");
+    let ran = case(file, ["-j4", "top"]).file("skip", "").run().ok();
+    assert_eq!(ran.read("log"), "top\n");
+    assert!(ran.err().contains("skipped, since `maker` made no `files`: user[f=…] (1 task)"), "{}", ran.story());
+    case(file, ["-j4", "user"])
+        .file("fail", "")
+        .run()
+        .code(1)
+        .says("skipped because `maker` failed: user[f=…] (1 task)");
+}
+
+#[test]
+fn every_item_that_its_conditions_skip_is_told() {
+    let file = numbers(
+        4,
+        r#"task t { needs n { take n }; matrix { i from="${n}" }; when equal "${i}" 2 4; run "echo $i >> log" }"#,
+    );
+    let ran = ran(&file, ["-j4", "t"]).ok().says("2 skipped");
+    let log = ran.read("log");
+    let mut did: Vec<&str> = log.lines().collect();
+    did.sort_unstable();
+    assert_eq!(did, ["2", "4"]);
+}
+
+#[test]
 fn a_text_is_no_list() {
     let file = r#"
         task n { run "echo x" { capture n } }
@@ -289,6 +320,23 @@ fn a_join_that_fails_fails_the_reduce_and_is_tried_again() {
         }"#,
     );
     assert_eq!(ran(&file, ["t"]).ok().read("log"), "45\n");
+}
+
+#[test]
+fn a_set_that_has_not_to_run_calls_nothing_in_its_hooks() {
+    let file = numbers(
+        1,
+        r#"task t {
+            when os windows
+            needs n { take n }
+            matrix { i from="${n}"; on-success { call report } }
+            run "echo $i >> log"
+        }
+        task report { needs tool; run "echo report >> log" }
+        task tool { run "echo tool >> log" }"#,
+    );
+    let ran = ran(&file, ["t"]).ok().nothing_left();
+    assert_eq!(ran.read("log"), "", "{}", ran.story());
 }
 
 #[test]

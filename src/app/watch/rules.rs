@@ -1,7 +1,9 @@
 //! What is watched for a plan, and what is done when it changes.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd as _;
+use std::fs::File;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +131,9 @@ fn never(options: &Options) -> BTreeSet<PathBuf> {
 /// The files that xec itself writes to.
 fn written() -> BTreeSet<(u64, u64)> {
     let (out, err) = (std::io::stdout(), std::io::stderr());
-    let stats = [nix::sys::stat::fstat(out.as_fd()), nix::sys::stat::fstat(err.as_fd())];
-    stats.into_iter().flatten().map(|stat| (stat.st_dev, stat.st_ino)).collect()
+    let place = |fd: BorrowedFd<'_>| {
+        let found = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    [out.as_fd(), err.as_fd()].into_iter().filter_map(place).collect()
 }

@@ -423,7 +423,7 @@ codes! {
     /// ignored, so that no file ever means two things. `docs/reference.md` lists these words at its end.
     ///
     /// ```kdl wrong
-    /// task up { service { ready tcp=5432 }; exec docker compose up db }
+    /// task up { resources memory="2GiB"; exec docker compose up db }
     /// ```
     NotYet = "not-yet",
     /// The file asks for a newer xec than this one. Install that, or lower the number if the file needs nothing of it.

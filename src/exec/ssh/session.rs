@@ -87,7 +87,8 @@ async fn send(socket: &UnixStream, bytes: &[u8], fd: Option<&OwnedFd>) -> io::Re
             .async_io(Interest::WRITABLE, || {
                 let fds = fd.map(AsRawFd::as_raw_fd);
                 let rights = fds.as_ref().map(|fd| ControlMessage::ScmRights(std::slice::from_ref(fd)));
-                let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+                // std ignores SIGPIPE in xec: where ssh is gone, this is an error like any other.
+                let flags = MsgFlags::MSG_DONTWAIT;
                 Ok(sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(rest)], rights.as_slice(), flags, None)?)
             })
             .await?;

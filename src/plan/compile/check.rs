@@ -6,11 +6,39 @@ use crate::plan::cycle;
 use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::world::World;
-use crate::xecfile::model::Xecfile;
+use crate::xecfile::model::{Axis, AxisSource, Task, Xecfile};
 
 /// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all
-/// tasks that can be asked for without any word.
+/// tasks that can be asked for without any word. Warnings where nothing is wrong.
 pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
+    let wrong = wrong(file, request, World { lenient: true, ..world });
+    if wrong.is_empty() { file.tasks.iter().flat_map(|task| no_files(file, task, world)).collect() } else { wrong }
+}
+
+/// The axes of files that have none just now, as far as that can be said without a plan.
+fn no_files(file: &Xecfile, task: &Task, world: World<'_>) -> Vec<Problem> {
+    let Some(matrix) = task.matrix.as_ref().filter(|matrix| !matrix.may_be_empty) else { return Vec::new() };
+    let scope = file.scope(task);
+    let dir = match task.settings.cwd.as_ref().or(scope.defaults.cwd.as_ref()).map(|cwd| cwd.value.as_text()) {
+        None => scope.dir.clone(),
+        Some(Some(cwd)) => scope.dir.join(&**cwd),
+        Some(None) => return Vec::new(),
+    };
+    let empty = |axis: &&Axis| match &axis.source {
+        AxisSource::Glob(text) => {
+            text.value.as_text().is_some_and(|pattern| (world.glob)(&dir, pattern).is_ok_and(|found| found.is_empty()))
+        }
+        _ => false,
+    };
+    let warning = |axis: &Axis| {
+        let message = format!("no file is there for the axis `{}` of `{}`", axis.name.value, task.name.value);
+        let help = "a run of it is refused until there is one; `empty=ok` on the matrix lets it pass";
+        Problem::warning(Code::EmptyMatrix, message).at(axis.span, "").help(help)
+    };
+    matrix.axes.iter().filter(empty).map(warning).collect()
+}
+
+fn wrong(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
     let names = Names::new(file);
     let every: Vec<TaskIndex> = (0..file.tasks.len()).collect();
     let cycles = cycle::check(file, &names.reach(&every).1);

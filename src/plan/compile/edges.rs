@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::plan::compile::{Builder, Demand};
-use crate::plan::graph::{EdgeKind, Link, LinkKind, TakeFrom};
-use crate::plan::ids::{InstanceId, LeafId, TaskDefId};
+use crate::plan::defs::Conditions;
+use crate::plan::graph::{EdgeKind, Guard, Link, LinkKind, TakeFrom, Vertex};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId, TaskDefId};
 use crate::plan::units::UnitId;
 use crate::xecfile::model::CaptureForm;
 
@@ -14,16 +15,20 @@ type Streams = HashMap<(InstanceId, Arc<str>), Vec<LeafId>>;
 
 impl Builder<'_, '_> {
     pub(super) fn draw_demands(&mut self) {
+        let demands = std::mem::take(&mut self.demands);
+        self.draw_services(&demands);
         let streams = self.streams();
-        for demand in std::mem::take(&mut self.demands) {
+        for demand in demands {
             let streamed = demand.meant.rows.is_none() && self.draw_stream(&demand, &streams).is_some();
             let Some(standing) = self.standing.get(&demand.meant.unit) else { continue };
             let (head, exit) = (self.layout.head(standing.scope), self.layout.scopes[standing.scope.index()].exit);
             self.layout.edge(demand.gate, head, EdgeKind::Demand);
             let members: Vec<InstanceId> = match &demand.meant.rows {
                 None => {
+                    // Who needs a service uses it while it runs; who asks for it wants to see it end.
+                    let used = self.is_service(demand.meant.unit) && demand.from.is_some();
                     if !streamed {
-                        self.layout.edge(exit, demand.then, EdgeKind::Ok);
+                        self.layout.edge(exit, demand.then, if used { EdgeKind::Ready } else { EdgeKind::Ok });
                     }
                     let mut all: Vec<(Option<usize>, InstanceId)> =
                         standing.members.iter().map(|(place, id)| (*place, *id)).collect();
@@ -49,13 +54,63 @@ impl Builder<'_, '_> {
             if let Some(from) = demand.from {
                 let feed = self.layout.scopes[standing.scope.index()].feed;
                 if let Some(feed) = feed {
-                    let names = demand.takes.iter().map(|(name, _)| name.clone());
+                    let names = demand.takes.iter().map(|take| take.name.clone());
                     self.layout.feeds[feed.index()].taken.extend(names);
                 }
-                let takes = demand.takes.into_iter();
-                let takes = takes.map(|(name, here)| TakeFrom { here, name, from: members.clone(), list, feed });
+                let takes = demand.takes.into_iter().map(|take| TakeFrom { from: members.clone(), list, feed, ..take });
+                let takes: Vec<TakeFrom> = takes.collect();
+                // What is streamed comes only when it has begun.
+                if !streamed && takes.iter().any(|take| self.may_lack(take)) {
+                    self.ask_first(from);
+                }
                 self.layout.instances[from.index()].takes.extend(takes);
             }
+        }
+    }
+
+    /// Whether a value that is taken may not be there though whom it is taken from did not fail: he, or the step that
+    /// makes it, may have been skipped, or may fail without harm.
+    fn may_lack(&mut self, take: &TakeFrom) -> bool {
+        let ([from], None, false) = (&take.from[..], &take.default, take.list) else { return false };
+        if let Some(known) = self.sure.get(&(*from, take.name.clone())) {
+            return !known;
+        }
+        let sure = self.is_sure(*from, &take.name);
+        self.sure.insert((*from, take.name.clone()), sure);
+        !sure
+    }
+
+    fn is_sure(&self, from: InstanceId, name: &str) -> bool {
+        let layout = &self.layout;
+        let instance = &layout.instances[from.index()];
+        if instance.inputs.iter().any(|(axis, _)| **axis == *name) {
+            return true;
+        }
+        let makes = |vertex: u32| match layout.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) => {
+                let leaf = &layout.leaves[leaf.index()];
+                let command = &self.cx.defs.commands[leaf.command.index()];
+                let mut names = command.capture.iter().map(|capture| &capture.name).chain(&command.status);
+                (leaf.instance == from && names.any(|given| *given.value == *name)).then_some(leaf.scope)
+            }
+            _ => None,
+        };
+        let always = |scope: ScopeId| {
+            let around = std::iter::successors(Some(scope), |id| layout.scopes[id.index()].parent);
+            let own = around.map(|id| &layout.scopes[id.index()]);
+            own.take_while(|scope| scope.vertices.start >= layout.scopes[instance.scope.index()].vertices.start)
+                .all(|scope| matches!(scope.guard, Guard::Always) && !scope.optional)
+        };
+        layout.scopes[instance.scope.index()].vertices.clone().filter_map(makes).any(always)
+    }
+
+    /// Whether an instance has to run is asked just before it.
+    fn ask_first(&mut self, id: InstanceId) {
+        let instance = &self.layout.instances[id.index()];
+        let guard = &mut self.layout.scopes[instance.scope.index()].guard;
+        if matches!(guard, Guard::Always) {
+            let place = self.cx.def(instance.def).conditions.place.clone();
+            *guard = Guard::Ask(Conditions { all: Arc::from([]), place });
         }
     }
 
@@ -75,7 +130,7 @@ impl Builder<'_, '_> {
     fn draw_stream(&mut self, demand: &Demand, streams: &Streams) -> Option<()> {
         let feed = self.layout.feed_of(demand.from?)?;
         let list = self.layout.feeds[feed.index()].list.value.bare_hole()?;
-        let (name, _) = demand.takes.iter().find(|(_, here)| here == list)?;
+        let name = &demand.takes.iter().find(|take| take.here == *list)?.name;
         let standing = self.standing.get(&demand.meant.unit)?;
         let of = |member: &InstanceId| streams.get(&(*member, name.clone()));
         let writers: Vec<&Vec<LeafId>> = standing.members.values().map(of).collect::<Option<_>>()?;

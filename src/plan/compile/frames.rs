@@ -3,7 +3,7 @@
 
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
-use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind, TakeFrom};
+use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
@@ -194,14 +194,14 @@ impl Builder<'_, '_> {
                 _ => frame.members.clone(),
             };
             let list = frame.instance.is_none();
-            for take in &reference.takes {
-                let (here, name) = (take.here.value.clone(), take.name.value.clone());
-                if let Some(feed) = feed {
-                    self.layout.feeds[feed.index()].taken.push(name.clone());
-                }
-                let take = TakeFrom { here, name, from: from.clone(), list, feed };
-                self.layout.instances[caller.index()].takes.push(take);
+            if let Some(feed) = feed {
+                let names = reference.takes.iter().map(|take| take.name.value.clone());
+                self.layout.feeds[feed.index()].taken.extend(names);
             }
+            let this = &self.layout.instances[caller.index()];
+            let values = self.cx.scope(this.def, &this.inputs);
+            let takes = self.takes(reference, &from, (list, feed), values)?;
+            self.layout.instances[caller.index()].takes.extend(takes);
         }
         if let (Some(outer), false) = (outer, frame.woken) {
             match outer.order {

@@ -7,14 +7,14 @@ use crate::base::source::Span;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
-use crate::plan::graph::{EdgeKind, Guard, Instance, Memory, ScopeKind, Vertex};
-use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
+use crate::plan::graph::{EdgeKind, Guard, Instance, Memory, ScopeKind, TakeFrom, Vertex};
+use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
-use crate::plan::values::Inputs;
-use crate::xecfile::model::Files;
+use crate::plan::values::{Inputs, Values};
+use crate::xecfile::model::{Files, Reference, Take};
 
 impl Builder<'_, '_> {
     pub(super) fn open_set<'d>(
@@ -50,7 +50,7 @@ impl Builder<'_, '_> {
         let inputs = given(&inputs, row);
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
-        let guard = self.guard(&written.conditions, values)?;
+        let guard = self.guard(&def.conditions, values)?;
         let memory = memory(&def.files);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let runs = !matches!(rules.guard, Guard::Never);
@@ -59,6 +59,10 @@ impl Builder<'_, '_> {
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
+        if def.service.is_some() && shared {
+            self.layout.scopes[scope.index()].ready.clone_from(&def.service);
+            self.layout.scopes[scope.index()].service = Some(scope);
+        }
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, id, (task, &inputs))?;
         }
@@ -66,6 +70,22 @@ impl Builder<'_, '_> {
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// What a reference takes from these: whether as a list, and from which feed.
+    pub(super) fn takes(
+        &self,
+        reference: &Reference,
+        from: &[InstanceId],
+        (list, feed): (bool, Option<FeedId>),
+        values: Values<'_>,
+    ) -> Laid<Vec<TakeFrom>> {
+        let take = |take: &Take| -> Laid<TakeFrom> {
+            let default = take.default.as_ref().map(|text| values.must(text, "a default")).transpose()?;
+            let (here, name) = (take.here.value.clone(), take.name.value.clone());
+            Ok(TakeFrom { here, name, from: from.to_vec(), list, default, feed })
+        };
+        reference.takes.iter().map(take).collect()
     }
 
     /// The gate of the scope that is the next one to be opened.
@@ -86,9 +106,10 @@ impl Builder<'_, '_> {
         self.layout.scopes[scope.index()].gate = Some(gate);
         self.layout.scopes[scope.index()].vertices.start = gate.0;
         self.layout.edge(gate, enter, EdgeKind::Ok);
+        let values = self.cx.scope(caller.0, caller.1);
         for need in &self.cx.task(caller.0).needs {
             let Some(meant) = self.units.need(self.cx, need, (caller.0, caller.1))? else { continue };
-            let takes = need.takes.iter().map(|take| (take.name.value.clone(), take.here.value.clone())).collect();
+            let takes = self.takes(need, &[], (false, None), values)?;
             self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
         }
         Ok(())

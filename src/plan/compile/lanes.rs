@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let Some(matrix) = &written.matrix else { return Ok(None) };
         let Some((axis, from)) = matrix.late() else { return Ok(None) };
         let lane_inputs = self.cx.lane_inputs(task, inputs);
-        if let Guard::Never = self.guard(&written.conditions, self.cx.scope(task, &lane_inputs))? {
+        if let Guard::Never = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
         if memory(&written.files) != Memory::None {
@@ -172,7 +172,7 @@ impl Builder<'_, '_> {
     ) -> Laid<Frame<'d>> {
         let def = &defs.tasks[task.index()];
         let values = self.cx.scope(task, inputs);
-        let guard = self.guard(&self.cx.task(task).conditions, values)?;
+        let guard = self.guard(&def.conditions, values)?;
         let rules = Rules { guard, ..self.settle(&def.policy, values)? };
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;

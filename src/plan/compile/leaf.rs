@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let inputs = self.layout.instances[instance.index()].inputs.clone();
         let values = self.cx.scope(self.layout.instances[instance.index()].def, &inputs);
         let time = |text: &str| crate::base::duration::parse(text).ok();
-        let grace = match &this.grace {
+        let grace = match &this.place.grace {
             Some(late) => values.setting(late, "`grace`", time)?,
             None => DEFAULT_GRACE,
         };
@@ -42,7 +42,9 @@ impl Builder<'_, '_> {
         };
         let id = LeafId(self.layout.leaves.len() as u32);
         let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
-        self.layout.leaves.push(Leaf { scope, instance, vertex, command, grace, wait });
+        let service = self.layout.scopes[scope.index()].service;
+        let slot = service.is_none() && !matches!(this.work, Work::Wait(_) | Work::Until(_));
+        self.layout.leaves.push(Leaf { scope, instance, vertex, command, grace, wait, slot, service });
         let (head, tail) = match around {
             None => (vertex, vertex),
             Some(own) => {

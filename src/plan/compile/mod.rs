@@ -24,6 +24,7 @@ mod leaf;
 mod outputs;
 mod roots;
 mod rules;
+mod services;
 mod turns;
 
 use std::collections::HashMap;
@@ -33,7 +34,7 @@ use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
-use crate::plan::graph::{Limit, Plan, ScopeKind};
+use crate::plan::graph::{Limit, Plan, ScopeKind, TakeFrom};
 use crate::plan::hosts;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
@@ -151,6 +152,8 @@ struct Builder<'b, 'c> {
     standing: HashMap<UnitId, Standing>,
     /// The sets of matrices, with what they were given: their hooks see it.
     sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    /// Whether a value that is taken from an instance is there whenever that has succeeded.
+    sure: HashMap<(InstanceId, Arc<str>), bool>,
     /// Edges to draw when all shared units stand.
     demands: Vec<Demand>,
 }
@@ -160,7 +163,7 @@ struct Demand {
     then: VertexId,
     from: Option<InstanceId>,
     meant: Meant,
-    takes: Vec<(Arc<str>, Arc<str>)>,
+    takes: Vec<TakeFrom>,
 }
 
 impl<'b, 'c> Builder<'b, 'c> {
@@ -175,6 +178,7 @@ impl<'b, 'c> Builder<'b, 'c> {
             layout,
             standing: HashMap::new(),
             sets: HashMap::new(),
+            sure: HashMap::new(),
             demands: Vec::new(),
         }
     }

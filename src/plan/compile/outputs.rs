@@ -34,7 +34,7 @@ pub(super) fn check(cx: &Context<'_>, instances: &[Instance]) -> Vec<Problem> {
         }
         let values = cx.scope(instance.def, &instance.inputs);
         let dir = &cx.defs.dirs[usize::from(def.file.0)];
-        let cwd = match &def.cwd {
+        let cwd = match &def.conditions.place.cwd {
             None => dir.clone(),
             Some(cwd) => match values.known(cwd) {
                 Ok(Known::Value(cwd)) => dir.join(cwd.flat()),

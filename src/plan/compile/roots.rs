@@ -21,7 +21,9 @@ impl Builder<'_, '_> {
             let reached = self.layout.vertex(Vertex::Gate(run), run, 0, Span::default())?;
             let done = self.layout.vertex(Vertex::Await, run, 0, Span::default())?;
             self.layout.edge(reached, done, EdgeKind::Ok);
-            turns.push(Turn { reached, done });
+            let service = |one: &Meant| self.cx.def(self.units.units[one.unit.0 as usize].task).service.is_some();
+            let stays = !meant.is_empty() && meant.iter().all(service);
+            turns.push(Turn { reached, over: if stays { reached } else { done } });
             for one in meant {
                 let meant = Meant { unit: one.unit, rows: None };
                 self.demands.push(Demand { gate: reached, then: done, from: None, meant, takes: Vec::new() });

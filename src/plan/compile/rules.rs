@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
-use crate::plan::defs::Policy;
+use crate::plan::defs::{Conditions, Policy};
 use crate::plan::graph::{Guard, Limit, LimitKind};
 use crate::plan::ids::{InstanceId, LimitId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Values;
-use crate::xecfile::model::{self, Condition, Late, Share, Width};
+use crate::xecfile::model::{self, Late, Retry, RetryText, Share, Width};
 
 /// A limit of the file, as the plan has it.
 pub(super) fn limit(declared: &model::Limit) -> Limit {
@@ -22,16 +22,38 @@ pub(super) fn limit(declared: &model::Limit) -> Limit {
     Limit { count: Some(declared.count), kind }
 }
 
+fn set<T: Copy>(
+    values: Values<'_>,
+    late: &Option<Spanned<Late<T>>>,
+    what: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Laid<Option<T>> {
+    late.as_ref().map(|late| values.setting(late, what, read)).transpose()
+}
+
+fn time(text: &str) -> Option<Duration> {
+    crate::base::duration::parse(text).ok()
+}
+
+/// How often something is tried again, if it is.
+fn retry(policy: &Policy, values: Values<'_>) -> Laid<Option<Retry>> {
+    let Some(RetryText { times, delay, backoff, max, jitter }) = &policy.retry else { return Ok(None) };
+    let times = values.setting(times, "`retry`", |text| text.parse().ok())?;
+    let delay = set(values, delay, "`delay`", time)?.unwrap_or_default();
+    let max = set(values, max, "`max`", time)?;
+    Ok((times > 0).then_some(Retry { times, delay, backoff: *backoff, max, jitter: *jitter }))
+}
+
 impl Builder<'_, '_> {
     fn slots(&self) -> Option<u32> {
         self.layout.limits[LimitId::SLOTS.index()].count
     }
 
-    pub(super) fn guard(&self, conditions: &[Condition], values: Values<'_>) -> Laid<Guard> {
+    pub(super) fn guard(&self, conditions: &Conditions, values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
             Decision::No => Guard::Never,
-            Decision::Ask => Guard::Ask(conditions.into()),
+            Decision::Ask => Guard::Ask(conditions.clone()),
         })
     }
 
@@ -39,7 +61,7 @@ impl Builder<'_, '_> {
     pub(super) fn rules(
         &self,
         policy: &Policy,
-        conditions: &[Condition],
+        conditions: &Conditions,
         owner: Option<InstanceId>,
         around: ScopeId,
         needs_scope: bool,
@@ -52,6 +74,7 @@ impl Builder<'_, '_> {
                 let instance = &self.layout.instances[owner.index()];
                 (instance.def, instance.inputs.clone())
             }
+            // The hook of a set: it sees what the set was given.
             None => self.set_inputs(around),
         };
         let values = self.cx.scope(task, &inputs);
@@ -60,21 +83,12 @@ impl Builder<'_, '_> {
     }
 
     pub(super) fn settle(&self, policy: &Policy, values: Values<'_>) -> Laid<Rules> {
-        fn set<T: Copy>(
-            values: Values<'_>,
-            late: &Option<Spanned<Late<T>>>,
-            what: &str,
-            read: impl Fn(&str) -> Option<T>,
-        ) -> Laid<Option<T>> {
-            late.as_ref().map(|late| values.setting(late, what, read)).transpose()
-        }
         let width: Option<Width> = set(values, &policy.jobs, "`jobs`", |text| text.parse().ok())?;
         let flag = |text: &str| match text {
             "true" => Some(true),
             "" | "false" => Some(false),
             _ => None,
         };
-        let time = |text: &str| crate::base::duration::parse(text).ok();
         let timeout: Option<Duration> = set(values, &policy.timeout, "`timeout`", time)?;
         let require: Option<Share> = set(values, &policy.require, "`require`", |text| text.parse().ok())?;
         Ok(Rules {
@@ -84,7 +98,7 @@ impl Builder<'_, '_> {
             uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
             weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),
-            retry: policy.retry.filter(|retry| retry.times > 0),
+            retry: retry(policy, values)?,
             priority: policy.priority,
             ..Rules::plain(policy.on_error)
         })

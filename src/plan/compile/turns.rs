@@ -15,8 +15,8 @@ use crate::xecfile::model::OnError;
 pub(super) struct Turn {
     /// Its turn has come.
     pub(super) reached: VertexId,
-    /// It has ended.
-    pub(super) done: VertexId,
+    /// It is over: it has ended, but for a service, whose end nobody could wait for.
+    pub(super) over: VertexId,
 }
 
 impl Builder<'_, '_> {
@@ -34,7 +34,7 @@ impl Builder<'_, '_> {
         for turn in turns {
             self.layout.edge(tail, turn.reached, if tail == enter { EdgeKind::Ok } else { in_turn });
             if !parallel {
-                tail = turn.done;
+                tail = turn.over;
             }
         }
     }

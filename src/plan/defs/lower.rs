@@ -2,29 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::{Part, Template};
-use crate::plan::defs::names::names_in;
-use crate::plan::defs::{Command, Defs, HookDefs, JOINED, Node, NodeKind, Policy, TaskDef, Work};
+use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeKind, Place, Policy, TaskDef, Work};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Data, EnvEntry, FileId, Group, Hooks, Late, Let, LetValue, OnError, Reference, SLOTS,
-    Settings, Step, StepKind, Xecfile,
+    Capture, CaptureForm, Condition, Data, Group, Hooks, Late, OnError, Ready, Reference, SLOTS, Settings, Step,
+    StepKind, Xecfile,
 };
 
 /// What flows down.
 #[derive(Clone)]
 struct Ambient {
-    file: FileId,
-    cwd: Option<Spanned<Template>>,
-    env: Arc<[EnvEntry]>,
-    shell: Arc<[Template]>,
+    place: Arc<Place>,
     on_error: OnError,
-    grace: Option<Spanned<Late<Duration>>>,
     priority: i32,
     interactive: bool,
     leave: bool,
@@ -34,23 +28,37 @@ struct Ambient {
 
 impl Ambient {
     fn with(&self, settings: &Settings) -> Self {
-        let env = if settings.env.is_empty() {
-            self.env.clone()
-        } else {
-            self.env.iter().chain(&settings.env).cloned().collect()
-        };
         Self {
-            file: self.file,
-            cwd: settings.cwd.clone().or_else(|| self.cwd.clone()),
-            env,
-            shell: settings.shell.as_ref().map_or_else(|| self.shell.clone(), |shell| shell.value.as_slice().into()),
+            place: self.place_with(settings),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
-            grace: settings.grace.clone().or_else(|| self.grace.clone()),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
             limits: self.limits.clone(),
         }
+    }
+
+    /// One place for all that is written in it: most say nothing new.
+    fn place_with(&self, settings: &Settings) -> Arc<Place> {
+        let Settings { cwd, env, shell, grace, .. } = settings;
+        if cwd.is_none() && env.is_empty() && shell.is_none() && grace.is_none() {
+            return self.place.clone();
+        }
+        let outer = &self.place;
+        Arc::new(Place {
+            file: outer.file,
+            cwd: cwd.clone().or_else(|| outer.cwd.clone()),
+            env: match env.is_empty() {
+                true => outer.env.clone(),
+                false => outer.env.iter().chain(env).cloned().collect(),
+            },
+            shell: shell.as_ref().map_or_else(|| outer.shell.clone(), |shell| shell.value.as_slice().into()),
+            grace: grace.clone().or_else(|| outer.grace.clone()),
+        })
+    }
+
+    fn conditions(&self, all: &[Condition]) -> Conditions {
+        Conditions { all: all.into(), place: self.place.clone() }
     }
 
     /// The policy of what is written with these settings; `fallback` has what they do not say.
@@ -89,7 +97,7 @@ impl Defs {
                 dirs: file.files.iter().map(|scope| scope.dir.clone()).collect(),
                 tasks: Vec::with_capacity(reached.len()),
                 commands: Vec::new(),
-                lets: file.files.iter().map(|scope| scripts(&scope.lets)).collect(),
+                lets: file.files.iter().map(|scope| scope.lets.clone()).collect(),
                 files,
                 by_name: HashMap::new(),
             },
@@ -100,13 +108,10 @@ impl Defs {
         for task in reached {
             let id = file.tasks[*task].file;
             let scope = &file.files[usize::from(id.0)];
+            let (env, shell) = (scope.env.as_slice().into(), shell.clone());
             let base = Ambient {
-                file: id,
-                cwd: None,
-                env: scope.env.as_slice().into(),
-                shell: shell.clone(),
+                place: Arc::new(Place { file: id, cwd: None, env, shell, grace: None }),
                 on_error,
-                grace: None,
                 priority: 0,
                 interactive: false,
                 leave: false,
@@ -152,12 +157,13 @@ impl Lower<'_> {
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
+            service: task.service.clone().map(Arc::new),
             files: Arc::new(task.files.clone()),
             hooks: self.hooks(&task.hooks, &ambient),
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
             set_policy,
-            cwd: ambient.cwd.clone(),
+            conditions: ambient.conditions(&task.conditions),
             span: task.name.span,
         }
     }
@@ -206,6 +212,10 @@ impl Lower<'_> {
                     text.into(),
                 ))
             }
+            StepKind::Until(ready) => {
+                let text = format!("wait {}", until_text(ready));
+                NodeKind::Leaf(self.command(step, &ambient, Work::Until(Arc::new(ready.clone())), text.into()))
+            }
             StepKind::Run(text) => {
                 NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
             }
@@ -216,7 +226,7 @@ impl Lower<'_> {
         let node = Node {
             kind,
             policy: ambient.policy(&step.settings, None),
-            conditions: step.conditions.as_slice().into(),
+            conditions: ambient.conditions(&step.conditions),
             hooks: self.hooks(&step.hooks, &ambient),
             span: step.span,
         };
@@ -243,20 +253,15 @@ impl Lower<'_> {
     }
 
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
-        let shell = if matches!(work, Work::Run(_)) { ambient.shell.clone() } else { Arc::from([]) };
-        let names = if let Work::Run(script) = &work { names_in(script, &shell) } else { Vec::new() };
+        let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,
             text,
             site: self.defs.site(step.span),
             span: step.span,
-            file: ambient.file,
-            cwd: ambient.cwd.clone(),
-            env: ambient.env.clone(),
-            shell,
+            place: ambient.place.clone(),
             names: names.into(),
-            grace: ambient.grace.clone(),
             priority: ambient.priority,
             leave: ambient.leave,
             capture: step.data.capture.clone(),
@@ -276,9 +281,18 @@ fn joins(step: &Step) -> Data {
 
 /// A leaf with hooks is a sequence of one, whose hooks and policies they are.
 fn hooked(node: Node) -> Node {
-    let inner =
-        Node { policy: Policy::default(), conditions: Arc::from([]), hooks: HookDefs::default(), ..node.clone() };
+    let conditions = Conditions { all: Arc::from([]), ..node.conditions.clone() };
+    let inner = Node { policy: Policy::default(), conditions, hooks: HookDefs::default(), ..node.clone() };
     Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
+}
+
+fn until_text(ready: &Ready) -> String {
+    match ready {
+        Ready::Tcp(text) => format!("tcp={}", shown(&text.value)),
+        Ready::Http(text) => format!("http={}", shown(&text.value)),
+        Ready::Exists(text) => format!("exists={}", shown(&text.value)),
+        Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
+    }
 }
 
 fn run_text(script: &Arc<str>) -> Arc<str> {
@@ -288,14 +302,6 @@ fn run_text(script: &Arc<str>) -> Arc<str> {
 fn exec_text(words: &[Spanned<Template>]) -> Arc<str> {
     let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
     line.join(" ").into()
-}
-
-fn scripts(lets: &[Let]) -> Vec<(Arc<str>, Arc<str>)> {
-    let script = |item: &Let| match &item.value {
-        LetValue::Run(script) => Some((item.name.value.clone(), script.value.clone())),
-        LetValue::Text(_) => None,
-    };
-    lets.iter().filter_map(script).collect()
 }
 
 /// A word as a user reads it, holes and all.

@@ -4,6 +4,7 @@
 
 mod lower;
 mod names;
+mod place;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,10 +17,11 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, Condition, EnvEntry, FileId, Files, Group, Input, Late, OnError, Reference, Retry, Share, Width,
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Ready, Reference, RetryText, Service, Share, Width,
 };
 
 pub use names::names_in_sh;
+pub use place::{Conditions, Place};
 
 /// What a step keeps that makes one item of many; no value can be called so.
 pub const JOINED: &str = "@";
@@ -43,8 +45,8 @@ pub struct Defs {
     pub tasks: Vec<TaskDef>,
     /// Their commands.
     pub commands: Vec<Command>,
-    /// The scripts of each file that give a `let` its value, in order.
-    pub lets: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    /// The `let`s of each file, in order.
+    pub lets: Vec<Vec<Let>>,
     files: Vec<Arc<str>>,
     by_name: HashMap<Arc<str>, TaskDefId>,
 }
@@ -64,6 +66,8 @@ pub struct TaskDef {
     pub body: Vec<Node>,
     /// Names of the directories that live as long as an attempt of an instance.
     pub temps: Arc<[Arc<str>]>,
+    /// It stays up while others need it.
+    pub service: Option<Arc<Service>>,
     /// What decides whether an instance has to run, and what it leaves.
     pub files: Arc<Files>,
     /// What follows an instance.
@@ -74,8 +78,8 @@ pub struct TaskDef {
     pub policy: Policy,
     /// What its matrix goes by.
     pub set_policy: Policy,
-    /// The nearest `cwd`, for globs.
-    pub cwd: Option<Spanned<Template>>,
+    /// It runs only if all of these hold.
+    pub conditions: Conditions,
     /// The node in the file.
     pub span: Span,
 }
@@ -88,7 +92,7 @@ pub struct Node {
     /// What its scope goes by.
     pub policy: Policy,
     /// It runs only if all of these hold.
-    pub conditions: Arc<[Condition]>,
+    pub conditions: Conditions,
     /// What follows it.
     pub hooks: HookDefs,
     /// The node in the file.
@@ -101,7 +105,7 @@ impl Node {
         let policy = &self.policy;
         let holds = !policy.uses.is_empty() || policy.weight.is_some();
         let acts = policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some();
-        holds || acts || !self.conditions.is_empty()
+        holds || acts || !self.conditions.all.is_empty()
     }
 }
 
@@ -143,7 +147,7 @@ pub struct Policy {
     /// How many of its children must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// How often it is tried again.
-    pub retry: Option<Retry>,
+    pub retry: Option<RetryText>,
     /// Higher first.
     pub priority: i32,
 }
@@ -159,18 +163,10 @@ pub struct Command {
     pub site: Site,
     /// The same, for problems.
     pub span: Span,
-    /// The file it stands in.
-    pub file: FileId,
-    /// The directory, against that of the file.
-    pub cwd: Option<Spanned<Template>>,
-    /// Outermost first; the last one of a name counts.
-    pub env: Arc<[EnvEntry]>,
-    /// The interpreter; empty for `exec`.
-    pub shell: Arc<[Template]>,
+    /// What has flowed down to it.
+    pub place: Arc<Place>,
     /// The values that the script names, as it spells them: these alone are exported to it.
     pub names: Arc<[Arc<str>]>,
-    /// From the first signal to SIGKILL.
-    pub grace: Option<Spanned<Late<Duration>>>,
     /// Higher first.
     pub priority: i32,
     /// Whether it owns the terminal.
@@ -192,16 +188,20 @@ pub struct Command {
 impl Command {
     /// The values that it names anywhere.
     pub fn value_names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = self.names.to_vec();
+        let mut names: Vec<Arc<str>> = self.names.iter().chain(self.place.names()).cloned().collect();
         let mut add = |text: &Template| names.extend(text.names().cloned());
-        if let Work::Exec(words) = &self.work {
-            words.iter().for_each(|word| add(&word.value));
+        match &self.work {
+            Work::Exec(words) => words.iter().for_each(|word| add(&word.value)),
+            Work::Run(_) | Work::Until(_) => self.place.shell.iter().for_each(&mut add),
+            Work::Wait(_) | Work::Pipe(_) => {}
         }
-        self.env.iter().for_each(|entry| add(&entry.value.value));
-        self.shell.iter().for_each(&mut add);
         let stdin = self.stdin.as_ref().map(Input::text);
-        let texts = [self.cwd.as_ref(), stdin, self.stdout.as_ref(), self.args.as_ref()];
+        let texts = [stdin, self.stdout.as_ref(), self.args.as_ref()];
         texts.into_iter().flatten().for_each(|text| add(&text.value));
+        if let Work::Until(ready) = &self.work {
+            ready.template().into_iter().for_each(|text| add(&text.value));
+            names.extend(ready.script().into_iter().flat_map(|script| self.place.names_in(&script.value)));
+        }
         if let Work::Pipe(members) = &self.work {
             names.extend(members.iter().flat_map(Command::value_names));
         }
@@ -218,6 +218,8 @@ pub enum Work {
     Exec(Arc<[Spanned<Template>]>),
     /// Commands of which each reads what the one before it writes; at least two.
     Pipe(Arc<[Command]>),
+    /// Waits until something is there.
+    Until(Arc<Ready>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::plan::ids::{CommandId, FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::values::Inputs;
+use crate::plan::values::{Inputs, Value};
 
 /// A leaf: a command in a scope.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,10 @@ pub struct Leaf {
     pub grace: Duration,
     /// It does nothing, for so long.
     pub wait: Option<Duration>,
+    /// Whether it takes one of the `-j` slots: who only waits does not, and nor does a service.
+    pub slot: bool,
+    /// The service that it is a part of.
+    pub service: Option<ScopeId>,
 }
 
 /// A task's instance.
@@ -63,6 +67,8 @@ pub struct TakeFrom {
     pub from: Vec<InstanceId>,
     /// Whether it is a list, however many there are.
     pub list: bool,
+    /// What it is where it did not come to be.
+    pub default: Option<Value>,
     /// Whose items they are, where nobody knows yet how many.
     pub feed: Option<FeedId>,
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::source::Span;
+use crate::plan::defs::Conditions;
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
-use crate::xecfile::model::{Condition, OnError, Retry, Share};
+use crate::xecfile::model::{OnError, Retry, Service, Share};
 
 /// When a scope has what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -88,6 +89,10 @@ pub struct Scope {
     pub weight: u32,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
+    /// The service that it is, or is a part of.
+    pub service: Option<ScopeId>,
+    /// It is a service: how to tell that it is up.
+    pub ready: Option<Arc<Service>>,
     /// Where it is written.
     pub site: Span,
 }
@@ -113,7 +118,7 @@ pub enum Guard {
     /// It has not: that is known already.
     Never,
     /// That is asked just before its body.
-    Ask(Arc<[Condition]>),
+    Ask(Conditions),
 }
 
 /// What is taken in one move, each limit once.

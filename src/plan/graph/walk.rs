@@ -1,6 +1,6 @@
 //! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
 
-use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, TakeFrom, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 
 impl Plan {
@@ -89,7 +89,23 @@ impl Plan {
             let first = self.leaves.partition_point(|leaf| leaf.vertex.0 < range.start);
             self.leaves.get(first).filter(|leaf| range.contains(&leaf.vertex.0)).map(|leaf| leaf.instance)
         };
-        self.instance_around(self.scope(scope).enter).or_else(stand_in)
+        self.instance_around(self.scope(scope).enter).or_else(|| self.instance_of(scope)).or_else(stand_in)
+    }
+
+    /// The instance that begins with a scope: its own, or what stands in for a late set.
+    pub fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
+        let this = self.scope(scope);
+        match (this.kind, this.feed.map(|feed| self.feed(feed).instance)) {
+            (ScopeKind::Instance(id), _) => Some(id),
+            (_, Some(set)) if self.instance(set).scope == scope => Some(set),
+            _ => None,
+        }
+    }
+
+    /// Whether what an instance takes comes only while it runs.
+    pub fn is_streamed(&self, id: InstanceId, take: &TakeFrom) -> bool {
+        let feed = self.scope(self.instance(id).scope).feed.map(|feed| self.feed(feed));
+        feed.is_some_and(|feed| !feed.streams.is_empty() && feed.list.value.bare_hole() == Some(&take.here))
     }
 
     /// A scope and all around it, from the inside out.

@@ -278,6 +278,8 @@ pub(super) enum End {
         why: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         needed: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
         #[serde(flatten)]
         cancelled: Option<Why>,
     },
@@ -285,7 +287,7 @@ pub(super) enum End {
 
 impl From<&Verdict> for End {
     fn from(verdict: &Verdict) -> Self {
-        let skipped = |why, needed, cancelled| End::Skipped { why, needed, cancelled };
+        let skipped = |why, needed, cancelled| End::Skipped { why, needed, value: None, cancelled };
         match verdict {
             Verdict::Ok => End::Ok,
             Verdict::Failed(Failure::Command(outcome)) => End::from(outcome),
@@ -297,6 +299,10 @@ impl From<&Verdict> for End {
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
             Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
+            Verdict::Skipped(SkipReason::Value { name, from }) => {
+                let (needed, value) = (Some(from.to_string()), Some(name.to_string()));
+                End::Skipped { why: "value", needed, value, cancelled: None }
+            }
             Verdict::Skipped(SkipReason::UpToDate) => skipped("up-to-date", None, None),
             Verdict::Skipped(SkipReason::Restored) => skipped("restored", None, None),
             Verdict::Skipped(SkipReason::Cancelled(reason)) => skipped("cancelled", None, Some(Why::from(*reason))),

@@ -20,6 +20,8 @@ impl From<Reason> for Why {
             Reason::Timeout => ("timeout", None),
             Reason::Unneeded => ("unneeded", None),
             Reason::Decided => ("decided", None),
+            Reason::NotReady => ("not-ready", None),
+            Reason::Service => ("service", None),
             Reason::Signal(number) => ("signal", Some(words::signal(number))),
             Reason::OutputClosed => ("output-closed", None),
             Reason::Lost => ("lost", None),

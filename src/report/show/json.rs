@@ -30,6 +30,7 @@ struct Page<'a> {
     file: String,
     line: u32,
     confirm: Option<String>,
+    service: Option<String>,
     needs: Vec<Named<'a>>,
     after: Vec<Named<'a>>,
     matrix: Option<Matrix<'a>>,
@@ -49,6 +50,7 @@ impl<'a> Page<'a> {
             file: file.to_string_lossy().into_owned(),
             line,
             confirm: task.confirm.as_ref().map(text),
+            service: task.service.as_ref().map(|service| spell::ready(&service.ready)),
             needs: task.needs.iter().map(Named::of).collect(),
             after: task.after.iter().map(Named::of).collect(),
             matrix: task.matrix.as_ref().map(Matrix::of),
@@ -219,6 +221,7 @@ impl<'a> Step<'a> {
                 StepKind::Exec(words) => Kind::Exec(words.iter().map(text).collect()),
                 StepKind::Call(callee) => Kind::Call(Named::of(callee)),
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
+                StepKind::Until(ready) => Kind::Wait(spell::ready(ready)),
                 StepKind::Reduce(reduce) => Kind::Reduce(Reduced {
                     list: text(&reduce.list),
                     fan_in: reduce.fan_in,

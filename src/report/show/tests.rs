@@ -38,7 +38,7 @@ fn task(sources: &mut SourceMap) -> Task {
     let gen_ = Reference {
         task: name("gen"),
         bindings: vec![bind("os", "${os}")],
-        takes: vec![Take { name: name("files"), here: name("list") }],
+        takes: vec![Take { name: name("files"), here: name("list"), default: None }],
     };
     let line = |kind| Predicate { kind, span: Span::default() };
     let os: Vec<Spanned<_>> = vec![template("linux")];

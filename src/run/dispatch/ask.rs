@@ -5,48 +5,75 @@ use std::sync::Arc;
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
 use crate::exec::Signal;
-use crate::plan::graph::{Guard, Memory};
-use crate::plan::ids::ScopeId;
+use crate::plan::defs::Conditions;
+use crate::plan::graph::{Guard, Memory, ScopeKind};
+use crate::plan::ids::{InstanceId, ScopeId, VertexId};
+use crate::run::command;
 use crate::run::dispatch::Loop;
-use crate::run::probe::{self, Probe, Question, Said, World};
+use crate::run::lets;
+use crate::run::place::Here;
+use crate::run::probe::{self, Probe, Question, Said};
 use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
-use crate::xecfile::model::{Condition, FileId};
+use crate::xecfile::model::FileId;
 
 impl Loop {
     /// Asks whether a scope has to run: first its conditions, then whether it is up to date.
     pub(super) fn probe(&mut self, scope: ScopeId) {
-        let plan = self.plan.clone();
-        match &plan.scope(scope).guard {
-            Guard::Ask(conditions) => self.look_at(scope, Purpose::Enter, conditions),
-            Guard::Always | Guard::Never => self.passed(scope, Purpose::Enter, Ok(true)),
+        self.look_at(scope, Purpose::Enter);
+    }
+
+    /// The conditions that are asked for a purpose; none where there is nothing to ask.
+    fn conditions(&self, scope: ScopeId, purpose: Purpose) -> Option<Conditions> {
+        let this = self.plan.scope(scope);
+        match (purpose, &this.guard, this.kind) {
+            (Purpose::Enter, Guard::Ask(conditions), _) => Some(conditions.clone()),
+            (Purpose::Keep, _, ScopeKind::Instance(id)) => {
+                let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+                let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
+                Some(Conditions { all: cache.conditions.as_slice().into(), place: def.conditions.place.clone() })
+            }
+            _ => None,
         }
     }
 
-    /// Looks at conditions; the next script of them, if there is one, is asked when the last has answered.
-    pub(super) fn look_at(&mut self, scope: ScopeId, purpose: Purpose, conditions: &Arc<[Condition]>) {
-        let plan = self.plan.clone();
-        let Some(instance) = plan.instance_for(scope) else {
-            return self.passed(scope, purpose, Ok(true));
+    /// From where conditions look: what the body made is there once it is over.
+    fn eye(&self, scope: ScopeId, purpose: Purpose) -> VertexId {
+        match purpose {
+            Purpose::Enter => self.plan.scope(scope).enter,
+            Purpose::Keep => self.plan.scope(scope).exit,
+        }
+    }
+
+    /// Looks at conditions, once every `let` that they name has its value.
+    pub(super) fn look_at(&mut self, scope: ScopeId, purpose: Purpose) {
+        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let Some((conditions, instance)) = asked else { return self.passed(scope, purpose, Ok(true)) };
+        if !self.scheduler.is_wanted(scope) {
+            return self.passed(scope, purpose, Ok(false));
+        }
+        if self.wait_for_let(instance, &conditions.value_names(), Waiter::Conditions(scope, purpose)) {
+            return;
+        }
+        let (plan, around) = (self.plan.clone(), self.around.clone());
+        self.store.make_inputs(&plan, &around, instance);
+        let seen = self.store.scope(&plan, &around, instance).seen_from(self.eye(scope, purpose));
+        let begins = purpose == Purpose::Enter && plan.instance_of(scope).is_some();
+        if let Some(take) = begins.then(|| seen.lacking()).flatten() {
+            return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
+        }
+        let looked = match conditions.all.is_empty() {
+            true => Probe::look(&conditions.all, None),
+            false => Here::new(&plan, &conditions.place, &around, seen)
+                .and_then(|here| Probe::look(&conditions.all, Some(&here))),
         };
-        let file = plan.defs.tasks[plan.instance(instance).def.index()].file;
-        let around = self.around.clone();
-        // What the body made is there once it is over.
-        let seen = match purpose {
-            Purpose::Enter => plan.scope(scope).enter,
-            Purpose::Keep => plan.scope(scope).exit,
-        };
-        let world = World {
-            scope: self.store.scope(&plan, &around, instance).seen_from(seen),
-            around: &around,
-            dir: &plan.defs.dirs[usize::from(file.0)],
-        };
-        match Probe::look(conditions, &world) {
+        match looked {
             Ok(probe) => self.look_on(scope, purpose, probe),
             Err(why) => self.passed(scope, purpose, Err(why)),
         }
     }
 
+    /// The next script, if there is one, is asked when the last has answered.
     fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
         if !self.scheduler.is_wanted(scope) {
             return self.passed(scope, purpose, Ok(false));
@@ -54,9 +81,23 @@ impl Loop {
         let Some((condition, line, script)) = probe.next() else {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
-        let question = probe::question(&self.plan, scope, &script, &self.around, &self.store);
-        let job = self.questions.probe(scope, purpose, probe, condition, line);
-        self.ask(job, question);
+        match self.question(scope, purpose, &script) {
+            Ok(question) => {
+                let job = self.questions.probe(scope, purpose, probe, condition, line);
+                self.ask(job, question);
+            }
+            Err(why) => self.passed(scope, purpose, Err(why)),
+        }
+    }
+
+    fn question(&self, scope: ScopeId, purpose: Purpose, script: &Arc<str>) -> Result<Question, String> {
+        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let (Conditions { place, .. }, instance) = asked.ok_or("nobody asks")?;
+        let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
+        let here = Here::new(&self.plan, &place, &self.around, seen)?;
+        let label = self.store.items.label(&self.plan, instance);
+        let spec = command::question(label, &place, here, script, &self.around)?;
+        Ok(Question { spec, by_code: true })
     }
 
     /// What conditions came to.
@@ -71,12 +112,17 @@ impl Loop {
         }
     }
 
-    /// Asks for the value of a `let`, unless that is being done.
-    pub(super) fn ask_let(&mut self, file: FileId, name: Arc<str>, script: &Arc<str>, waiter: Waiter) {
+    /// Asks for the first `let` that these names need and that has no value yet, unless that is being done; whether
+    /// there is one to wait for.
+    pub(super) fn wait_for_let(&mut self, instance: InstanceId, names: &[Arc<str>], waiter: Waiter) -> bool {
+        let plan = self.plan.clone();
+        let known = |file: FileId, name: &str| self.store.has_let(file, name);
+        let Some((file, name, script)) = lets::missing(&plan, instance, names, known) else { return false };
         if let Some(job) = self.questions.for_let(file, name, waiter) {
-            let question = probe::let_question(&self.plan, file, script, &self.around, &self.store);
-            self.ask(job, question);
+            let spec = lets::spec(&plan, file, &script, &self.around, &self.store);
+            self.ask(job, Question { spec, by_code: false });
         }
+        true
     }
 
     fn ask(&mut self, job: JobId, question: Question) {
@@ -98,6 +144,7 @@ impl Loop {
                 let why = NotStarted::Failed("it was ended before".to_owned());
                 self.feed(Input::Ended(start.id, JobEnd::plain(Outcome::NotStarted(why))));
             }
+            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Ok(false)),
             Waiter::Scope(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
         }
     }
@@ -114,7 +161,7 @@ impl Loop {
             },
             Waiting::Let { file, name } => match said.and_then(probe::let_value) {
                 Ok(value) => {
-                    self.store.set_let(file, name, value);
+                    lets::keep(&mut self.store, &self.plan, &self.around, file, name, value);
                     waiters.into_iter().for_each(|waiter| self.go_on(waiter));
                 }
                 Err(why) => waiters.into_iter().for_each(|waiter| self.without(waiter, &name, &why)),
@@ -125,21 +172,23 @@ impl Loop {
     fn go_on(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Job(start) => self.start(start.id, start.leaf, start.attempt, start.waits),
+            Waiter::Conditions(scope, purpose) => self.look_at(scope, purpose),
             Waiter::Scope(scope) => self.look_up(scope),
         }
     }
 
     /// The value that someone waits for cannot be had.
     fn without(&mut self, waiter: Waiter, name: &str, why: &str) {
-        let why_bad = format!("`let {name}`: {why}");
+        let bad = format!("`let {name}`: {why}");
         match waiter {
             Waiter::Job(start) => {
                 self.controls.remove(&start.id);
                 let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.to_owned())));
-                end.bad_value = Some(why_bad);
+                end.bad_value = Some(bad);
                 self.feed(Input::Ended(start.id, end));
             }
-            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Err(why_bad))),
+            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Err(bad)),
+            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Err(bad))),
         }
     }
 }

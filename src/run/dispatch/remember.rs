@@ -14,7 +14,6 @@ use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
 use crate::run::facts::{self, Facts};
 use crate::run::keep::{Log, Told, pieces};
-use crate::run::probe;
 use crate::run::questions::{Purpose, Waiter};
 use crate::run::scheduler::{Answer, Input};
 
@@ -59,11 +58,11 @@ impl Loop {
         let (plan, around) = (self.plan.clone(), self.around.clone());
         let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
         for (instance, names) in facts.names() {
-            let missing = probe::missing_lets(&plan, instance, &names, |file, name| self.store.has_let(file, name));
-            if let Some((file, name, script)) = missing.into_iter().next() {
-                return self.ask_let(file, name, &script, Waiter::Scope(scope));
+            if self.wait_for_let(instance, &names, Waiter::Scope(scope)) {
+                return;
             }
         }
+        let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
         let mut task = match facts.task(self.keeper.is_forced(id)) {
             Ok(task) => task,
             Err(why) => return self.feed(Input::Probed(scope, Err(why))),
@@ -169,13 +168,9 @@ impl Loop {
 
     /// The body of a scope has succeeded.
     pub(super) fn settle(&mut self, scope: ScopeId) {
-        let Some(id) = self.instance_of(scope) else { return self.feed(Input::Settled(scope)) };
-        let plan = self.plan.clone();
-        let files = &plan.defs.tasks[plan.instance(id).def.index()].files;
-        let conditions = files.cache.as_ref().map_or(&[][..], |cache| &cache.conditions);
-        match conditions.is_empty() {
-            true => self.settle_if(scope, Ok(true)),
-            false => self.look_at(scope, Purpose::Keep, &conditions.into()),
+        match self.instance_of(scope) {
+            Some(_) => self.look_at(scope, Purpose::Keep),
+            None => self.feed(Input::Settled(scope)),
         }
     }
 

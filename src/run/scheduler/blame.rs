@@ -62,6 +62,11 @@ impl Scheduler {
                     open.extend(waits.flat_map(|waits| self.blamed_by(waits)).map(|end| (end, hook)));
                 }
                 // It was ended for the sake of what is around it, and there the reason is to be found.
+                (Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)), Vertex::Exit(_))
+                    if !self.lost_services(vertex).is_empty() =>
+                {
+                    open.extend(self.lost_services(vertex).into_iter().map(|end| (end, hook)));
+                }
                 (Some(End::Cancelled(_) | End::Dropped(_)), _) => {
                     let around = self.plan.owner[vertex.index()];
                     if around != ScopeId::RUN {

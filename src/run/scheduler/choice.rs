@@ -12,6 +12,15 @@ impl Scheduler {
     pub(super) fn weigh(&mut self, scope: ScopeId, child: VertexId, out: &mut Vec<Action>) {
         let result = self.result(child);
         let harmless = self.satisfies(child);
+        // That a service has ended is a failure of who used it.
+        let result = match result {
+            Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service))
+                if !matches!(self.scope_phase(scope), Phase::Cancelling(..)) =>
+            {
+                Some(End::Failed(1))
+            }
+            other => other,
+        };
         let state = &mut self.scopes[scope.index()];
         match result {
             Some(End::Cancelled(_) | End::Dropped(_)) | None => state.dropped += 1,

@@ -42,8 +42,7 @@ impl Scheduler {
                 let leaf = self.plan.leaf(leaf);
                 let scope = self.plan.scope(leaf.scope);
                 let token = scope.child_token.map(|token| (token, 1));
-                // Who only waits needs no slot for it.
-                let slots = leaf.wait.is_none().then_some((LimitId::SLOTS, scope.weight));
+                let slots = leaf.slot.then_some((LimitId::SLOTS, scope.weight));
                 token.into_iter().chain(slots).collect()
             }
             _ => Vec::new(),

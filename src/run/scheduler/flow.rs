@@ -120,8 +120,11 @@ impl Scheduler {
             self.feed_begins(feed, out);
         }
         self.undecide(scope, out);
+        self.watch(scope, out);
         self.end[enter.index()] = Some(End::Ok);
         self.ended.push_back(enter);
+        // All that is in it may have been given up before it began.
+        self.look(plan.scope(scope).exit);
     }
 
     pub(super) fn start(&mut self, vertex: VertexId, leaf: LeafId, mut queue: Queue, out: &mut Vec<Action>) {
@@ -171,19 +174,24 @@ impl Scheduler {
     pub(super) fn propagate(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let plan = self.plan.clone();
         let ok = self.satisfies(vertex);
-        let set = self.retrying_set(vertex).filter(|_| !ok);
+        let (set, up) = (self.retrying_set(vertex).filter(|_| !ok), self.is_up(vertex));
         for edge in plan.successors.of(vertex) {
             match edge.kind {
                 _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
                     self.unsaid.insert(vertex);
                 }
-                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream | EdgeKind::Ready if !ok => {
-                    self.failed_edge(vertex, edge.other, out);
-                }
+                EdgeKind::Ready if up => {}
+                // It had not to run, or may fail: who needs it goes on without it.
+                EdgeKind::Ready if ok && self.end[vertex.index()] != Some(End::Ok) => self.met(edge.other),
+                EdgeKind::Ready => self.failed_edge(vertex, edge.other, out),
+                EdgeKind::Ok | EdgeKind::Data | EdgeKind::Stream if !ok => self.failed_edge(vertex, edge.other, out),
                 EdgeKind::Order if !self.counted.remove(&(vertex, edge.other)) => {}
                 EdgeKind::Demand | EdgeKind::Fed => {}
                 _ => self.met(edge.other),
             }
+        }
+        if up && !ok {
+            self.fail_users(vertex, out);
         }
         self.give_up(vertex);
         // After the edges, so that who waited for it is skipped for its sake, and not by the policy.

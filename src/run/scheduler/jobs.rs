@@ -52,6 +52,7 @@ impl Scheduler {
                     out.push(Action::Stop { job, reason, level: Level::Kill });
                 }
             }
+            TimerKey::Ready(scope, attempt) => self.not_ready(scope, attempt, out),
             TimerKey::Question(scope, number) => self.question_is_late(scope, number, out),
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
@@ -65,7 +66,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn job_ended(&mut self, job: JobId, end: JobEnd, out: &mut Vec<Action>) {
+    pub(super) fn job_ended(&mut self, job: JobId, mut end: JobEnd, out: &mut Vec<Action>) {
         let Some(live) = self.jobs.remove(&job) else { return };
         let (leaf, vertex) = (live.leaf, self.plan.leaf(live.leaf).vertex);
         self.live.remove(&leaf);
@@ -80,6 +81,9 @@ impl Scheduler {
         }
         if !end.leaked.is_empty() {
             out.push(Action::Emit(Event::StepLeaked { job, holders: end.leaked.clone() }));
+        }
+        if let Phase::Cancelling(Reason::NotReady, _) = self.phase_of(vertex) {
+            end.bad_value = self.plan.leaf(leaf).service.map(|service| self.too_late(service));
         }
         let (how, verdict) = self.judge(leaf, &end);
         out.push(Action::Emit(Event::StepFinished {
@@ -104,6 +108,15 @@ impl Scheduler {
     /// whether it did all that it should.
     fn judge(&self, leaf: LeafId, end: &JobEnd) -> (End, Verdict) {
         if let Phase::Cancelling(reason, _) = self.phase_of(self.plan.leaf(leaf).vertex) {
+            let service = self.plan.leaf(leaf).service;
+            match (reason, &end.bad_value) {
+                // Our own word to a service that nobody needs any more is no failure of it.
+                (Reason::Unneeded, _) if service.is_some_and(|scope| self.scopes[scope.index()].ready) => {
+                    return (End::Ok, Verdict::Ok);
+                }
+                (Reason::NotReady, Some(why)) => return (End::Failed(1), Verdict::Failed(Failure::Value(why.clone()))),
+                _ => {}
+            }
             let verdict = match (reason, self.time_of(leaf)) {
                 (Reason::Timeout, Some(limit)) => Verdict::TimedOut(limit),
                 _ => Verdict::Cancelled(reason),

@@ -2,6 +2,7 @@
 
 mod choice;
 mod lanes;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(super) struct Judge<'p> {
     pub(super) passed: BTreeSet<ScopeId>,
     /// Which child decided a scope, by the vertex where it ended.
     pub(super) decided: HashMap<ScopeId, VertexId>,
+    /// What is known of services.
+    pub(super) services: service::Services,
     pub(super) begun: BTreeSet<ScopeId>,
     pub(super) cancelled: bool,
     pub(super) open: BTreeSet<InstanceId>,
@@ -75,6 +78,7 @@ impl Judge<'_> {
                     prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
                     prop_assert!(self.idle(scope));
                 }
+                (EdgeKind::Ready, Vertex::Exit(scope)) => prop_assert!(self.is_up(scope), "{:?} is not ready", scope),
                 _ => {}
             }
         }
@@ -105,6 +109,9 @@ impl Judge<'_> {
             Some(other) if self.plan.scope(other).exit == edge.other && self.foreign(other, scope) => self.fine(other),
             _ => true,
         });
+        if !self.served(scope) {
+            return false;
+        }
         if let Some(feed) = this.feed {
             return !self.late.contains_key(&scope) && needs && self.fed_well(feed);
         }
@@ -223,7 +230,7 @@ impl Judge<'_> {
     fn limits(&self) -> Result<(), TestCaseError> {
         let slots = self.plan.limits[0].count.expect("random plans have slots");
         let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
-        let taken: u32 = self.running.values().map(weight).sum();
+        let taken: u32 = self.running.values().filter(|leaf| self.plan.leaf(**leaf).slot).map(weight).sum();
         prop_assert!(taken <= slots, "more at once than there are slots");
         for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
             let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
@@ -254,6 +261,7 @@ impl Judge<'_> {
                 None => drop(self.result.remove(&LeafId(at as u32))),
             }
         }
+        self.look_at_services(scheduler);
         for (at, scope) in self.plan.scopes.iter().enumerate() {
             match scheduler.end[scope.exit.index()] {
                 Some(End::Passed | End::Fresh(_)) => drop(self.passed.insert(ScopeId(at as u32))),

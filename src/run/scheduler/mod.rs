@@ -22,6 +22,7 @@ mod hooks;
 mod jobs;
 mod questions;
 mod retry;
+mod service;
 mod state;
 mod talk;
 mod verdict;
@@ -196,6 +197,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
+            Input::Ready(scope) => self.is_ready(scope),
             Input::Items(feed, items) => self.items(feed, items, out),
             Input::Unfed(feed, why) => self.unfed(feed, why, out),
             Input::Settled(scope) => self.settled(scope),
@@ -274,7 +276,7 @@ impl Scheduler {
     /// Whether an end satisfies who waits for success. What is optional always does, unless it was cancelled.
     fn satisfies(&self, vertex: VertexId) -> bool {
         match self.end[vertex.index()] {
-            Some(End::Ok | End::Passed | End::Fresh(_)) => true,
+            Some(End::Ok | End::Passed | End::Lacked(_) | End::Fresh(_)) => true,
             Some(End::Failed(_) | End::TimedOut | End::Skipped(_)) => match self.plan.vertices[vertex.index()] {
                 Vertex::Exit(scope) => self.plan.scope(scope).optional,
                 _ => false,

@@ -48,6 +48,7 @@ impl Scheduler {
                     self.ask(enter);
                 }
                 Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
+                Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
                 Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
                 Err(why) => {
                     self.complaints.insert(self.plan.scope(scope).exit, why);

@@ -19,7 +19,8 @@ impl Scheduler {
         let state = &self.scopes[scope.index()];
         let own = match self.scope_phase(scope) {
             Phase::Cancelling(reason, _) => {
-                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided) && !state.from_above
+                matches!(reason, Reason::Failed | Reason::Timeout | Reason::Decided | Reason::NotReady)
+                    && !state.from_above
             }
             _ => !state.from_above,
         };
@@ -31,6 +32,7 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, Closing::Again, out);
+        self.unwatch(scope, out);
         self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
@@ -116,12 +118,14 @@ impl Scheduler {
             tries: kept.tries + 1,
             interest: kept.interest,
             wanted: kept.wanted,
+            ready: kept.ready,
             entered: kept.entered,
             touched: true,
             opened: true,
             ..ScopeState::default()
         };
         self.undecide(scope, out);
+        self.watch(scope, out);
         if let ScopeKind::Instance(instance) = this.kind {
             out.push(Action::Open(instance));
         }
@@ -136,6 +140,7 @@ impl Scheduler {
                 continue;
             }
             anew.extend((child.0..=end.0).map(VertexId));
+            out.push(Action::Forget(child.0..end.0 + 1));
         }
         anew.push(this.exit);
         self.reset(&anew);
@@ -175,16 +180,17 @@ impl Scheduler {
             }
         }
         for vertex in anew {
-            let waits = plan
-                .predecessors
-                .of(*vertex)
-                .iter()
-                .filter(|edge| edge.kind.is_waited_for() && !self.is_said(edge.other));
+            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
+                let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
+                edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
+            });
             self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
             // What is needed from outside and has failed does not come back.
             let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
                 let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
-                needed && self.is_said(edge.other) && !self.satisfies(edge.other)
+                // A service that has ended is of no use, however well it did.
+                let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
+                gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
             });
             if let Some(edge) = lost {
                 self.blamed.insert(*vertex, edge.other);

@@ -11,6 +11,8 @@ pub(super) enum End {
     Ok,
     /// It had not to run, by its conditions.
     Passed,
+    /// It had not to run: what it takes is not there, by its place among what it takes.
+    Lacked(usize),
     /// It had not to run: all was done already. Something was brought back, if true.
     Fresh(bool),
     /// A command with this code, or a scope with so many failures in it.
@@ -62,6 +64,8 @@ pub(super) struct ScopeState {
     pub(super) chosen: Option<VertexId>,
     /// Its failure policy has acted.
     pub(super) tripped: bool,
+    /// It is a service that was ready once.
+    pub(super) ready: bool,
     /// Its own time was up.
     pub(super) timed_out: bool,
     /// Its timeout runs.

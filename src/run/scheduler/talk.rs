@@ -22,6 +22,8 @@ pub enum Input {
     /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] is answered once, even if nobody
     /// wants to know any more.
     Probed(ScopeId, Result<Answer, String>),
+    /// A service can be used.
+    Ready(ScopeId),
     /// All that is remembered of a scope is.
     Settled(ScopeId),
     /// Items for a feed: all of a list, or some of a stream.
@@ -41,6 +43,8 @@ pub enum Answer {
     Run,
     /// It has not, by its conditions.
     Pass,
+    /// It has not, since a value is not there that it takes from another: by its place among these.
+    Lacks(usize),
     /// It has not, since all that it would do is done.
     Fresh {
         /// Something of it was brought back.
@@ -129,6 +133,8 @@ pub enum Action {
     Settle(ScopeId),
     /// An attempt of an instance begins: make what lives as long as it.
     Open(InstanceId),
+    /// A part of the run, these vertices, begins anew: what they made is void.
+    Forget(std::ops::Range<u32>),
     /// An attempt of an instance is over; if it was the last one, hooks and all.
     Close(InstanceId, Closing),
     /// Make the list of a feed.
@@ -150,6 +156,10 @@ pub enum Action {
     TryLock(VertexId, Vec<(LimitId, u32)>),
     /// Give back what this one had of the machine.
     Unlock(VertexId),
+    /// Ask until a service is ready.
+    Watch(ScopeId),
+    /// Ask no more.
+    Unwatch(ScopeId),
     /// One child, by the vertex where it ends, has decided a scope: what the others made is void.
     Decided(ScopeId, VertexId),
     /// A scope that was decided begins anew.
@@ -180,6 +190,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// The time that a service has to be ready is up.
+    Ready(ScopeId, u32),
     /// There may be more of a limit again.
     Limit(LimitId),
     /// There may be room again for a leaf.

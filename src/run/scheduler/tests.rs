@@ -24,6 +24,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         ended: BTreeSet::new(),
         passed: BTreeSet::new(),
         decided: HashMap::new(),
+        services: Default::default(),
         begun: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
@@ -55,7 +56,11 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 let deaf = |scope: &ScopeId| scope.0.is_multiple_of(4) && unasked.get(scope) == Some(&Level::Soft);
                 let asked: Vec<ScopeId> = answers.keys().copied().filter(|scope| !deaf(scope)).collect();
                 let timer = timers.first().copied();
-                if cancels && tape.one_in(16) {
+                let service = judge.services.asked.first().copied().filter(|_| tape.one_in(3));
+                if let Some(service) = service {
+                    judge.services.asked.remove(&service);
+                    Input::Ready(service)
+                } else if cancels && tape.one_in(16) {
                     judge.cancelled = true;
                     let level = if tape.one_in(3) { Level::Kill } else { Level::Soft };
                     Input::Cancel(ScopeId::RUN, Reason::Signal(2), level)
@@ -135,6 +140,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     prop_assert!(answers.contains_key(&scope), "only what is asked is given up");
                     prop_assert!(unasked.insert(scope, level).is_none_or(|before| before < level), "levels only rise");
                 }
+                Action::Watch(scope) => prop_assert!(judge.services.asked.insert(scope), "it is asked once"),
+                Action::Unwatch(scope) => drop(judge.services.asked.remove(&scope)),
                 Action::Feed(feed) => {
                     let count = tape.pick(6);
                     let items = (0..count).map(|item| std::sync::Arc::from(item.to_string())).collect();
@@ -145,7 +152,8 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                         inputs.push_back(Input::Items(feed, items));
                     }
                 }
-                Action::Open(_) | Action::Close(..) | Action::Give { .. } | Action::Keep(..) => {}
+                Action::Open(instance) => judge.begins_anew(instance, &scheduler),
+                Action::Close(..) | Action::Give { .. } | Action::Keep(..) => {}
                 Action::TryLock(who, parts) => {
                     // Another run holds it, now and then.
                     let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };
@@ -159,9 +167,14 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     judge.decide(scope, child, &before, &scheduler.end)?;
                     decisions.push((scope, child));
                 }
+                Action::Forget(anew) => {
+                    let live = judge.running.values().any(|leaf| anew.contains(&plan.leaf(*leaf).vertex.0));
+                    prop_assert!(!live, "what begins anew has ended");
+                }
                 Action::Undecided(scope) => {
                     judge.decided.remove(&scope);
-                    // It begins anew: how things stood is void too.
+                    // It begins anew: how things stood is void too, and who ran then has ended.
+                    decisions.retain(|(decided, _)| *decided != scope);
                     plan.children_ends(scope).for_each(|child| judge.forget(child, &mut before));
                 }
                 Action::Emit(Event::TaskStarted { .. }) => judge.started += 1,
@@ -186,6 +199,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
     prop_assert!(judge.running.is_empty() && answers.is_empty(), "nothing outlives the run");
     prop_assert_eq!(judge.started, judge.told, "what begins ends, once");
     judge.choices_ended_well(&scheduler)?;
+    prop_assert!(judge.services.asked.is_empty(), "what has ended is asked no more");
     prop_assert!(judge.open.is_empty(), "what is opened is closed");
     for late in inputs.into_iter().filter(|input| matches!(input, Input::Locked(..))) {
         let mut actions = Vec::new();

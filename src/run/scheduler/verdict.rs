@@ -40,7 +40,7 @@ impl Scheduler {
             return;
         }
         let fault = match self.end[vertex.index()] {
-            Some(End::Cancelled(_) | End::Dropped(_)) => false,
+            Some(End::Cancelled(_) | End::Dropped(_)) => self.lost_its_service(vertex),
             // A later step of a sequence: the failure was that of the earlier one, and is counted there.
             Some(End::Skipped(blamed)) => !self.is_sibling(blamed, owner),
             _ => true,
@@ -87,10 +87,12 @@ impl Scheduler {
             Some(body) => body,
             None => {
                 let body = self.judge_body(scope);
+                let body = self.judge_service(scope, body);
                 if self.try_again(scope, body, out) {
                     return;
                 }
                 self.scopes[scope.index()].body = Some(body);
+                self.unwatch(scope, out);
                 self.say(scope, out);
                 body
             }
@@ -189,6 +191,10 @@ impl Scheduler {
     /// An instance that never began is told of, unless nobody had asked for it.
     pub(super) fn tell_skipped(&mut self, scope: ScopeId, end: End, out: &mut Vec<Action>) {
         let ScopeKind::Instance(instance) = self.plan.scope(scope).kind else { return };
+        // Of lanes that never had an item, the first is told for all.
+        if self.plan.instance(instance).hidden && !self.is_fed(scope) {
+            return;
+        }
         let why = self.complaints.get(&self.plan.scope(scope).exit);
         let verdict = match (why, end) {
             (Some(why), _) => Verdict::Failed(Failure::Value(why.clone())),
@@ -205,6 +211,7 @@ impl Scheduler {
         match end {
             End::Ok => Verdict::Ok,
             End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Lacked(take) => Verdict::Skipped(self.lacked(scope, take)),
             End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
             End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
             End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
@@ -212,6 +219,18 @@ impl Scheduler {
             End::Cancelled(reason) => Verdict::Cancelled(reason),
             End::Dropped(reason) => Verdict::Skipped(SkipReason::Cancelled(reason)),
             End::Skipped(vertex) => Verdict::Skipped(self.skip_reason(scope, vertex)),
+        }
+    }
+
+    /// Which value was not there, and from whom it should have come.
+    fn lacked(&self, scope: ScopeId, take: usize) -> SkipReason {
+        let who = self.plan.instance_of(scope).map(|id| self.plan.instance(id).set.unwrap_or(id));
+        let take = who.and_then(|id| self.plan.instance(id).takes.get(take));
+        match take.and_then(|take| Some((take, *take.from.first()?))) {
+            Some((take, from)) => {
+                SkipReason::Value { name: take.name.clone(), from: self.plan.instance(from).label.instance.clone() }
+            }
+            None => SkipReason::Condition,
         }
     }
 

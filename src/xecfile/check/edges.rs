@@ -8,7 +8,7 @@ use crate::base::name::{did_you_mean, one_of};
 use crate::base::source::SourceId;
 use crate::xecfile::check::values::made_by;
 use crate::xecfile::check::{Texts, each_step, each_step_of};
-use crate::xecfile::model::{Axis, AxisSource, Binding, ParamRole, Reference, StepKind, Take, Task};
+use crate::xecfile::model::{Axis, AxisSource, Binding, CaptureForm, ParamRole, Reference, StepKind, Take, Task};
 use crate::xecfile::schema::{self, Places, Row};
 
 /// Checks every reference.
@@ -46,6 +46,35 @@ pub(super) fn check(
                 check(reference, false);
             }
         });
+        let service = |name: &str| index.get(name).map(|at| &tasks[*at]).filter(|callee| callee.service.is_some());
+        endless(texts, task, service);
+    }
+}
+
+/// A service has no end that anybody could wait for.
+fn endless<'t>(texts: &mut Texts<'_>, task: &Task, service: impl Fn(&str) -> Option<&'t Task>) {
+    each_step_of(task, &mut |step| {
+        let StepKind::Call(reference) = &step.kind else { return };
+        let name = &reference.task.value;
+        if service(name).is_some() {
+            let problem =
+                Problem::error(Code::BadValue, format!("`{name}` is a service, and a `call` of it has no end"));
+            let help = format!("a task that uses it says `needs {name}`");
+            texts.report(problem.at(reference.task.span, "").help(help));
+        }
+    });
+    for need in &task.needs {
+        let Some(callee) = service(&need.task.value) else { continue };
+        let mut streams = HashSet::new();
+        each_step(&callee.body, &mut |step| {
+            let capture = step.data.capture.as_ref().filter(|capture| capture.form == CaptureForm::Stream);
+            streams.extend(capture.map(|capture| capture.name.value.clone()));
+        });
+        for take in need.takes.iter().filter(|take| streams.contains(&take.name.value)) {
+            let message = format!("`{}` is a service, and a stream of it has no end", need.task.value);
+            let problem = Problem::error(Code::BadValue, message).at(take.name.span, "");
+            texts.report(problem.help("what it keeps in steps that end before it is ready can be taken"));
+        }
     }
 }
 

@@ -88,7 +88,15 @@ fn unknown(texts: &mut Texts<'_>, links: &[Links], file: usize, name: &Spanned<A
     let prefix = links.get(file).and_then(|links| links.prefix.as_deref());
     let known: Vec<String> = names.iter().map(|name| seen_from(prefix, name)).collect();
     let few = (1..=8).contains(&known.len());
-    let help = did_you_mean(name, known.iter().map(String::as_str))
+    // A file that others include, read by itself: what it wants of the first file is not here.
+    let alone = (file == 0).then(|| name.strip_prefix(':')).flatten();
+    let near = did_you_mean(alone.unwrap_or(name), known.iter().map(String::as_str));
+    let help = near
+        .or_else(|| {
+            let outer = alone?;
+            let there = format!("`:{outer}` is the task `{outer}` of the first file");
+            Some(format!("{there}; if this one is included by another, run that one: xec -f ../Xecfile.kdl …"))
+        })
         .or_else(|| few.then(|| format!("the tasks are {}", known.join(", "))));
     texts.report(match help {
         Some(help) => problem.help(help),

@@ -10,8 +10,8 @@ use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, script, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, On, PredicateKind, Reference,
-    Settings, Step, StepKind, Task,
+    AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, On, PredicateKind, Ready,
+    Reference, RetryText, Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -163,6 +163,9 @@ impl Walk<'_, '_> {
         task.temps.iter().for_each(|temp| self.add(temp, Origin::Temp));
         self.set(&task.settings);
         self.settings(&task.settings);
+        if let Some(service) = &task.service {
+            self.ready(&service.ready);
+        }
         self.steps(&task.body);
         self.conditions(task.files.cache.as_ref().map_or(&[], |cache| &cache.conditions));
         self.hooks(&task.hooks);
@@ -177,6 +180,15 @@ impl Walk<'_, '_> {
         if let Some(cache) = &files.cache {
             cache.key.iter().for_each(|key| self.template(key));
             self.late(&cache.ttl);
+        }
+    }
+
+    fn ready(&mut self, ready: &Ready) {
+        if let Some(text) = ready.template() {
+            self.template(text);
+        }
+        if let Some(text) = ready.script() {
+            script::check(self.texts, &text.value, text.span, self.scope, &self.set);
         }
     }
 
@@ -247,6 +259,7 @@ impl Walk<'_, '_> {
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Until(ready) => self.ready(ready),
             StepKind::Reduce(reduce) => {
                 self.template(&reduce.list);
                 self.step(&reduce.step);
@@ -307,6 +320,11 @@ impl Walk<'_, '_> {
         self.late(&settings.optional);
         self.late(&settings.jobs);
         self.late(&settings.require);
+        if let Some(Spanned { value: RetryText { times, delay, max, .. }, .. }) = &settings.retry {
+            self.late(&Some(times.clone()));
+            self.late(delay);
+            self.late(max);
+        }
     }
 
     fn late<T>(&mut self, setting: &Option<Spanned<Late<T>>>) {

@@ -58,12 +58,15 @@ pub(super) fn bindings<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>) -> 
 /// `take a b`, `take a as=c`.
 pub(super) fn take<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, out: &mut Vec<Take>) {
     let args = cursor.args(reader, row).unwrap_or_default();
-    let mut here = None;
+    let (mut here, mut default) = (None, None);
     for (row, mut detail) in details(reader, &mut cursor, Places::TAKE) {
         if let Some(value) = detail.arg(reader, row) {
-            here = values::name(reader, &value, "a value");
+            match row.name {
+                "default" => default = values::template(reader, &value),
+                _ => here = values::name(reader, &value, "a value"),
+            }
         }
-        if args.len() > 1 {
+        if args.len() > 1 && row.name == "as" {
             let message = format!("one name cannot be for {} values", args.len());
             let help = format!("write a line for each: take {} as=…", args[0].repr);
             reader.report(Problem::error(Code::ExtraValue, message).at(detail.head, "").help(help));
@@ -74,7 +77,7 @@ pub(super) fn take<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     for value in &args {
         if let Some(name) = values::name(reader, value, "a value") {
             let here = here.clone().unwrap_or_else(|| name.clone());
-            out.push(Take { name, here });
+            out.push(Take { name, here, default: default.clone() });
         }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::{Once, details, empty, hosts, limits, unreachable_row, values};
-use crate::xecfile::model::{Backoff, EnvEntry, Retry, Settings};
+use crate::xecfile::model::{Backoff, EnvEntry, RetryText, Settings};
 use crate::xecfile::schema::{Places, Row};
 
 /// What xec sets itself for every process.
@@ -152,15 +151,20 @@ impl Bag {
 }
 
 /// `retry 3 delay="1s" backoff=exponential`.
-fn retry<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &Row, value: &Value<'_>) -> Option<Spanned<Retry>> {
-    let times = values::number::<u32>(reader, row, value)?;
-    let mut retry =
-        Retry { times: times.value, delay: Duration::ZERO, backoff: Backoff::default(), max: None, jitter: false };
+fn retry<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &Row,
+    value: &Value<'_>,
+) -> Option<Spanned<RetryText>> {
+    let times = values::late_number(reader, row, value)?;
+    let span = times.span;
+    let mut retry = RetryText { times, delay: None, backoff: Backoff::default(), max: None, jitter: false };
     for (row, mut detail) in details(reader, cursor, Places::RETRY) {
         if let Some(value) = detail.arg(reader, row) {
             match row.name {
-                "delay" => retry.delay = values::time(reader, row, &value)?.value,
-                "max" => retry.max = Some(values::time(reader, row, &value)?.value),
+                "delay" => retry.delay = Some(values::late_time(reader, row, &value)?),
+                "max" => retry.max = Some(values::late_time(reader, row, &value)?),
                 "backoff" => retry.backoff = values::choice(reader, row, &value)?.value,
                 "jitter" => retry.jitter = values::boolean(reader, row, &value)?.value,
                 _ => unreachable_row(reader, &detail),
@@ -168,7 +172,7 @@ fn retry<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &Row, value:
         }
         detail.finish(reader);
     }
-    Some(Spanned::new(retry, times.span))
+    Some(Spanned::new(retry, span))
 }
 
 /// The interpreter and its options, to which the text is added as one more word.

@@ -9,10 +9,10 @@ use crate::base::name::is_value_name;
 use crate::base::source::Span;
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::decode::{Once, condition, data, edge, empty, not_yet, pipe, row_of, unreachable_row, values};
+use crate::xecfile::decode::{Once, condition, data, edge, empty, pipe, ready, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
 use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Step, StepKind, Take};
-use crate::xecfile::schema::{Places, Row};
+use crate::xecfile::schema::{self, Places, Row};
 
 /// Words that only a shell gives a meaning.
 const OPERATORS: [&str; 14] = ["&&", "||", "|", "|&", "&", ">", ">>", "<", "<<", "2>", "2>>", "2>&1", ">&2", "1>&2"];
@@ -40,6 +40,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         takes: Vec::new(),
         once: Once::default(),
     };
+    let mut rest = Vec::new();
     let kind = match row.name {
         "run" => run(reader, &mut cursor, row).map(StepKind::Run),
         "exec" => exec(reader, &mut cursor, row),
@@ -49,7 +50,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             let task = value.and_then(|value| values::task(reader, &value));
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
-        "wait" => wait(reader, &mut cursor, row),
+        "wait" => wait(reader, &mut cursor, row, &mut rest),
         "reduce" => reduce::reduce(reader, &mut cursor, row, &mut parts).map(StepKind::Reduce),
         word if Group::named(word).is_some() || is_hook(row) => {
             let kind = Group::named(word).unwrap_or(Group::Sequence);
@@ -60,7 +61,8 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             return None;
         }
     };
-    for child in cursor.take_children(reader) {
+    rest.extend(cursor.take_children(reader));
+    for child in rest {
         if let Some(row) = row_of(reader, &child, Places::STEP) {
             setting(reader, child, row, &mut parts);
         }
@@ -136,20 +138,38 @@ pub(super) fn hook<'a>(
     }
 }
 
-/// `wait "10s"`; what waits for a condition comes later.
-fn wait<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, row: &'static Row) -> Option<StepKind> {
+/// `wait "10s"` or `wait tcp=5432`; what is said beside goes to `rest`.
+fn wait<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &'static Row,
+    rest: &mut Vec<Cursor<'a>>,
+) -> Option<StepKind> {
     let args = cursor.args(reader, row)?;
-    let Some(value) = args.first() else {
-        let children = cursor.take_children(reader);
-        if children.is_empty() {
-            let problem = Problem::error(Code::MissingValue, "`wait` does not say how long").at(cursor.name_span, "");
-            reader.report(problem.help(format!("like this: {}", row.example)));
-        } else {
-            not_yet(reader, cursor.head, "`wait` for a condition");
+    let (mut found, told) = (Vec::new(), reader.problems.as_slice().len());
+    for child in cursor.take_children(reader) {
+        match schema::find(child.name, Places::WAIT) {
+            Some(row) => found.extend(ready::probe(reader, child, row).map(|ready| (ready, row.name))),
+            None => rest.push(child),
         }
-        return None;
-    };
-    values::late_time(reader, row, value).map(|time| StepKind::Wait(time.value))
+    }
+    match (args.first(), ready::one(reader, cursor.name_span, found)) {
+        (Some(value), None) => values::late_time(reader, row, value).map(|time| StepKind::Wait(time.value)),
+        (None, Some(ready)) => Some(StepKind::Until(ready)),
+        (Some(value), Some(_)) => {
+            let problem = Problem::error(Code::ExtraValue, "`wait` has a time and something to wait for");
+            reader.report(problem.at(value.span, "").help("the longest that it may take is its `timeout`"));
+            None
+        }
+        (None, None) => {
+            if reader.problems.as_slice().len() == told {
+                let problem = Problem::error(Code::MissingValue, "`wait` does not say how long, or what for");
+                let help = format!("like this: {}, or wait tcp=5432 timeout=\"30s\"", row.example);
+                reader.report(problem.at(cursor.name_span, "").help(help));
+            }
+            None
+        }
+    }
 }
 
 /// The policies and steps of a group.
@@ -255,7 +275,7 @@ fn exec_property(reader: &mut Reader<'_>, cursor: &Cursor<'_>, property: &Cursor
 }
 
 fn row_named(name: &str) -> Option<&'static Row> {
-    crate::xecfile::schema::find(name, Places::STEP)
+    schema::find(name, Places::STEP)
 }
 
 /// The text of a quoted string without escapes; anything else as it is.

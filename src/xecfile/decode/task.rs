@@ -9,8 +9,8 @@ use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
-use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, row_of, template, values};
-use crate::xecfile::model::{Axis, AxisSource, Cache, Files, HOST_AXIS, Hooks, Matrix, On, Step, Task, Watch};
+use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, not_yet, ready, row_of, template, values};
+use crate::xecfile::model::{Axis, AxisSource, Cache, Files, HOST_AXIS, Hooks, Matrix, On, Service, Step, Task, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -28,6 +28,14 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     let Parts { mut task, own, .. } = parts;
     let mut own = own.merged();
     over_hosts(reader, &mut own);
+    if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
+        not_yet(reader, service.span, "a service with a matrix");
+    }
+    let kept = own.cache.is_some() || !task.files.inputs.is_empty() || !task.files.outputs.is_empty();
+    if let (Some(service), true) = (&own.service, kept) {
+        let problem = Problem::error(Code::UnknownSetting, "a service has no `inputs`, `outputs` or `cache`");
+        reader.report(problem.at(service.span, "").help("it is there while it runs; put them on a task that it needs"));
+    }
     // A vector has room for four from its first; a step is large, and most tasks have one.
     task.body.shrink_to_fit();
     task.needs.shrink_to_fit();
@@ -37,6 +45,7 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         private: own.private.unwrap_or(false),
         confirm: own.confirm,
         watch: own.watch,
+        service: own.service,
         matrix: own.matrix,
         hooks: own.hooks,
         files: Files { cache: own.cache, ..task.files },
@@ -94,6 +103,7 @@ pub(super) struct Own {
     private: Option<bool>,
     confirm: Option<Spanned<Template>>,
     watch: Option<Watch>,
+    service: Option<Service>,
     matrix: Option<Matrix>,
     cache: Option<Cache>,
     hooks: Hooks,
@@ -111,6 +121,7 @@ impl Own {
             private: None,
             confirm: None,
             watch: None,
+            service: None,
             matrix: None,
             cache: None,
             hooks,
@@ -141,6 +152,7 @@ impl Own {
         self.private = self.private.or(below.private);
         self.confirm = self.confirm.or(below.confirm);
         self.watch = self.watch.or(below.watch);
+        self.service = self.service.or(below.service);
         self.matrix = self.matrix.or(below.matrix);
         self.cache = self.cache.or(below.cache);
         self.hooks = Hooks {
@@ -171,7 +183,7 @@ pub(super) fn child<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, parts: &mut
     }
     let Parts { task, own, .. } = parts;
     match row.name {
-        "desc" | "private" | "confirm" | "watch" | "matrix" | "cache" => once(reader, cursor, row, own),
+        "desc" | "private" | "confirm" | "watch" | "service" | "matrix" | "cache" => once(reader, cursor, row, own),
         "alias" | "temp" => names(reader, cursor, row, task),
         "inputs" | "outputs" => files::patterns(reader, cursor, row, &mut task.files),
         "param" | "flag" | "rest" => {
@@ -200,6 +212,10 @@ fn once<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, 
     if row.name == "matrix" {
         let span = cursor.head;
         own.matrix = matrix::matrix(reader, cursor, row, span);
+        return;
+    }
+    if row.name == "service" {
+        own.service = ready::service(reader, cursor, row);
         return;
     }
     if row.name == "watch" {

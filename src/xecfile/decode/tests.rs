@@ -39,6 +39,7 @@ fn body(steps: &[Step]) -> String {
         StepKind::Wait(_) => "wait".to_owned(),
         StepKind::Reduce(reduce) => format!("reduce({})", body(std::slice::from_ref(&*reduce.step))),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
+        StepKind::Until(_) => "until".to_owned(),
         StepKind::Group(Group::Sequence, steps) => format!("({})", body(steps)),
         StepKind::Group(Group::Parallel, steps) => format!("[{}]", body(steps)),
         StepKind::Group(group, steps) => format!("{}({})", group.name(), body(steps)),
@@ -314,9 +315,11 @@ fn data_hooks_and_edges() {
         task.needs[0].takes.iter().map(|take| format!("{}>{}", take.name.value, take.here.value)).collect();
     assert_eq!(takes, ["out>out", "other>other", "list>items"]);
     assert_eq!(task.temps.len(), 2);
-    let retry = task.settings.retry.as_ref().expect("retry").value;
-    assert_eq!((retry.times, retry.delay, retry.backoff), (3, Duration::from_secs(1), Backoff::Exponential));
-    assert_eq!((retry.max, retry.jitter), (Some(Duration::from_secs(60)), true));
+    let retry = &task.settings.retry.as_ref().expect("retry").value;
+    let time = |set: &Option<Spanned<Late<Duration>>>| set.as_ref().map(|set| set.value.clone());
+    let seconds = |count| Some(Late::Now(Duration::from_secs(count)));
+    assert_eq!((&retry.times.value, retry.backoff, retry.jitter), (&Late::Now(3), Backoff::Exponential, true));
+    assert_eq!((time(&retry.delay), time(&retry.max)), (seconds(1), seconds(60)));
     assert!(matches!(task.settings.timeout.as_ref().map(|set| &set.value), Some(Late::Text(_))));
     let data = &task.body[0].data;
     assert!(data.capture.is_some() && data.status.is_some() && data.stdin.is_some() && data.args.is_some());

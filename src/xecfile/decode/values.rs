@@ -153,6 +153,12 @@ pub(super) fn late_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -
         .unwrap_or_else(|()| time(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
 }
 
+/// `3`, or a text with holes.
+pub(super) fn late_number(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<u32>>> {
+    late(reader, value)
+        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+}
+
 /// `#true` and `#false`.
 pub(super) fn boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<bool>> {
     if let ValueKind::Bool(value_of) = value.kind {

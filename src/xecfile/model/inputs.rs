@@ -172,6 +172,8 @@ pub struct Take {
     pub name: Spanned<Arc<str>>,
     /// What it is called here.
     pub here: Spanned<Arc<str>>,
+    /// What it is where it did not come to be; known before anything runs.
+    pub default: Option<Spanned<Template>>,
 }
 
 /// A value of a file.

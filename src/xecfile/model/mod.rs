@@ -16,6 +16,7 @@ mod inputs;
 mod kept;
 mod limits;
 mod matrix;
+mod ready;
 mod select;
 mod settings;
 
@@ -24,8 +25,9 @@ pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference,
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Condition, From, Matrix, Predicate, PredicateKind, range};
+pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use select::{NoHost, select};
-pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, Settings, Share, Width};
+pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +92,8 @@ pub struct Task {
     pub desc: Option<Arc<str>>,
     /// It cannot be requested, and is not listed.
     pub private: bool,
+    /// It stays up while others need it.
+    pub service: Option<Service>,
     /// What the user is asked before anything runs.
     pub confirm: Option<Spanned<Template>>,
     /// It runs again whenever files change.
@@ -127,6 +131,7 @@ impl Task {
             aliases: Vec::new(),
             desc: None,
             private: false,
+            service: None,
             confirm: None,
             watch: None,
             params: Vec::new(),
@@ -253,6 +258,8 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Waits until something is there.
+    Until(Ready),
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
     /// Makes one item of many.

@@ -44,7 +44,7 @@ pub struct Settings {
     /// Acts here: how much of it must succeed.
     pub require: Option<Spanned<Late<Share>>>,
     /// Acts here: how often it is tried again.
-    pub retry: Option<Spanned<Retry>>,
+    pub retry: Option<Spanned<RetryText>>,
     /// Acts here: what is held while it runs.
     pub uses: Vec<Use>,
     /// Acts here: what it leaves running may outlive the run.
@@ -216,6 +216,21 @@ mod tests {
             .map(|text| text.parse::<Width>().map(|width| width.resolve(5)));
         assert_eq!(resolved, [Ok(Some(3)), Ok(None), Ok(Some(3)), Ok(Some(1)), Ok(Some(4)), Ok(Some(1))]);
     }
+}
+
+/// How often something is tried again, as it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetryText {
+    /// So often after the first time.
+    pub times: Spanned<Late<u32>>,
+    /// How long before the first of these; none is at once.
+    pub delay: Option<Spanned<Late<Duration>>>,
+    /// How the pauses grow.
+    pub backoff: Backoff,
+    /// The longest pause.
+    pub max: Option<Spanned<Late<Duration>>>,
+    /// Each pause is shortened by a random part of up to a half.
+    pub jitter: bool,
 }
 
 /// How often something is tried again.

@@ -15,6 +15,8 @@ const WHEN: Places = Places::WHEN;
 const PARAM: Places = Places::PARAM;
 const AXIS: Places = Places::AXIS;
 const RETRY: Places = Places::RETRY;
+/// What is asked until it is there.
+const READY: Places = Places::READY.or(Places::WAIT);
 /// What a task takes.
 const INPUT: Places = PARAM.or(Places::FLAG).or(Places::REST);
 /// Where steps stand.
@@ -99,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     row("private", TASK, BOOL, NODE, "#false", ["Not to be asked for by name, and not listed", "private #true"]),
     row("confirm", TASK, TEMPLATE, NODE, "", ["A question before anything runs; it may name inputs only", r#"confirm "Release to production?""#]),
     row("watch", TASK, many(0, Kind::Text), NODE, "", ["Where the task is asked for, it runs again whenever these files change, by pattern against its `cwd`. Without a pattern: the `inputs` of all that runs", r#"watch "src/**" "!src/generated""#]),
-    row("service", TASK, NONE, L_NODE, "", ["Stays up while others need it", "service { ready tcp=5432 }"]),
+    row("service", TASK, NONE, NODE, "", ["Stays up while others need it: they begin when it is ready, and it is ended after the last task that reaches it through `needs`. It takes no job slot", "service { ready tcp=5432 }"]),
     row("cache", TASK, NONE, NODE_LATE, "", ["Keeps what the task makes and writes, and brings it back where nothing that decides has changed", "cache"]),
     row("inputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that decide whether the task is up to date, by pattern against its `cwd`; `!` leaves out. A directory is all that is in it", r#"inputs "src/**" "!src/generated""#]),
     row("outputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that the task makes, by pattern against its `cwd`; they must lie in the project", r#"outputs "dist/**""#]),
@@ -116,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
     row("race", BODY, NONE, NODE, "", ["Steps side by side, until one has ended, well or not: it ends likewise, and the rest is ended", "race { exec ./fast; exec ./other }"]),
     row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, NODE_LATE, "", [r#"Makes one item of many: neighbours of a list are the words of its `run` or `exec` (`"$@"`), whose stdout is one new item, until one is left. Levels run side by side, and the tree depends on the number of items alone"#, r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
-    row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time", r#"wait "10s""#]),
+    row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time, or until something is there", r#"wait "10s""#]),
     row("barrier", BODY, NONE, L_NODE, "", ["Waits until all instances are here", "barrier"]),
     row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
 
@@ -136,7 +138,7 @@ pub(super) const ROWS: &[Row] = &[
     row("optional", SET, BOOL, ACTS_LATE, "#false", ["A failure does not count", "optional #true"]),
     row("jobs", SET, args(1, 1, Kind::Width), ACTS_LATE, "the number of CPUs", ["How many at once", "jobs 4"]),
     row("interactive", POLICY, BOOL, ACTS, "#false", ["The terminal belongs to the step while it runs", "interactive #true"]),
-    row("retry", SET, args(1, 1, Kind::Number), ACTS, "0", ["How often to try again, after the first time", r#"retry 3 delay="1s""#]),
+    row("retry", SET, args(1, 1, Kind::Number), ACTS_LATE, "0", ["How often to try again, after the first time", r#"retry 3 delay="1s""#]),
     row("require", SET, args(1, 1, Kind::Share), ACTS_LATE, "100%", ["How much of a set must succeed, at least", r#"require "90%""#]),
     row("uses", SET, args(1, 2, Kind::Name), ACTS, "", ["Holds a limit while it runs, one of it or as many as said; several lines are taken in one move. What is used inside must be declared later in the file. `uses jobs 3` lets each command in it count for 3 of the `-j` slots, or for all where there are fewer", "uses db 2"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
@@ -176,7 +178,7 @@ pub(super) const ROWS: &[Row] = &[
     row("label", Places::VIA, TEXT, DETAIL, "", ["The first container or pod with these labels, in place of one of that name", r#"via docker label="app=web""#]),
     row("from", Places::HOSTS, TEXT, DETAIL, "", ["The file, against the directory of this one", r#"hosts from="inventory.ini""#]),
     row("pick", Places::ON, args(1, 1, Kind::Choice(&["first", "round-robin", "least-loaded", "random"])), DETAIL, "", ["One of these hosts for each instance, or for the step, by their `weight`", "on workers pick=least-loaded"]),
-    row("ready", Places::SERVICE, NONE, L_NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
+    row("ready", Places::SERVICE, NONE, NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
     row("os", WHEN, many(1, Kind::Template), DETAIL, "", ["The operating system is one of these", "os linux"]),
     row("arch", WHEN, many(1, Kind::Template), DETAIL, "", ["The processor is one of these", "arch x86_64"]),
     row("env", WHEN, many(1, Kind::Template), DETAIL, "", ["A variable of the environment has one of these values; without any, it is set and not empty", "env CI yes"]),
@@ -207,15 +209,22 @@ pub(super) const ROWS: &[Row] = &[
     row("hosts", AXIS, TEMPLATE, DETAIL, "", ["The names of the hosts that a selector means; the instances run here", r#"target hosts="web & !canary""#]),
     row("fan-in", Places::REDUCE, args(1, 1, Kind::Number), DETAIL, "16", ["How many items become one at a time, at most", r#"reduce "${n}" fan-in=2 { run "sum \"$@\"" }"#]),
     row("capture", Places::REDUCE, NAME, DETAIL, "", ["What the last item is called", r#"reduce "${n}" capture=total { run "sum \"$@\"" }"#]),
-    row("delay", RETRY, DURATION, DETAIL, "0s", ["How long before the first new attempt", r#"retry 3 delay="1s""#]),
+    row("delay", RETRY, DURATION, DETAIL_LATE, "0s", ["How long before the first new attempt", r#"retry 3 delay="1s""#]),
     row("backoff", RETRY, args(1, 1, Kind::Choice(&["fixed", "linear", "exponential"])), DETAIL, "fixed", ["How the delays grow: not, by the first one each time, by doubling", r#"retry 3 delay="1s" backoff=exponential"#]),
-    row("max", RETRY, DURATION, DETAIL, "", ["The longest delay", r#"retry 9 delay="1s" backoff=exponential max="1m""#]),
+    row("max", RETRY, DURATION, DETAIL_LATE, "", ["The longest delay", r#"retry 9 delay="1s" backoff=exponential max="1m""#]),
     row("jitter", RETRY, BOOL, DETAIL, "#false", ["Shortens each delay by a random part, up to a half", r#"retry 3 delay="1s" jitter=#true"#]),
     row("as", Places::CAPTURE, args(1, 1, Kind::Choice(&["text", "lines", "json", "stream"])), DETAIL, "text", ["The form: all of it, a list of its lines, JSON, or a list of which each line is there at once for a `from`", "capture files as=lines"]),
     row("as", Places::TAKE, NAME, DETAIL, "the same", ["What it is called here", "take tag as=previous"]),
+    row("default", Places::TAKE, TEMPLATE, DETAIL, "", ["What it is where it did not come to be; without one, whoever takes it is skipped then", r#"take tag default="none""#]),
     row("per", Places::LIMIT, DURATION, DETAIL, "", ["A rate: no more than so many begin in any time of this length, however long they run", r#"limit api 5 per="1s""#]),
     row("across", Places::LIMIT, args(1, 1, Kind::Choice(&["machine"])), DETAIL, "the run", ["Shared by all runs of the user on this machine, and free when its holder is gone, however that ended", "limit deploy 1 across=machine"]),
     row("file", Places::STDIN, TEMPLATE, DETAIL_LATE, "", ["The file to read, against the `cwd` of the step", r#"stdin file="data.csv""#]),
+    row("tcp", READY, TEMPLATE, DETAIL_LATE, "", ["Someone takes connections at this port, or `host:port`", "ready tcp=5432"]),
+    row("http", READY, TEMPLATE, DETAIL_LATE, "", ["A server answers with a status below 400", r#"ready http="http://localhost:8080/health""#]),
+    row("run", READY, TEXT, DETAIL_LATE, "", ["A script succeeds", r#"ready run="pg_isready""#]),
+    row("log", Places::READY, TEXT, DETAIL, "", ["A line of its output matches this regular expression", r#"ready log="listening on""#]),
+    row("exists", READY, TEMPLATE, DETAIL_LATE, "", ["A path is there, against the `cwd` of the task", "wait exists=server.pid"]),
+    row("timeout", Places::READY, DURATION, DETAIL, "30s", ["How long that may take", r#"ready tcp=5432 timeout="1m""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
     row("as", Places::INCLUDE, NAME, DETAIL, "", ["What stands before the names of its tasks", r#"include "api/Xecfile.kdl" as=api"#]),

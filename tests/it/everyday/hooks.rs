@@ -212,3 +212,19 @@ fn a_step_in_the_hook_of_a_set_may_ask_whether_it_has_to_run() {
     "#;
     assert_eq!(log(file, ["t"]), "yes me\n");
 }
+
+#[test]
+fn what_the_hook_of_a_set_calls_has_what_it_needs() {
+    let file = r#"
+        task main { call m }
+        task m { matrix { i 1 2; finally { call h } }; run "echo m$i >> log" }
+        task h { needs n; run "echo h >> log" }
+        task n { run "echo n >> log" }
+        task late { call n; call l { take list }; call each list="${list}" }
+        task l { run "echo 1" { capture list as=lines } }
+        task each { param list many=#true; matrix { i from="${list}"; finally { call h } }; run "echo e$i >> log" }
+    "#;
+    assert_eq!(log(file, ["-j1", "main"]), "m1\nm2\nn\nh\n", "of a set that is called");
+    assert_eq!(log(file, ["-j1", "m[i=2]"]), "m2\nn\nh\n", "of which not all was asked for");
+    assert_eq!(log(file, ["-j1", "late"]), "n\ne1\nn\nh\n", "of a set that comes late");
+}

@@ -187,7 +187,38 @@ fn hooks_of_a_matrix_run_once_for_the_set() {
 }
 
 #[test]
+fn what_the_hooks_of_a_matrix_call_has_its_needs_whichever_instance_is_asked_for() {
+    let file = r#"
+        task t { matrix { n 1 2; on-success { call report } }; run "echo $n >> log" }
+        task report { needs tool; run "echo report >> log" }
+        task tool { run "echo tool >> log" }
+    "#;
+    assert_eq!(log(file, ["t[n=2]"]), "2\ntool\nreport\n");
+}
+
+#[test]
 fn an_instance_that_fails_is_named() {
     let file = r#"task t { matrix on-error=continue { n 1 2 3 }; run "test $n != 2 || exit 9" }"#;
     case(file, ["t"]).run().code(9).says("t[n=2]: exit 9");
+}
+
+#[test]
+fn an_axis_of_files_without_any_fails_who_runs_it_and_no_check_of_the_file() {
+    let file = r#"
+        task convert { matrix { file glob="data/*.csv"; exclude file="data/x.csv" }; run "echo $file >> log" }
+        task one { needs convert file="data/a.csv"; run "echo one >> log" }
+        task other { run "echo other >> log" }
+        task fine { matrix empty=ok { file glob="data/*.csv" }; run "echo $file >> log" }
+    "#;
+    let checked = case(file, ["--check"]).run().ok();
+    assert!(
+        checked.err().contains("warning[empty-matrix]") && checked.err().contains("Xecfile.kdl:2:"),
+        "{}",
+        checked.story()
+    );
+    assert_eq!(checked.err().matches("empty-matrix").count(), 1, "{}", checked.story());
+    refused(file, ["convert"], "empty-matrix", &["`file`", "empty=ok"]);
+    refused(file, ["-n", "one"], "empty-matrix", &[]);
+    assert_eq!(log(file, ["other"]), "other\n");
+    case(file, ["fine"]).run().ok();
 }

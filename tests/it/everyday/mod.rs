@@ -3,6 +3,7 @@
 use crate::harness::{Case, Ran};
 
 mod bytes;
+mod conditions;
 mod flow;
 mod hooks;
 mod inputs;

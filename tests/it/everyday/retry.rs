@@ -117,3 +117,21 @@ fn ctrl_c_does_not_wait_for_a_delay() {
     let ran = live.end().signal(nix::sys::signal::Signal::SIGINT).nothing_left();
     assert_eq!(ran.read("log"), "end\n");
 }
+
+#[test]
+fn how_often_may_be_a_value() {
+    let file = r#"
+        task t {
+            param n type=int default=0
+            param pause type=duration default="1ms"
+            retry "${n}" delay="${pause}" max="${pause}"
+            run "echo try >> log; exit 3"
+        }
+    "#;
+    let tries = |args: [&str; 2]| case(file, args).run().code(3).read("log").lines().count();
+    assert_eq!((tries(["t", "n=0"]), tries(["t", "n=2"])), (1, 3));
+    let file = r#"task t { param n default=x; retry "${n}"; run "echo ran >> log" }"#;
+    refused(file, ["t"], "bad-value", &["`x` is no value of `retry`"]);
+    let file = r#"task t { run "echo 1" capture=n; run "echo ran >> log" { retry "${n}" } }"#;
+    refused(file, ["t"], "late-value", &["`retry`"]);
+}

@@ -5,6 +5,7 @@ use crate::harness::Case;
 mod any;
 mod pipe;
 mod race;
+mod service;
 
 /// A call of xec in a directory with this file.
 fn case<const N: usize>(xecfile: &str, args: [&str; N]) -> Case {

@@ -36,7 +36,7 @@ pub enum Verdict {
 fn world() -> World<'static> {
     let env = &|name: &str| (name == "HOME").then(|| "/home".to_owned());
     let glob = &|_: &Path, pattern: &str| Ok(vec![format!("{pattern}.1"), format!("{pattern}.2")]);
-    World { env, glob, os: "linux", arch: "x86_64" }
+    World { env, glob, os: "linux", arch: "x86_64", lenient: true }
 }
 
 /// Problems that can be shown: a sentence, a place that is there, no more of them than anybody reads, nothing that

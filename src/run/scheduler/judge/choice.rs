@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::Judge;
-use crate::base::event::{JobId, Level};
+use crate::base::event::{JobId, Level, Reason};
 use crate::plan::graph::{Completion, Scope, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::scheduler::{End, Scheduler};
@@ -23,7 +23,9 @@ impl Judge<'_> {
         let completion = self.plan.scope(scope).completion;
         prop_assert!(completion != Completion::All, "nothing is decided where all count");
         prop_assert!(self.decided.insert(scope, child).is_none(), "one winner for each attempt");
+        let lost = |end| matches!(end, Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)));
         let decides = |end: Option<End>| match completion {
+            Completion::First if lost(end) => true,
             Completion::FirstOk => matches!(end, Some(End::Ok)),
             _ => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
         };
