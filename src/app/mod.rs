@@ -8,6 +8,7 @@ use crate::exec::broker::Broker;
 mod check;
 mod confirm;
 mod explain;
+mod fleet;
 mod gc;
 mod graph;
 mod list;

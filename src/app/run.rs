@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
+use crate::app::fleet::Fleet;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
 use crate::app::place;
@@ -169,7 +170,9 @@ pub(super) async fn once(
 ) -> Ending {
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let ending = drive(plan, around, link, (memory.clone(), force), output.clone(), orders).await;
+    let fleet = Rc::new(Fleet::new(link.clone()));
+    let ending = drive(plan, around, (link, fleet.clone()), (memory.clone(), force), output.clone(), orders).await;
+    fleet.close().await;
     sweep(link, &output, ending.at, orders).await;
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
@@ -209,7 +212,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
 async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
-    link: &Link,
+    (link, fleet): (&Link, Rc<Fleet>),
     (memory, force): (Memory, bool),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
@@ -218,6 +221,7 @@ async fn drive(
     let dispatch = Dispatch {
         plan,
         target: Rc::new(LocalTarget::new(link.clone())),
+        hosts: fleet,
         around,
         memory,
         force,

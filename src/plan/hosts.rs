@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::selector::Selector;
-use crate::base::source::{Span, Spanned};
+use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::values::{Value, Values};
-use crate::xecfile::model::{Host, On, Settings, Xecfile, select};
+use crate::xecfile::model::{Host, select};
 
 /// The places of the hosts that a selector means, once its values are known.
 ///
@@ -22,26 +22,6 @@ pub fn meant(text: &Spanned<Template>, own: Values<'_>) -> Result<Vec<usize>, Bo
     })?;
     select(own.file.hosts(), &selector, &written)
         .map_err(|none| Box::new(Problem::error(Code::UnknownHost, none.message).at(text.span, "").help(none.help)))
-}
-
-/// What cannot be run yet: anything on a host.
-pub fn not_yet(file: &Xecfile, reached: &[usize]) -> Vec<Problem> {
-    let mut found = Vec::new();
-    for task in reached.iter().map(|at| &file.tasks[*at]) {
-        let mut spans: Vec<Span> = task.matrix.iter().filter_map(|matrix| Some(matrix.on()?.0.span)).collect();
-        let mut said = |settings: &Settings| {
-            let on = settings.on.as_ref().filter(|on| !matches!(on.value, On::Here));
-            spans.extend(on.map(|on| on.span).or(settings.sudo.as_ref().map(|sudo| sudo.span)));
-        };
-        said(&task.settings);
-        crate::xecfile::check::each_step_of(task, &mut |step| said(&step.settings));
-        found.extend(
-            spans
-                .into_iter()
-                .map(|span| Problem::error(Code::NotYet, "this version runs nothing on hosts").at(span, "")),
-        );
-    }
-    found
 }
 
 /// `${host.address}`, `${host.tags}`.

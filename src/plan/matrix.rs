@@ -14,8 +14,8 @@ use crate::xecfile::model::{AxisSource, Binding, Matrix};
 /// One combination: a value for each axis, in the order of the axes.
 pub type Row = Arc<[(Arc<str>, Arc<str>)]>;
 
-/// What a selector or a binding asks of combinations: these axes have these values.
-pub type Filter = Vec<(Arc<str>, Arc<str>)>;
+/// What a selector or a binding asks of combinations: each of these axes has one of these values.
+pub type Filter = Vec<(Arc<str>, Vec<Arc<str>>)>;
 
 /// The most combinations that one matrix may have.
 const MAX_ROWS: usize = 1_000_000;
@@ -144,7 +144,7 @@ fn filters(
                 let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
                 return Err(Box::new(problem.help(nearest(&value, values))));
             }
-            filter.push((binding.name.value.clone(), value));
+            filter.push((binding.name.value.clone(), vec![value]));
         }
         filters.push(filter);
     }
@@ -173,7 +173,7 @@ fn complete(added: &[Binding], axes: &[(Arc<str>, Vec<Arc<str>>)], own: Values<'
 
 /// Whether a combination is one that is asked for.
 pub fn matches(row: &Row, filter: &Filter) -> bool {
-    filter.iter().all(|(name, value)| row.iter().any(|(axis, has)| axis == name && has == value))
+    filter.iter().all(|(name, values)| row.iter().any(|(axis, has)| axis == name && values.contains(has)))
 }
 
 /// A filter on a matrix from bindings that name no param.
@@ -209,15 +209,19 @@ pub fn filter(
             let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
             return Err(Box::new(problem.help(nearest(&value, &known))));
         }
-        filter.push((name.clone(), value));
+        filter.push((name.clone(), vec![value]));
     }
     Ok(filter)
 }
 
-/// The values of a combination as they stand in the name of an instance: `os=linux,py=3.12`.
-pub fn shown(row: &Row) -> String {
-    let pairs: Vec<String> = row.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
-    pairs.join(",")
+/// What follows a task in the name of the instance of a combination: `[os=linux,py=3.12]`, `@web1[region=eu]`.
+pub fn shown(matrix: &Matrix, row: &Row) -> String {
+    let on = matrix.on().map(|(axis, _)| &axis.name.value);
+    let host = row.iter().find(|(name, _)| Some(name) == on);
+    let others = row.iter().filter(|(name, _)| Some(name) != on);
+    let pairs: Vec<String> = others.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    let host = host.map(|(_, host)| format!("@{host}")).unwrap_or_default();
+    if pairs.is_empty() { host } else { format!("{host}[{}]", pairs.join(",")) }
 }
 
 /// The values of a combination, as inputs.

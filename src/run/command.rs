@@ -16,6 +16,7 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::LeafId;
 use crate::plan::values::Value;
 use crate::run::place::{self, Here};
+use crate::run::probe::Asked;
 use crate::run::values::{CAPTURE_CAP, Store};
 use crate::xecfile::model::Input;
 
@@ -89,13 +90,19 @@ pub fn question(
     label: &TaskLabel,
     place: &Place,
     here: Here<'_>,
-    text: &Arc<str>,
+    asked: &Asked<'_>,
     around: &Surroundings,
 ) -> Result<CommandSpec, String> {
-    let (shell, exports) = (here.shell()?, here.exports(&place.names_in(text))?);
+    let (shell, text, args, exports) = match asked {
+        Asked::Script(text) => (here.shell()?, text.clone(), Vec::new(), here.exports(&place.names_in(text))?),
+        Asked::There(text, words) => {
+            let words: Result<Vec<OsString>, String> = words.iter().map(|word| Ok(here.flat(word)?.into())).collect();
+            (["sh", "-c"].map(OsString::from).into(), Arc::from(*text), words?, Vec::new())
+        }
+    };
     let env = here.env.into_iter().chain(exports).chain(own(label, 1, around));
     Ok(CommandSpec {
-        program: Program::Script { shell, text: text.clone(), args: Vec::new() },
+        program: Program::Script { shell, text, args },
         cwd: here.dir,
         env: env.map(|(name, value)| (name, Some(value))).collect(),
         stdin: Stdin::Null,
@@ -186,7 +193,7 @@ impl Fill<'_> {
 
     fn path(&self, text: &Spanned<Template>) -> Result<PathBuf, String> {
         let path = self.here.flat(text)?;
-        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.dir.join(path)) }
+        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.files.join(path)) }
     }
 
     fn program(&self) -> Result<Program, String> {

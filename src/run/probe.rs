@@ -76,6 +76,40 @@ async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &U
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))
 }
 
+/// What a line asks.
+pub enum Asked<'p> {
+    /// This script of the file.
+    Script(Arc<str>),
+    /// On a host, by this script of ours, for any of these words.
+    There(&'static str, &'p [Spanned<Template>]),
+}
+
+impl<'p> Asked<'p> {
+    /// What is asked of a host that can be seen here without asking.
+    pub fn there(kind: &'p PredicateKind) -> Option<Self> {
+        match kind {
+            PredicateKind::Os(words) => Some(Asked::There(OS, words)),
+            PredicateKind::Arch(words) => Some(Asked::There(ARCH, words)),
+            PredicateKind::Exists(words) => Some(Asked::There(EXISTS, words)),
+            PredicateKind::Command(words) => Some(Asked::There(COMMAND, words)),
+            PredicateKind::Run(_) | PredicateKind::Env(..) | PredicateKind::Equal(..) => None,
+        }
+    }
+}
+
+/// Whether there is a path, or one that matches: words are patterns and are not split.
+pub const EXISTS: &str =
+    r#"IFS=; for p do for f in $p; do if [ -e "$f" ] || [ -L "$f" ]; then exit 0; fi; done; done; exit 1"#;
+const COMMAND: &str = r#"for p do command -v "$p" >/dev/null 2>&1 && exit 0; done; exit 1"#;
+/// As Rust calls the systems.
+const OS: &str =
+    r#"s=$(uname -s | tr A-Z a-z); [ "$s" = darwin ] && s=macos; for p do [ "$p" = "$s" ] && exit 0; done; exit 1"#;
+/// As Rust calls the processors.
+const ARCH: &str = concat!(
+    r#"m=$(uname -m); case $m in arm64) m=aarch64 ;; amd64) m=x86_64 ;; i?86) m=x86 ;; armv*) m=arm ;; esac; "#,
+    r#"for p do [ "$p" = "$m" ] && exit 0; done; exit 1"#
+);
+
 /// What conditions come to, as far as that can be said without a script; else the scripts to ask, by line.
 pub struct Probe {
     conditions: Arc<[Condition]>,
@@ -100,7 +134,7 @@ impl Probe {
     }
 
     /// The next script that has to be asked, if the answer is still open.
-    pub fn next(&self) -> Option<(usize, usize, Arc<str>)> {
+    pub fn next(&self) -> Option<(usize, usize, Asked<'_>)> {
         if self.answer().is_some() {
             return None;
         }
@@ -111,8 +145,9 @@ impl Probe {
             }
             condition.lines.iter().enumerate().find_map(|(line, predicate)| {
                 match (&predicate.kind, self.lines[at][line]) {
-                    (PredicateKind::Run(script), None) => Some((at, line, script.value.clone())),
-                    _ => None,
+                    (_, Some(_)) => None,
+                    (PredicateKind::Run(script), None) => Some((at, line, Asked::Script(script.value.clone()))),
+                    (kind, None) => Asked::there(kind).map(|asked| (at, line, asked)),
                 }
             })
         })
@@ -152,6 +187,9 @@ fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> 
         }
         Ok(Some(false))
     };
+    if here.host.is_some() && Asked::there(kind).is_some() {
+        return Ok(None);
+    }
     match kind {
         PredicateKind::Os(names) => any(names, &|name| name == std::env::consts::OS),
         PredicateKind::Arch(names) => any(names, &|name| name == std::env::consts::ARCH),

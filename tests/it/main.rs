@@ -14,6 +14,7 @@ mod examples;
 mod failures;
 mod groups;
 mod harness;
+mod hosts;
 mod late;
 mod leave;
 mod limits;

@@ -22,6 +22,7 @@ mod instance;
 mod lanes;
 mod leaf;
 mod outputs;
+mod places;
 mod roots;
 mod rules;
 mod services;
@@ -35,7 +36,6 @@ use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{Limit, Plan, ScopeKind, TakeFrom};
-use crate::plan::hosts;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -65,7 +65,6 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     let roots: Vec<TaskIndex> = asked.iter().flat_map(|(_, tasks, _)| tasks.iter().copied()).collect();
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));
-    problems.extend(hosts::not_yet(file, &reached));
     let mut values = Vec::new();
     let hosts: Arc<[Host]> = file.hosts.as_slice().into();
     for scope in &file.files {
@@ -129,8 +128,14 @@ fn matching(
     }
     let name = &cx.task(id).name.value;
     let problem = Problem::error(Code::UnknownInput, format!("`{selector}` means no instance of `{name}`"));
-    let known: Vec<String> =
-        rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
+    let written = cx.task(id).matrix.as_ref();
+    let known: Vec<String> = rows
+        .unwrap_or(&[])
+        .iter()
+        .zip(written.into_iter().cycle())
+        .take(6)
+        .map(|(row, matrix)| format!("{name}{}", matrix::shown(matrix, row)))
+        .collect();
     Err(Box::new(match known.is_empty() {
         true => problem.help(format!("`{name}` has no matrix")),
         false => problem.help(format!("there are {}", known.join(", "))),
@@ -169,8 +174,10 @@ struct Demand {
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
         let slots = Limit::held(request.slots);
-        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).collect();
-        let layout = Layout { limits, ..Layout::default() };
+        let of_hosts = cx.file.hosts.iter().map(|host| Limit::held(places::host_jobs(host, request.cpus)));
+        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).chain(of_hosts).collect();
+        let (hosts, host_limits) = (cx.file.hosts.as_slice().into(), 1 + cx.file.limits.len() as u32);
+        let layout = Layout { limits, hosts, host_limits, ..Layout::default() };
         Self {
             cx,
             units,

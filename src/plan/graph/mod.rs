@@ -2,6 +2,7 @@
 
 mod csr;
 mod feed;
+mod host;
 mod instance;
 mod limit;
 mod scope;
@@ -11,11 +12,13 @@ use std::sync::Arc;
 
 use crate::base::event::{Site, StepLabel};
 use crate::plan::defs::{Command, Defs};
-use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
+use crate::xecfile::model::Host;
 
 pub use csr::Csr;
 pub use feed::{Feed, FeedWay};
+pub use host::{Pool, Target};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
@@ -115,6 +118,12 @@ pub struct Plan {
     pub limits: Vec<Limit>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
+    /// The hosts of the run, whether anything runs on them or not.
+    pub hosts: Arc<[Host]>,
+    /// Where the limits of the hosts begin, which are in the same order.
+    pub host_limits: u32,
+    /// Hosts of which one is picked.
+    pub pools: Vec<Pool>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.
@@ -127,6 +136,16 @@ impl Plan {
     /// A scope.
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.index()]
+    }
+
+    /// A host.
+    pub fn host(&self, id: HostId) -> &Host {
+        &self.hosts[id.index()]
+    }
+
+    /// What steps on a host take of it.
+    pub fn host_limit(&self, id: HostId) -> LimitId {
+        LimitId(self.host_limits + id.0)
     }
 
     /// A leaf.

@@ -1,10 +1,11 @@
 //! Questions of a run: the conditions of scopes, and `let`s.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
-use crate::exec::Signal;
+use crate::exec::{Signal, Target};
 use crate::plan::defs::Conditions;
 use crate::plan::graph::{Guard, Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, VertexId};
@@ -12,7 +13,7 @@ use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::lets;
 use crate::run::place::Here;
-use crate::run::probe::{self, Probe, Question, Said};
+use crate::run::probe::{self, Asked, Probe, Question, Said};
 use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
 use crate::xecfile::model::FileId;
@@ -78,26 +79,33 @@ impl Loop {
         if !self.scheduler.is_wanted(scope) {
             return self.passed(scope, purpose, Ok(false));
         }
-        let Some((condition, line, script)) = probe.next() else {
+        let Some((condition, line, asked)) = probe.next() else {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
-        match self.question(scope, purpose, &script) {
-            Ok(question) => {
+        match self.question(scope, purpose, &asked) {
+            Ok((question, target)) => {
                 let job = self.questions.probe(scope, purpose, probe, condition, line);
-                self.ask(job, question);
+                self.ask(job, question, target);
             }
             Err(why) => self.passed(scope, purpose, Err(why)),
         }
     }
 
-    fn question(&self, scope: ScopeId, purpose: Purpose, script: &Arc<str>) -> Result<Question, String> {
-        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
-        let (Conditions { place, .. }, instance) = asked.ok_or("nobody asks")?;
+    /// A question, and where it is asked.
+    fn question(
+        &self,
+        scope: ScopeId,
+        purpose: Purpose,
+        asked: &Asked<'_>,
+    ) -> Result<(Question, Rc<dyn Target>), String> {
+        let who = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let (Conditions { place, .. }, instance) = who.ok_or("nobody asks")?;
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
         let here = Here::new(&self.plan, &place, &self.around, seen)?;
         let label = self.store.items.label(&self.plan, instance);
-        let spec = command::question(label, &place, here, script, &self.around)?;
-        Ok(Question { spec, by_code: true })
+        let target = self.target_at(here.host, &place)?;
+        let spec = command::question(label, &place, here, asked, &self.around)?;
+        Ok((Question { spec, by_code: true }, target))
     }
 
     /// What conditions came to.
@@ -120,13 +128,13 @@ impl Loop {
         let Some((file, name, script)) = lets::missing(&plan, instance, names, known) else { return false };
         if let Some(job) = self.questions.for_let(file, name, waiter) {
             let spec = lets::spec(&plan, file, &script, &self.around, &self.store);
-            self.ask(job, Question { spec, by_code: false });
+            self.ask(job, Question { spec, by_code: false }, self.target.clone());
         }
         true
     }
 
-    fn ask(&mut self, job: JobId, question: Question) {
-        tokio::task::spawn_local(probe::ask(question, self.target.clone(), job, self.news_tx.clone()));
+    fn ask(&mut self, job: JobId, question: Question, target: Rc<dyn Target>) {
+        tokio::task::spawn_local(probe::ask(question, target, job, self.news_tx.clone()));
     }
 
     /// What is asked of a scope is of no use any more.

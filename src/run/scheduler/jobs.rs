@@ -6,6 +6,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Failure, JobId, Level, Reason, Verdict};
 use crate::plan::ids::{LeafId, LimitId, ScopeId};
 use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::hosts::verdict_of;
 use crate::run::scheduler::{Action, End, Input, JobEnd, Queue, Scheduler, TimerKey};
 
 /// How often a leaf is tried again when there is no room even for it alone.
@@ -70,6 +71,7 @@ impl Scheduler {
         let Some(live) = self.jobs.remove(&job) else { return };
         let (leaf, vertex) = (live.leaf, self.plan.leaf(live.leaf).vertex);
         self.live.remove(&leaf);
+        self.vacate(leaf);
         self.scopes[self.plan.leaf(leaf).scope.index()].open -= 1;
         if let (Outcome::NotStarted(NotStarted::Scarce(why)), Phase::Running) = (&end.outcome, self.phase_of(vertex)) {
             let why = why.clone();
@@ -86,6 +88,9 @@ impl Scheduler {
             end.bad_value = self.plan.leaf(leaf).service.map(|service| self.too_late(service));
         }
         let (how, verdict) = self.judge(leaf, &end);
+        if let End::Failed(_) = how {
+            self.lose_host(leaf, &end);
+        }
         out.push(Action::Emit(Event::StepFinished {
             job,
             step: std::sync::Arc::new(self.step_label(leaf)),
@@ -129,7 +134,10 @@ impl Scheduler {
         match (&end.outcome, end.capture_overflow) {
             (_, Some(cap)) => (End::Failed(1), Verdict::Failed(Failure::CaptureTooLarge(cap))),
             (Outcome::Exited(0), None) => (End::Ok, Verdict::Ok),
-            (outcome, None) => (End::Failed(outcome.code()), Verdict::Failed(Failure::Command(outcome.clone()))),
+            (outcome, None) => {
+                let verdict = verdict_of(outcome).unwrap_or_else(|| Verdict::Failed(Failure::Command(outcome.clone())));
+                (End::Failed(outcome.code()), verdict)
+            }
         }
     }
 

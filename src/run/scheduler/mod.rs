@@ -19,6 +19,7 @@ mod claims;
 mod feeds;
 mod flow;
 mod hooks;
+mod hosts;
 mod jobs;
 mod questions;
 mod retry;
@@ -87,6 +88,7 @@ pub struct Scheduler {
     /// For whom the machine was asked.
     locking: HashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
+    hosts: hosts::Hosts,
     /// Lanes that work on an item are called after it.
     labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
@@ -135,6 +137,7 @@ impl Scheduler {
         Self {
             limits: Limits::new(&plan.limits),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            hosts: hosts::Hosts::default(),
             labels: HashMap::new(),
             locking: HashMap::new(),
             plan,
