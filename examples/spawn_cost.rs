@@ -52,6 +52,7 @@ async fn one(target: &LocalTarget, number: u64) {
         stdin: Stdin::Null,
         stdout: Sink::Report,
         stderr: Sink::Report,
+        pool: None,
         grace: Duration::from_secs(5),
         leave: false,
     };

@@ -24,19 +24,21 @@
 //!   flow down, settled once for each task), `inputs` and `values` (what an instance is given; what is only known
 //!   late), `matrix` (axes to combinations), `conditions`, `units` (what is shared: a task with one set of inputs),
 //!   `hosts` (which ones a task means), `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
-//!   `layout` (the arrays as they grow), `graph` (as they stay).
+//!   `layout` (the arrays as they grow), `graph` (as they stay), `paths` (who is far from the end goes first).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to
-//!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others; `pump`, `output` and `attend` move what they write;
-//!   `terminal` and `signals` are xec's own.
+//!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others;
+//!   `pump`, `output` and `attend` move what they write; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
+//!   what is shared with others on the machine.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
-//!   of it, asked about one task).
+//!   of it, asked about one task); `durations` (how long commands took, which decides an order and nothing else).
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
-//!   all that it hears and says, `flow`, `verdict`, `retry` and `cancel` its moves, `blame` whose fault it was), `phase`
-//!   and `limits` what may, `dispatch` does it, `job` is one attempt of one leaf, `command` fills in the values that
-//!   `values` keeps, `ready` asks until something is there, `probe` and `questions` ask what is decided late (`when run`,
-//!   `let run`), `facts` and `keep` what is up to date, `feed` and `items` what lanes work on, `clock` stands still under Ctrl-Z.
+//!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel`, `gates` and `feeds` its moves, `claims` and `width`
+//!   what is held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of
+//!   one leaf, `command` fills in the values that `values` keeps, `ready` asks until something is there, `probe` and
+//!   `questions` ask what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items`
+//!   what lanes work on, `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints

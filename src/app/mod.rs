@@ -5,12 +5,14 @@ use crate::app::open::Opened;
 use crate::app::options::{Exit, Options, Verb};
 use crate::exec::broker::Broker;
 
+mod again;
 mod check;
 mod confirm;
 mod explain;
 mod fleet;
 mod gc;
 mod graph;
+mod learn;
 mod list;
 mod open;
 pub mod options;
@@ -18,6 +20,7 @@ mod place;
 mod run;
 mod show;
 mod signals;
+mod slots;
 mod watch;
 mod world;
 
@@ -51,6 +54,7 @@ pub fn answer(options: &Options, broker: Option<Broker>) -> Answer {
         Verb::Explain(code) => Ok(explain::explain(code, options)),
         Verb::List => open().map(|opened| list::list(options, &opened)),
         Verb::Show(name) => open().map(|opened| show::show(name, options, &opened)),
+        Verb::Last => open().map(|opened| again::last(options, &opened)),
         Verb::CacheGc(limit) => open().map(|opened| gc::collect(*limit, &opened)),
         Verb::Check => open().map(|opened| check::check(options, &opened)),
         Verb::DryRun | Verb::Graph(_) | Verb::Run => open().map(|opened| plan(options, opened, broker)),
@@ -61,7 +65,7 @@ pub fn answer(options: &Options, broker: Option<Broker>) -> Answer {
 /// What needs a plan; where there is nothing to plan, the list says what there could be.
 fn plan(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     match options.verb {
-        _ if opened.tasks(options).is_empty() => list::list(options, &opened),
+        _ if !options.failed && opened.tasks(options).is_empty() => list::list(options, &opened),
         Verb::Run => run::run(options, opened, broker),
         _ => graph::look(options, &opened),
     }

@@ -1,18 +1,20 @@
 //! What every verb begins with: the file, read and understood, or what is wrong with it.
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use crate::app::Answer;
 use crate::app::options::{Options, Verb};
 use crate::app::world;
+use crate::app::{Answer, again};
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
 use crate::plan::request::{Asked, Request};
 use crate::plan::{Plan, compile};
+use crate::report::journal::Head;
 use crate::report::{problems, problems_json, style};
 use crate::xecfile::load;
-use crate::xecfile::model::{Task, Xecfile};
+use crate::xecfile::model::{Task, Width, Xecfile};
 
 /// A file without errors.
 pub(super) struct Opened {
@@ -38,6 +40,19 @@ impl Opened {
         self.file.tasks.iter().find(named)
     }
 
+    /// What was asked for; with `--failed` alone, what the last run was asked for.
+    ///
+    /// # Errors
+    /// There was none.
+    pub(super) fn asked(&self, options: &Options) -> Result<Request, Answer> {
+        let request = self.request(options);
+        if !options.failed || !options.tasks.is_empty() {
+            return Ok(request);
+        }
+        let Head { asked, parallel, .. } = again::past(self)?.head;
+        Ok(Request { tasks: asked, parallel: parallel || request.parallel, ..request })
+    }
+
     /// The request that the plan floor understands.
     pub(super) fn request(&self, options: &Options) -> Request {
         let cpus =
@@ -46,8 +61,9 @@ impl Opened {
             tasks: self.tasks(options),
             parallel: options.parallel,
             on_error: options.on_error.unwrap_or_default(),
-            slots: options.jobs.map_or(Some(cpus), |width| width.resolve(cpus)),
+            slots: options.jobs.or(Some(Width::Count(cpus))),
             cpus,
+            spared: HashMap::new(),
         }
     }
 
@@ -58,8 +74,20 @@ impl Opened {
 
     /// The plan of what was asked for.
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
-        compile(&self.file, &self.request(options), world::world())
-            .map_err(|found| refuse(options, &found, &self.file.sources))
+        let asked = self.asked(options)?;
+        let plan = self.compile(options, &asked)?;
+        if !options.failed {
+            return Ok(plan);
+        }
+        let past = again::past(self)?;
+        match again::spared(&plan, &past) {
+            Some(spared) => self.compile(options, &Request { spared, ..asked }),
+            None => Err(again::nothing_failed(&past)),
+        }
+    }
+
+    fn compile(&self, options: &Options, request: &Request) -> Result<Plan, Answer> {
+        compile(&self.file, request, world::world()).map_err(|found| refuse(options, &found, &self.file.sources))
     }
 }
 

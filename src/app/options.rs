@@ -31,6 +31,8 @@ pub struct Options {
     pub yes: bool,
     /// `--force`: what is asked for runs, up to date or not.
     pub force: bool,
+    /// `--failed`: what went well in the last run does not run.
+    pub failed: bool,
     /// `-w`: again, whenever files change.
     pub watch: bool,
     /// How a run is shown.
@@ -55,6 +57,8 @@ pub enum Verb {
     Graph(GraphFormat),
     /// `--cache-gc`: so many bytes stay of what is kept, at most.
     CacheGc(u64),
+    /// `--last`: the last run once more.
+    Last,
     /// `--explain`: the page of a diagnostic.
     Explain(String),
 }

@@ -11,19 +11,22 @@ use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::fleet::Fleet;
+use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
 use crate::app::place;
 use crate::app::signals::Escalation;
+use crate::app::slots;
 use crate::app::watch;
 use crate::app::world::world;
+use crate::app::{Answer, again};
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
+use crate::exec::jobserver::Pool;
 use crate::exec::local::LocalTarget;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
@@ -43,11 +46,11 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     if options.watch || watch::is_wanted(&opened, &plan) {
         return watch::watch(options, opened, broker);
     }
+    let around = Rc::new(surroundings(&opened));
     let setup = match setup(options, &plan) {
-        Ok(setup) => setup,
+        Ok(setup) => Setup { journal: again::start(options, &opened, &around), ..setup },
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
     };
-    let around = Rc::new(surroundings(&opened));
     let asked = match questions(&opened, &plan) {
         Ok(asked) => asked,
         Err(found) => return refuse(options, &found, &opened.file.sources),
@@ -56,7 +59,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, options.force)),
+        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, How::of(options))),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -123,7 +126,7 @@ fn go(
     around: Rc<Surroundings>,
     setup: Setup,
     broker: &Broker,
-    force: bool,
+    how: How,
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
     let (report, output) = show(setup, &plan, orders_tx.clone())?;
@@ -134,7 +137,7 @@ fn go(
     // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
     let whole = runtime.spawn_local(async move {
         listen(&orders_tx, &link)?;
-        Ok::<Ending, String>(once(plan, around, &link, force, output, &mut orders).await)
+        Ok::<Ending, String>(once(plan, around, &link, how, output, &mut orders).await)
     });
     let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
     // The report ends when nobody can tell it anything any more.
@@ -159,21 +162,45 @@ pub(super) fn show(
     Ok((report, if hooks { output.keep_errors() } else { output }))
 }
 
+/// What of the options a run goes by.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// What was asked for runs, whatever is up to date.
+    force: bool,
+    /// `-j` was given: its slots are this run's own, whoever started it.
+    own_slots: bool,
+}
+
+impl How {
+    pub(super) fn of(options: &Options) -> Self {
+        Self { force: options.force, own_slots: options.jobs.is_some() }
+    }
+}
+
 /// One run, from its first event to its last.
 pub(super) async fn once(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     link: &Link,
-    force: bool,
+    how: How,
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
+    let here = place::of(&around);
+    let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
+    let pool = slots::pool(how.own_slots, &mut plan, &around);
+    let plan = Arc::new(plan);
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
     let fleet = Rc::new(Fleet::new(link.clone()));
-    let ending = drive(plan, around, (link, fleet.clone()), (memory.clone(), force), output.clone(), orders).await;
+    let places = (link, fleet.clone());
+    let ending = drive(plan.clone(), around, places, (memory.clone(), how.force, pool), output.clone(), orders).await;
     fleet.close().await;
     sweep(link, &output, ending.at, orders).await;
+    if let Err(why) = learn::keep(&plan, &ending, &here) {
+        let why = format!("how long the commands took is not remembered: {why}");
+        let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
+    }
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
@@ -213,7 +240,7 @@ async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     (link, fleet): (&Link, Rc<Fleet>),
-    (memory, force): (Memory, bool),
+    (memory, force, pool): (Memory, bool, Option<Pool>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
@@ -227,6 +254,7 @@ async fn drive(
         force,
         output,
         locks: Locks::of_user(),
+        pool,
         suspend: Box::new(move || {
             let link = stopping.clone();
             Box::pin(async move {

@@ -12,17 +12,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
-use crate::app::Answer;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, open_tracked, refuse};
 use crate::app::options::{EventsTo, Exit, Options};
-use crate::app::run::{cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::{Answer, again};
 use crate::base::event::{Event, Level, Message, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
 use crate::exec::signals;
 use crate::plan::Plan;
+use crate::report::journal::Start;
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::Order;
@@ -77,12 +78,16 @@ struct Prepared {
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     rules: Rules,
+    /// Where the run is written down.
+    journal: Option<Start>,
 }
 
 /// What follows a run, or a wait.
 enum Next {
     /// What was asked for runs again, since these have changed; none where somebody asked for it.
     Again(Vec<PathBuf>),
+    /// What failed runs again.
+    Failed,
     /// The session is over.
     Over(Answer),
 }
@@ -90,7 +95,7 @@ enum Next {
 impl Session<'_> {
     async fn run(mut self, opened: Opened) -> Result<Answer, String> {
         // What cannot be run to begin with is refused as ever.
-        let mut prepared = match self.prepare(&opened) {
+        let mut prepared = match self.prepare(self.options, &opened) {
             Ok(prepared) => prepared,
             Err(answer) => return Ok(answer),
         };
@@ -98,11 +103,12 @@ impl Session<'_> {
         loop {
             let mut next = self.cycle(prepared, changed.take()).await?;
             prepared = loop {
-                let paths = match next {
-                    Next::Again(paths) => paths,
+                let (paths, failed) = match next {
+                    Next::Again(paths) => (paths, self.options.failed),
+                    Next::Failed => (Vec::new(), true),
                     Next::Over(answer) => return Ok(answer),
                 };
-                match self.reload() {
+                match self.reload(&Options { failed, ..self.options.clone() }) {
                     Ok(prepared) => {
                         changed = Some(paths);
                         break prepared;
@@ -114,33 +120,34 @@ impl Session<'_> {
     }
 
     /// Reads the files anew; what they include is watched even if they make no sense.
-    fn reload(&mut self) -> Result<Prepared, Answer> {
-        let (opened, files) = open_tracked(self.options);
+    fn reload(&mut self, options: &Options) -> Result<Prepared, Answer> {
+        let (opened, files) = open_tracked(options);
         if !files.is_empty() {
             self.files = files;
         }
-        opened.and_then(|opened| self.prepare(&opened))
+        opened.and_then(|opened| self.prepare(options, &opened))
     }
 
-    fn prepare(&mut self, opened: &Opened) -> Result<Prepared, Answer> {
-        let refused = |found: Vec<_>| refuse(self.options, &found, &opened.file.sources);
-        let plan = opened.plan(self.options)?;
+    fn prepare(&mut self, options: &Options, opened: &Opened) -> Result<Prepared, Answer> {
+        let refused = |found: Vec<_>| refuse(options, &found, &opened.file.sources);
+        let plan = opened.plan(options)?;
         let around = surroundings(opened);
         let asked = questions(opened, &plan).map_err(refused)?;
-        let rules = rules(self.options, (opened, &plan), &around, &self.files).map_err(refused)?;
+        let rules = rules(options, (opened, &plan), &around, &self.files).map_err(refused)?;
         if asked != self.asked {
-            confirm(self.options, &asked, &opened.file.sources)?;
+            confirm(options, &asked, &opened.file.sources)?;
             self.asked = asked;
         }
-        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules })
+        let journal = again::start(options, opened, &around);
+        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules, journal })
     }
 
     /// One run and the wait after it.
     async fn cycle(&mut self, prepared: Prepared, changed: Option<Vec<PathBuf>>) -> Result<Next, String> {
-        let Prepared { plan, around, rules } = prepared;
+        let Prepared { plan, around, rules, journal } = prepared;
         let root = around.root.clone();
         self.watch(rules.wish.clone())?;
-        let setup = self.setup(|options| setup(options, &plan))?;
+        let setup = Setup { journal, ..self.setup(|options| setup(options, &plan))? };
         let (orders_tx, mut orders) = unbounded_channel();
         let (report, output) = show(setup, &plan, orders_tx.clone())?;
         if let Some(paths) = changed {
@@ -155,7 +162,7 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let once = once(plan, around, &self.link, self.options.force, output.clone(), &mut orders);
+            let once = once(plan, around, &self.link, How::of(self.options), output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {
@@ -273,6 +280,10 @@ impl Session<'_> {
                 pressed = pressed(keys.as_ref()) => match pressed {
                     None => keys = None,
                     Some(keys) if keys.contains(&b'q') => return over(Exit::Code(0)),
+                    Some(keys) if keys.contains(&b'f') => {
+                        source.changes();
+                        return Next::Failed;
+                    }
                     Some(keys) if keys.iter().any(|key| matches!(key, b'\r' | b'\n')) => {
                         // What has changed by now is known; what changes from now on is told.
                         source.changes();

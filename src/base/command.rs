@@ -2,9 +2,12 @@
 //! process on a host, and a scripted one in a test.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 /// One attempt of one command, with everything resolved: nothing in here is expanded any further.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct CommandSpec {
     pub stdout: Sink,
     /// Where its stderr goes.
     pub stderr: Sink,
+    /// The pool of slots that it may take from, which it gets as descriptor 3 if it is a local process.
+    pub pool: Option<Arc<OwnedFd>>,
     /// How long after the first signal the rest is killed, should xec itself be gone by then.
     pub grace: Duration,
     /// What it has left behind at its end is meant to outlive the run, and to hold what it holds.
@@ -79,7 +84,7 @@ pub enum Sink {
 }
 
 /// How a command ended, as far as its target knows.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome {
     /// It ended by itself with this code.
     Exited(i32),
@@ -106,7 +111,7 @@ impl Outcome {
 }
 
 /// Why nothing was executed. Each holds what to tell the user.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NotStarted {
     /// No room for one more process or descriptor: try again with less at once.
     Scarce(String),
@@ -132,7 +137,7 @@ impl std::fmt::Display for NotStarted {
 }
 
 /// What a process tree used, as far as the kernel counted it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU time in user mode.
     pub user: Duration,

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::command::{Outcome, Usage};
 
 /// One attempt of one step. Never reused within a run, so that what comes late can be told apart.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct JobId(pub u64);
 
 /// What travels to the report, in order. Output is bounded by the bytes that `hold` stands for; events are not.
@@ -42,7 +44,7 @@ pub enum Stream {
 }
 
 /// A task's instance, as it is shown: `build`, `test[py=3.12]`, `deploy@web1`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TaskLabel {
     /// The task.
     pub task: Arc<str>,
@@ -53,7 +55,7 @@ pub struct TaskLabel {
 }
 
 /// A step, as it is shown.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StepLabel {
     /// Whose step it is.
     pub owner: Arc<TaskLabel>,
@@ -66,7 +68,7 @@ pub struct StepLabel {
 }
 
 /// A place for people: `Xecfile.kdl:12`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Site {
     /// The file, as a user would write it.
     pub file: Arc<str>,
@@ -81,7 +83,7 @@ impl std::fmt::Display for Site {
 }
 
 /// How long a step waited from the moment its task was wanted, by what for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Waits {
     /// For other steps and tasks.
     pub dependency: Duration,
@@ -92,7 +94,7 @@ pub struct Waits {
 }
 
 /// How something ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Verdict {
     /// It did what it should.
     Ok,
@@ -109,7 +111,7 @@ pub enum Verdict {
 }
 
 /// What failed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
     /// A command, in this way.
     Command(Outcome),
@@ -122,14 +124,20 @@ pub enum Failure {
 }
 
 /// Why something was not begun.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SkipReason {
     /// What it needs did not succeed: that instance.
     Dependency(Arc<str>),
     /// An earlier step of the same task did not succeed.
     Earlier,
+    /// Too few of an earlier batch of its matrix succeeded.
+    Batch,
     /// Its `when` or `unless` says that it has not to run: who waits for it goes on.
     Condition,
+    /// It went well in the run that is taken up again (`--failed`): who waits for it goes on.
+    Done,
+    /// Nothing that it depends on has changed (`--affected`): who waits for it goes on.
+    Unaffected,
     /// A value is not there that it takes from another, which did not fail: who waits for it goes on.
     Value {
         /// What it is called there.
@@ -146,7 +154,7 @@ pub enum SkipReason {
 }
 
 /// Why something is cancelled.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
     /// Something beside it failed, and the policy is fail-fast (or drain, for what had not begun).
     Failed,
@@ -171,7 +179,7 @@ pub enum Reason {
 }
 
 /// How hard something is being ended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Level {
     /// A signal, then the grace.
     Soft,
@@ -180,7 +188,7 @@ pub enum Level {
 }
 
 /// A failure that counts toward the exit code.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Culprit {
     /// Whose step it was.
     pub owner: Arc<TaskLabel>,
@@ -195,7 +203,7 @@ pub struct Culprit {
 }
 
 /// How many tasks ended how, and how many failures there were.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Did what they should.
     pub ok: u32,
@@ -213,7 +221,7 @@ pub struct Counts {
 }
 
 /// What happened.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// The first of all.
     RunStarted {

@@ -44,6 +44,8 @@ pub const OPTIONS: &[Own] = &[
     own("explain", None, Takes::Value),
     own("cache-gc", None, Takes::Perhaps),
     own("force", None, Takes::Nothing),
+    own("failed", None, Takes::Nothing),
+    own("last", None, Takes::Nothing),
     own("watch", Some('w'), Takes::Nothing),
     own("why", None, Takes::Nothing),
     own("output", Some('o'), Takes::Value),
@@ -62,8 +64,6 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 /// changes its meaning one day.
 pub const LATER: &[(&str, Option<char>)] = &[
     ("fmt", None),
-    ("failed", None),
-    ("last", None),
     ("affected", None),
     ("profile", None),
     ("report", None),

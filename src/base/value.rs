@@ -127,6 +127,29 @@ impl std::fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
+/// As it was written.
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in self.parts.iter() {
+            match part {
+                Part::Text(text) => f.write_str(&text.replace("${", "$${"))?,
+                Part::Hole { name, default, filters } => {
+                    write!(f, "${{{name}")?;
+                    for filter in filters.iter() {
+                        let name = Filter::ALL.iter().find(|(_, known)| known == filter).map_or("", |(name, _)| *name);
+                        write!(f, "|{name}")?;
+                    }
+                    if let Some(default) = default {
+                        write!(f, ":-{default}")?;
+                    }
+                    f.write_str("}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Template {
     /// Text as it is, whatever it holds.
     pub fn plain(text: impl Into<Arc<str>>) -> Self {

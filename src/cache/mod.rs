@@ -3,6 +3,7 @@
 //!
 //! - [`inputs`] finds the files that patterns mean, [`memo`] knows what they hold without reading them again;
 //! - [`key`] is the one manifest of what decides, which is hashed, or explained;
+//! - [`durations`] is how long commands took, which decides nothing but an order;
 //! - [`ledger`] holds what became of tasks, [`store`] what they made, [`lock`] keeps two xecs apart;
 //! - [`gc`] keeps all of it small;
 //! - [`state`] puts these together: [`state::State::probe`] before a task, [`state::State::settle`] after it; [`task`] has the words of both.
@@ -12,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod digest;
+pub mod durations;
 mod fault;
 mod files;
 pub mod gc;

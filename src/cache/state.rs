@@ -323,8 +323,11 @@ fn fresh(record: Record, restored: bool) -> Fresh {
     Fresh { restored, made: record.digest(), captures: record.captures, log: record.log }
 }
 
-/// The directory of the state, which git does not see.
-fn make_dir(dir: &Path) -> io::Result<()> {
+/// Makes the directory of a state, which git does not see.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     let ignore = dir.join(".gitignore");
     if ignore.symlink_metadata().is_ok() {
         return Ok(());

@@ -101,11 +101,12 @@ impl Layer {
         let text = |name| self.get(name).unwrap_or_default().to_string_lossy().into_owned();
         // A graph is a dry run that is drawn.
         let dry = if self.has("graph") { "graph" } else { "dry-run" };
-        Ok(match self.one_of(&[dry, "list", "show", "check", "explain", "cache-gc"])? {
+        Ok(match self.one_of(&[dry, "list", "show", "check", "explain", "cache-gc", "last"])? {
             Some("dry-run") => Some(Verb::DryRun),
             Some("list") => Some(Verb::List),
             Some("show") => Some(Verb::Show(text("show"))),
             Some("check") => Some(Verb::Check),
+            Some("last") => Some(Verb::Last),
             Some("explain") => Some(Verb::Explain(text("explain"))),
             Some("cache-gc") => self.read("cache-gc", values::size)?.map(Verb::CacheGc),
             Some(_) => self
@@ -162,6 +163,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         on_error: first(layers, Layer::on_error)?,
         yes: has("yes"),
         force: has("force"),
+        failed: has("failed"),
         watch: has("watch"),
         show,
     })
@@ -184,6 +186,7 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
         Verb::Show(_) => "--show",
         Verb::Explain(_) => "--explain",
         Verb::CacheGc(_) => "--cache-gc",
+        Verb::Last => "--last",
         _ => return Ok(()),
     };
     match tasks.first() {

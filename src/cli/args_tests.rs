@@ -64,10 +64,10 @@ fn widths() {
     assert_eq!(jobs("-j 2 -j 8"), Width::Count(8), "the last one counts");
     for word in ["many", "+4", "=-1", "0%", "%", "cpus+1", "cpus-", "4.5", "99999999999"] {
         let typed = word.trim_start_matches('=');
-        let says = format!("`--jobs` takes a number, a share as 50% or cpus-1; 0 is no limit; not `{typed}`");
+        let says = format!("`--jobs` takes a number, a share as 50%, cpus-1 or adaptive; 0 is no limit; not `{typed}`");
         assert_eq!(bad(&format!("-j{word}")), says);
     }
-    assert_eq!(bad("-j adaptive"), "`--jobs` takes `adaptive` in a later version of xec than this one");
+    assert_eq!(jobs("-j adaptive"), Width::Adaptive { min: 1, max: None });
 }
 
 #[test]

@@ -5,7 +5,6 @@ pub(super) const HELP: &str = "\
 xec [option…] [task [name=value | --name[=value]]…]… [-- word…]
 runs the tasks of an Xecfile.kdl, found here or in a parent directory:
     task test { param only default=all; run \"./test $only\" }
-
   xec                        run the task `default`; list the tasks without one
   xec build test             run tasks in this order, sharing what both need
   xec deploy env=prod --dry  what a task takes follows its name; `-l` shows it
@@ -17,8 +16,9 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --show TASK     all of one task         --check        all mistakes
       --explain CODE  on a mistake            --json         looks, as JSON
       --why           reasons to run          --force        run it all the same
+      --failed        what failed last        --last         the last run again
   -f, --file FILE     this; - is stdin    -C, --directory DIR  go there first
-  -j, --jobs N        4, 50%, cpus-1      -p, --parallel     these side by side
+  -j, --jobs N        4, 50%, adaptive    -p, --parallel     these side by side
   -k, --keep-going    despite failures    -y, --yes          to every question
   -w, --watch         again on change     -q, --quiet        failures only
       --on-error MODE fail-fast: end the rest; drain: begin nothing; continue

@@ -37,13 +37,12 @@ pub(super) fn choice<T: Copy>(choices: Choices<T>, value: &OsStr) -> Result<T, S
     })
 }
 
-/// `4`, `50%`, `cpus-1`, `cpus`; 0 is no limit.
+/// `4`, `50%`, `cpus-1`, `cpus`, `adaptive`; 0 is no limit.
 pub(super) fn width(value: &OsStr) -> Result<Width, String> {
     let typed = value.to_string_lossy();
-    if typed == "adaptive" {
-        return Err("takes `adaptive` in a later version of xec than this one".to_owned());
-    }
-    let known = if let Some(share) = typed.strip_suffix('%') {
+    let known = if typed == "adaptive" {
+        Some(Width::Adaptive { min: 1, max: None })
+    } else if let Some(share) = typed.strip_suffix('%') {
         number(share).filter(|share| *share > 0).map(Width::Percent)
     } else if let Some(less) = typed.strip_prefix("cpus") {
         if less.is_empty() {
@@ -54,7 +53,9 @@ pub(super) fn width(value: &OsStr) -> Result<Width, String> {
     } else {
         number(&typed).map(Width::Count)
     };
-    known.ok_or_else(|| format!("takes a number, a share as 50% or cpus-1; 0 is no limit; not `{}`", visible(&typed)))
+    known.ok_or_else(|| {
+        format!("takes a number, a share as 50%, cpus-1 or adaptive; 0 is no limit; not `{}`", visible(&typed))
+    })
 }
 
 /// `500MB`, `2GiB`; without a word, what is plenty.

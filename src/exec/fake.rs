@@ -223,6 +223,7 @@ mod tests {
             stdin: Stdin::Null,
             stdout: Sink::Report,
             stderr: Sink::Report,
+            pool: None,
             grace: Duration::ZERO,
             leave: false,
         }

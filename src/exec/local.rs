@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Stdin, Usage};
 use crate::exec::broker::Link;
 use crate::exec::broker::link::{Control, Exit, Process, SpawnError};
-use crate::exec::broker::proto::SpawnParts;
+use crate::exec::broker::proto::{SpawnParts, Stdio};
 use crate::exec::find::{find, no_room, refusal};
 use crate::exec::remote::markers::Markers;
 use crate::exec::streams::Streams;
@@ -62,6 +62,9 @@ impl LocalTarget {
         };
         let env = environment(&spec, &self.home)?;
         let mut streams = Streams::open(&spec, cx).map_err(|error| no_room(&error))?;
+        if let (Some(pool), true) = (&spec.pool, streams.stdio.contains(&Stdio::Passed)) {
+            streams.theirs.push(pool.try_clone().map_err(|error| no_room(&error))?);
+        }
         let parts = SpawnParts {
             grace: spec.grace,
             leave: spec.leave,

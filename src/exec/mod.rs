@@ -23,6 +23,7 @@ pub mod fake;
 mod fd;
 mod find;
 pub mod inherited;
+pub mod jobserver;
 pub mod keys;
 pub mod local;
 pub mod locks;

@@ -26,6 +26,8 @@ ids! {
     InstanceId,
     /// Something of which only so many may be held at once.
     LimitId,
+    /// A place where several arrive before anyone goes on.
+    GateId,
     /// What lanes are fed with: their number is known, their items are not.
     FeedId,
     /// A host that steps run on.

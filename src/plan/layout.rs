@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use petgraph::graph::{DiGraph, NodeIndex};
-
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Feed, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Pool, Scope,
-    ScopeKind, Target, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Feed, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Pool, Scope,
+    ScopeKind, Set, Target, Vertex,
 };
 use crate::plan::ids::{FeedId, HostId, InstanceId, LimitId, PoolId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
@@ -27,7 +25,7 @@ pub struct Rules {
     /// The longest an attempt may take.
     pub timeout: Option<std::time::Duration>,
     /// How many of its children at once.
-    pub jobs: Option<u32>,
+    pub jobs: Option<Limit>,
     /// What it holds while it runs.
     pub uses: Vec<(LimitId, u32)>,
     /// How many slots each command in it takes, if that is said.
@@ -113,6 +111,10 @@ pub struct Layout {
     pub host_limits: u32,
     /// Hosts of which one is picked.
     pub pools: Vec<Pool>,
+    /// Where several arrive.
+    pub gates: Vec<Gate>,
+    /// The sets of matrices.
+    pub sets: Vec<Set>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
     /// Who names whom.
@@ -176,8 +178,8 @@ impl Layout {
             Some(Where::Host(host)) => Target::Host(host),
             Some(Where::One(pool)) => Target::Pick(pool, id),
         };
-        let child_token = rules.jobs.map(|count| {
-            self.limits.push(Limit::held(Some(count)));
+        let child_token = rules.jobs.map(|limit| {
+            self.limits.push(limit);
             LimitId(self.limits.len() as u32 - 1)
         });
         let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
@@ -247,15 +249,6 @@ impl Layout {
 
     /// The plan.
     pub fn freeze(self, defs: Arc<Defs>, files: Vec<FileValues>) -> Plan {
-        let mut graph: DiGraph<(), EdgeKind> = DiGraph::with_capacity(self.vertices.len(), self.edges.len());
-        self.vertices.iter().for_each(|_| {
-            graph.add_node(());
-        });
-        // A demand wakes, it is not waited for: with the order in which tasks were asked for it may run in circles.
-        for (from, to, kind) in self.edges.iter().filter(|(_, _, kind)| *kind != EdgeKind::Demand) {
-            graph.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), *kind);
-        }
-        let path = longest_paths(&graph, &self.vertices);
         let forward: Vec<(VertexId, Edge)> =
             self.edges.iter().map(|(from, to, kind)| (*from, Edge { other: *to, kind: *kind })).collect();
         let backward: Vec<(VertexId, Edge)> =
@@ -264,38 +257,31 @@ impl Layout {
         if !priority.is_empty() {
             priority.resize(self.vertices.len(), 0);
         }
-        let plan = Plan {
+        let mut plan = Plan {
             successors: Csr::new(self.vertices.len(), &forward),
             predecessors: Csr::new(self.vertices.len(), &backward),
             vertices: self.vertices,
             owner: self.owner,
-            path,
+            path: Vec::new(),
             scopes: self.scopes,
             leaves: self.leaves,
             instances: self.instances,
             requested: self.requested,
             priority,
             limits: self.limits,
+            gates: self.gates,
+            sets: self.sets,
             feeds: self.feeds,
             hosts: self.hosts,
             host_limits: self.host_limits,
             pools: self.pools,
             links: self.links,
+            spared: std::collections::HashMap::new(),
             defs,
             files,
         };
+        // A demand wakes, it is not waited for; all else was checked for circles.
+        plan.path = plan.longest_paths(&vec![1; plan.leaves.len()]);
         plan.with_ways_in_order()
     }
-}
-
-/// For each vertex, the most leaves on any way from it to the end, itself included.
-fn longest_paths(graph: &DiGraph<(), EdgeKind>, vertices: &[Vertex]) -> Vec<u32> {
-    let order = petgraph::algo::toposort(graph, None)
-        .expect("cycles among tasks were refused before, and edges within a task follow the order of its steps");
-    let mut path = vec![0u32; vertices.len()];
-    for node in order.into_iter().rev() {
-        let longest = graph.neighbors(node).map(|next| path[next.index()]).max().unwrap_or(0);
-        path[node.index()] = longest + u32::from(matches!(vertices[node.index()], Vertex::Leaf(_)));
-    }
-    path
 }

@@ -22,6 +22,7 @@ pub mod ids;
 pub mod inputs;
 pub mod layout;
 pub mod matrix;
+pub mod paths;
 pub mod request;
 pub mod select;
 pub mod units;

@@ -1,6 +1,12 @@
 //! What a run is asked to do, as it was typed: no name in here has been looked up yet.
 
-use crate::xecfile::model::OnError;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::event::SkipReason;
+use crate::xecfile::model::{OnError, Width};
 
 /// What a run is asked to do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -12,13 +18,15 @@ pub struct Request {
     /// What a failure does where the file does not say.
     pub on_error: OnError,
     /// The `-j` slots; `None` is no limit.
-    pub slots: Option<u32>,
+    pub slots: Option<Width>,
     /// The CPUs that widths count by.
     pub cpus: u32,
+    /// Instances that need not run, and why; what is called stays part of its caller.
+    pub spared: HashMap<Arc<str>, SkipReason>,
 }
 
 /// One task asked for, with what was said of its inputs.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Asked {
     /// A name, an alias, a pattern such as `*:test`, or instances such as `test[os=linux]`.
     pub selector: String,
@@ -33,10 +41,22 @@ impl Asked {
     pub fn plain(selector: impl Into<String>) -> Self {
         Self { selector: selector.into(), ..Self::default() }
     }
+
+    /// The words that say the same, without quotes.
+    pub fn typed(&self) -> Vec<String> {
+        let words = self.words.iter().map(|word| match word {
+            Word::Value(name, value) => format!("{name}={value}"),
+            Word::Flag(name) => format!("--{name}"),
+            Word::Short(letter, None) => format!("-{letter}"),
+            Word::Short(letter, Some(value)) => format!("-{letter}={value}"),
+        });
+        let rest = self.rest.iter().flat_map(|rest| std::iter::once("--".to_owned()).chain(rest.iter().cloned()));
+        std::iter::once(self.selector.clone()).chain(words).chain(rest).collect()
+    }
 }
 
 /// A word on the command line that is for a task.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Word {
     /// `name=value` or `--name=value`.
     Value(String, String),

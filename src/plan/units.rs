@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::event::{SkipReason, TaskLabel};
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::conditions::{Decision, decide};
 use crate::plan::defs::{Defs, HookDefs, Node, NodeKind, TaskDef};
 use crate::plan::ids::TaskDefId;
-use crate::plan::inputs::from_bindings;
+use crate::plan::inputs::{brackets, from_bindings};
 use crate::plan::matrix::{self, Filter, Row};
 use crate::plan::values::{Bound, FileValues, Inputs, Values};
 use crate::plan::world::World;
@@ -51,6 +52,8 @@ pub struct Context<'c> {
     pub world: World<'c>,
     /// What each file says.
     pub values: Vec<FileValues>,
+    /// Instances that need not run, and why.
+    pub spared: &'c HashMap<Arc<str>, SkipReason>,
 }
 
 impl<'c> Context<'c> {
@@ -67,6 +70,22 @@ impl<'c> Context<'c> {
     /// What is in scope of an instance of a task.
     pub fn scope<'v>(&'v self, id: TaskDefId, inputs: &'v [(Arc<str>, Bound)]) -> Values<'v> {
         Values { file: &self.values[usize::from(self.def(id).file.0)], inputs, world: self.world }
+    }
+
+    /// How an instance of a task is shown.
+    pub fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
+        let def = self.def(task);
+        let shown = brackets(self.task(task), inputs, self.scope(task, &[]));
+        if shown.is_empty() {
+            return def.label.clone();
+        }
+        Arc::new(TaskLabel { instance: format!("{}{shown}", def.label.task).into(), ..(*def.label).clone() })
+    }
+
+    /// Why an instance that nobody calls need not run; `None` where it has to, as far as that goes.
+    pub fn spared(&self, task: TaskDefId, inputs: &Inputs) -> Option<&SkipReason> {
+        // Names are made of text: not for nothing, where there may be a hundred thousand of them.
+        if self.spared.is_empty() { None } else { self.spared.get(&self.label(task, inputs).instance) }
     }
 
     /// What a task that another one names is given, and which of its combinations are meant.
@@ -191,7 +210,8 @@ impl Units {
             let this = &self.units[unit.0 as usize];
             let inputs = given(&this.inputs, row.and_then(|at| this.rows.as_ref().map(|rows| &rows[at])));
             let set = sets.insert(unit).then(|| (this.task, this.inputs.clone(), Part::Set));
-            let open = set.into_iter().chain([(this.task, inputs, Part::Instance)]).collect();
+            let own = cx.spared(this.task, &inputs).is_none().then_some((this.task, inputs, Part::Instance));
+            let open = set.into_iter().chain(own).collect();
             self.follow_all(cx, open)?;
         }
         Ok(())
@@ -305,7 +325,7 @@ fn calls(
                 let fitting = rows.iter().filter(|row| matrix::matches(row, &filter));
                 open.extend(fitting.map(|row| (*callee, given(&inputs, Some(row)), Part::Instance)));
             }
-            NodeKind::Leaf(_) | NodeKind::Reduce(..) => {}
+            NodeKind::Leaf(_) | NodeKind::Reduce(..) | NodeKind::Barrier => {}
         }
     }
     Ok(())

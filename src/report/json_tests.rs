@@ -96,6 +96,7 @@ fn every_verdict() {
             None,
         ),
         (Verdict::Skipped(SkipReason::Earlier), r#"{"kind":"skipped","why":"earlier"}"#, None),
+        (Verdict::Skipped(SkipReason::Batch), r#"{"kind":"skipped","why":"batch"}"#, None),
         (
             Verdict::Skipped(SkipReason::Cancelled(Reason::Failed)),
             r#"{"kind":"skipped","why":"cancelled","reason":"failed"}"#,

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::base::event::Message;
+use crate::base::event::{Event, Message};
 
 pub mod console;
+pub mod journal;
 pub mod json;
 mod lines;
 pub mod list;
@@ -74,6 +75,8 @@ pub struct Setup {
     pub why: bool,
     /// Where all that happens is written for machines.
     pub events: Option<Box<dyn Write + Send>>,
+    /// Where the run is written down for later.
+    pub journal: Option<journal::Start>,
 }
 
 /// Called once if nothing more can be written, so that the run can be ended.
@@ -96,10 +99,25 @@ pub fn spawn(
         let result = reporter.run(&mut rx);
         if let Err(error) = &result {
             alarm.raise(copy(error));
-            while rx.blocking_recv().is_some() {}
+            reporter.go_blind(&mut rx);
         }
         result
     })
+}
+
+/// Shows an earlier run: what each instance wrote, and the summary; for machines, the events that were kept.
+///
+/// # Errors
+/// It cannot be written.
+pub fn show_past(setup: Setup, past: &journal::Past, said: &str, json: bool) -> io::Result<()> {
+    if json {
+        let mut writer = json::Writer::new(setup.out.to);
+        past.events.iter().try_for_each(|(at, event)| writer.event(*at, event))?;
+        return writer.flush();
+    }
+    let mut screen = screen::Screen::new(setup.out, setup.err, Mode::Live, [setup.quiet, setup.verbose, setup.why]);
+    screen.past(past, said)?;
+    screen.flush()
 }
 
 /// An error of the system, twice.
@@ -139,16 +157,18 @@ fn weight(message: &Message) -> usize {
     }
 }
 
-/// Both readers of what happens.
+/// All readers of what happens.
 struct Reporter {
     screen: screen::Screen,
     machine: Option<json::Writer>,
+    journal: Option<journal::Writer>,
 }
 
 impl Reporter {
     fn new(setup: Setup) -> Self {
         let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
-        Self { screen, machine: setup.events.map(json::Writer::new) }
+        let (machine, journal) = (setup.events.map(json::Writer::new), setup.journal.map(journal::Writer::new));
+        Self { screen, machine, journal }
     }
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
@@ -171,6 +191,7 @@ impl Reporter {
     }
 
     fn take(&mut self, message: Message) -> io::Result<()> {
+        self.write_down(&message);
         match message {
             Message::Event(at, event) => {
                 if let Some(machine) = &mut self.machine {
@@ -187,7 +208,29 @@ impl Reporter {
         }
     }
 
+    /// First, so that nothing is shown that is not remembered, whatever becomes of the screen.
+    fn write_down(&mut self, message: &Message) {
+        match (&mut self.journal, message) {
+            (Some(journal), Message::Event(at, event)) => journal.event(*at, event),
+            (Some(journal), Message::Output(output)) => journal.output(output),
+            (None, _) => {}
+        }
+    }
+
+    /// Nothing can be shown any more; what still comes is written down, and dropped, so that nobody waits for room.
+    fn go_blind(&mut self, rx: &mut UnboundedReceiver<Message>) {
+        while let Some(message) = rx.blocking_recv() {
+            self.write_down(&message);
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
+        if let Some(journal) = &mut self.journal {
+            journal.flush();
+            if let Some(why) = journal.trouble() {
+                self.screen.event(Event::Trouble { why })?;
+            }
+        }
         if let Some(machine) = &mut self.machine {
             machine.flush()?;
         }

@@ -1,20 +1,30 @@
 //! A plan, to be looked at: what would run and why (`-n`), and its graph (`--graph`). Pure text.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan};
-use crate::plan::ids::{InstanceId, LeafId};
+use crate::base::event::{SkipReason, Verdict};
+use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan, Set};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::report::sanitize::{first_line, visible};
+use crate::report::spell;
 use crate::report::style::{Ink, Style};
+use crate::report::words;
 
 /// What would run, in an order in which it could, with the reason for each instance and its commands.
 pub fn text(plan: &Plan, style: Style) -> String {
     let reasons = Reasons::of(plan);
     let commands = commands(plan);
     let mut out = String::new();
+    let mut sets: HashMap<ScopeId, &Set> = ruled(plan).map(|set| (set.scope, set)).collect();
     for id in plan.order() {
+        let set = plan.scope(plan.instance(id).scope).parent.and_then(|around| sets.remove(&around));
+        if let Some(set) = set {
+            let name = &plan.defs.tasks[set.def.index()].label.task;
+            let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), rules_of(set));
+        }
         let name = &plan.instance(id).label.instance;
         let why = reasons.of_instance(plan, id);
         let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), style.paint(Ink::Dim, &why));
@@ -22,6 +32,36 @@ pub fn text(plan: &Plan, style: Style) -> String {
             let _ = writeln!(out, "    {}", first_line(command));
         }
     }
+    out
+}
+
+/// What the file says of sets, resolved: how many at a time, and how many must succeed; a line for each.
+pub fn sets(plan: &Plan) -> String {
+    let line = |set: &Set| format!("{}: {}\n", visible(&plan.defs.tasks[set.def.index()].label.task), rules_of(set));
+    ruled(plan).map(line).collect()
+}
+
+fn ruled(plan: &Plan) -> impl Iterator<Item = &Set> {
+    plan.sets.iter().filter(|set| set.is_ruled() && set.total > 0)
+}
+
+/// `4 batches: 1, 4, 4, 3 (at least 1, 2, 2, 2), 5s between; at least 12 of 12`.
+fn rules_of(set: &Set) -> String {
+    let list = |numbers: &mut dyn Iterator<Item = u32>| numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let mut out = String::new();
+    if !set.batches.is_empty() {
+        let word = if set.batches.len() == 1 { "batch" } else { "batches" };
+        let sizes = list(&mut set.batches.iter().map(|(size, _)| *size));
+        let _ = write!(out, "{} {word}: {sizes}", set.batches.len());
+        if set.batches.iter().any(|(size, need)| size != need) {
+            let _ = write!(out, " (at least {})", list(&mut set.batches.iter().map(|(_, need)| *need)));
+        }
+        if !set.pause.is_zero() {
+            let _ = write!(out, ", {} between", spell::duration(set.pause));
+        }
+        out.push_str("; ");
+    }
+    let _ = write!(out, "at least {} of {}", set.need, set.total);
     out
 }
 
@@ -35,7 +75,14 @@ pub fn json(plan: &Plan) -> String {
         reason: reasons.of_instance(plan, *id),
         commands: &commands[id.index()],
     });
-    line(&Whole { v: 1, plan: would_run.collect::<Vec<_>>() })
+    let sets = ruled(plan).map(|set| JsonSet {
+        task: &plan.defs.tasks[set.def.index()].label.task,
+        instances: set.total,
+        require: set.need,
+        batches: set.batches.iter().map(|(size, need)| JsonBatch { size: *size, require: *need }).collect(),
+        pause: set.pause.as_secs_f64(),
+    });
+    line(&Whole { v: 1, plan: would_run.collect::<Vec<_>>(), sets: sets.collect() })
 }
 
 /// For Graphviz: solid for `needs`, dashed for `after`, dotted for `call`.
@@ -148,7 +195,8 @@ impl Reasons {
                 format!("{who}; whether it is up to date is decided at run time")
             }
             Guard::Always => who,
-            Guard::Never => format!("{who}; skipped, by its condition"),
+            Guard::Never(SkipReason::Condition) => format!("{who}; skipped, by its condition"),
+            Guard::Never(ref why) => format!("{who}; skipped: {}", words::ending(&Verdict::Skipped(why.clone()), None)),
             Guard::Ask(_) => format!("{who}; whether it runs is decided at run time"),
         }
     }
@@ -171,6 +219,23 @@ impl Reasons {
 struct Whole<'a> {
     v: u32,
     plan: Vec<Would<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sets: Vec<JsonSet<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonSet<'a> {
+    task: &'a str,
+    instances: u32,
+    require: u32,
+    batches: Vec<JsonBatch>,
+    pause: f64,
+}
+
+#[derive(Serialize)]
+struct JsonBatch {
+    size: u32,
+    require: u32,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 //! Knows nothing of threads, of where the streams lead, or of JSON.
 
 mod again;
+mod past;
 mod watch;
 
 use std::collections::HashMap;

@@ -51,7 +51,8 @@ impl Stage {
         let out = Shared::default();
         let err = if terminal { out.clone() } else { Shared::default() };
         let (one, two) = (out.sink(terminal, false), err.sink(terminal, false));
-        let mut setup = Setup { out: one, err: two, mode, quiet: false, verbose: false, why: false, events: None };
+        let mut setup =
+            Setup { out: one, err: two, mode, quiet: false, verbose: false, why: false, events: None, journal: None };
         change(&mut setup);
         Self { out, err, reporter: Reporter::new(setup) }
     }
@@ -145,5 +146,5 @@ pub(crate) fn run_finished(culprits: &[(u64, &str, i32)], counts: Counts) -> Eve
 }
 
 pub(crate) fn counts(ok: u32, failed: u32, cancelled: u32, skipped: u32) -> Counts {
-    Counts { ok, failed, cancelled, skipped, fresh: 0 }
+    Counts { ok, failed, cancelled, skipped, ..Counts::default() }
 }

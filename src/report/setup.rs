@@ -128,7 +128,8 @@ impl Setup {
             Some(Events::To(events)) => (sink(out, terminal), mode, Some(events)),
             None => (sink(out, terminal), mode, None),
         };
-        Ok(Self { out, err, mode, quiet: wishes.quiet, verbose: wishes.verbose, why: wishes.why, events })
+        let Wishes { quiet, verbose, why, .. } = wishes;
+        Ok(Self { out, err, mode, quiet, verbose, why, events, journal: None })
     }
 }
 

@@ -163,6 +163,7 @@ fn matrix(matrix: &Matrix) -> Row {
     if matrix.may_be_empty {
         rows.push(Row::new("empty", "ok"));
     }
+    rows.extend(matrix.batches.as_ref().map(|batches| Row::new("batches", spell::batches(batches))));
     rows.extend(policies(&matrix.settings));
     rows.extend(hooks(&matrix.hooks));
     Row::new("matrix", "").over(rows)
@@ -195,6 +196,7 @@ fn step(step: &Step) -> Row {
         StepKind::Exec(words) => (Row::new("exec", spell::words(words)), Vec::new()),
         StepKind::Call(callee) => (Row::new("call", spell::reference(callee)), Vec::new()),
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
+        StepKind::Barrier => (Row::new("barrier", ""), Vec::new()),
         StepKind::Until(ready) => (Row::new("wait", spell::ready(ready)), Vec::new()),
         StepKind::Reduce(reduce) => (Row::new("reduce", spell::reduce(reduce)), vec![self::step(&reduce.step)]),
         StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::base::source::Spanned;
-use crate::base::value::{Filter, Part, Template};
+use crate::base::value::Template;
 use crate::xecfile::model::{
-    Backoff, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType, Predicate,
-    PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
+    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType,
+    Predicate, PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -67,24 +67,7 @@ pub(crate) fn type_name(ty: ParamType) -> &'static str {
 
 /// The text of a template, holes and all.
 pub(crate) fn template(template: &Template) -> String {
-    let mut out = String::new();
-    for part in template.parts.iter() {
-        match part {
-            Part::Text(text) => out.push_str(&text.replace("${", "$${")),
-            Part::Hole { name, default, filters } => {
-                let _ = write!(out, "${{{name}");
-                for filter in filters.iter() {
-                    let name = Filter::ALL.iter().find(|(_, known)| known == filter).map_or("", |(name, _)| *name);
-                    let _ = write!(out, "|{name}");
-                }
-                if let Some(default) = default {
-                    let _ = write!(out, ":-{default}");
-                }
-                out.push('}');
-            }
-        }
-    }
-    out
+    template.to_string()
 }
 
 /// In quotes, where it would not be one word without.
@@ -266,6 +249,8 @@ fn width(width: Width) -> String {
         Width::Percent(percent) => format!("{percent}%"),
         Width::CpusLess(0) => "cpus".to_owned(),
         Width::CpusLess(less) => format!("cpus-{less}"),
+        Width::Adaptive { min, max: None } => format!("adaptive min={min}"),
+        Width::Adaptive { min, max: Some(max) } => format!("adaptive min={min} max={max}"),
     }
 }
 
@@ -275,6 +260,19 @@ fn share(share: Share) -> String {
         Share::Part(percent, 100) => format!("{percent}%"),
         Share::Part(part, whole) => format!("{part}/{whole}"),
     }
+}
+
+/// `1 1/3 pause=5s require=100%`.
+pub(crate) fn batches(batches: &Batches) -> String {
+    let size = |size: &Spanned<Late<Share>>| late(&size.value, |size| share(*size));
+    let mut out = batches.sizes.iter().map(size).collect::<Vec<_>>().join(" ");
+    if let Some(pause) = said(&batches.pause, |pause| late(pause, |time| quoted(&duration(*time)))) {
+        let _ = write!(out, " pause={pause}");
+    }
+    if let Some(require) = said(&batches.require, |require| late(require, |part| share(*part))) {
+        let _ = write!(out, " require={require}");
+    }
+    out
 }
 
 fn retry(retry: &RetryText) -> String {

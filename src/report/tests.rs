@@ -225,6 +225,7 @@ fn the_thread_shows_all_and_ends_with_the_channel() {
         verbose: false,
         why: false,
         events: Some(Box::new(events.clone())),
+        journal: None,
     };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let thread = spawn(setup, rx, Box::new(|error| panic!("{error}"))).unwrap();
@@ -270,6 +271,7 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
             verbose: false,
             why: false,
             events: Some(Box::new(full(events))),
+            journal: None,
         };
         let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
         let (told, hear) = mpsc::channel();
@@ -308,7 +310,8 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
-    let setup = Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None };
+    let setup =
+        Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None, journal: None };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();

@@ -29,8 +29,11 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
         Verdict::TimedOut(limit) => format!("timed out after {}", show(*limit)),
         Verdict::Cancelled(reason) => format!("cancelled{after}: {}", why(*reason)),
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),
+        Verdict::Skipped(SkipReason::Batch) => "skipped because an earlier batch fell short".to_owned(),
         Verdict::Skipped(SkipReason::Earlier) => "skipped because an earlier step failed".to_owned(),
         Verdict::Skipped(SkipReason::Condition) => "not needed, by its conditions".to_owned(),
+        Verdict::Skipped(SkipReason::Done) => "went well the last time".to_owned(),
+        Verdict::Skipped(SkipReason::Unaffected) => "not affected by what changed".to_owned(),
         Verdict::Skipped(SkipReason::Value { name, from }) => {
             format!("skipped, since `{}` made no `{}`", visible(from), visible(name))
         }
@@ -85,6 +88,18 @@ pub(crate) fn why(reason: Reason) -> String {
 /// `1 task`, `2 tasks`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// How long ago something was: `just now`, `12 minutes ago`, `3 days ago`.
+pub(crate) fn ago(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, what) = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{} ago", counted(count, what))
 }
 
 /// `512 B`, `1.5 MiB`.

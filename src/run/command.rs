@@ -108,6 +108,7 @@ pub fn question(
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
+        pool: None,
         grace: DEFAULT_GRACE,
         leave: false,
     })
@@ -167,7 +168,7 @@ impl Fill<'_> {
         let Here { env, dir: cwd, .. } = self.here;
         let env = env.into_iter().chain(exports).chain(own);
         let env = env.map(|(name, value)| (name, Some(value))).collect();
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, grace, leave: self.command.leave })
+        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
     }
 
     fn stdin(&self) -> Result<Stdin, String> {

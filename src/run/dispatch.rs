@@ -6,6 +6,7 @@
 
 mod ask;
 mod asking;
+mod lists;
 mod remember;
 
 use std::cmp::Reverse;
@@ -17,13 +18,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::defs::{Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, ScopeId};
-use crate::plan::values::Value;
+use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::dispatch::asking::Watch;
@@ -62,6 +63,8 @@ pub struct Dispatch {
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
     pub locks: Locks,
+    /// Slots that are shared with programs that the commands start.
+    pub pool: Option<Pool>,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
     pub suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
 }
@@ -75,6 +78,8 @@ pub struct Ending {
     pub signal: Option<i32>,
     /// When.
     pub at: Duration,
+    /// How long the commands took that succeeded.
+    pub took: HashMap<LeafId, Duration>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -83,7 +88,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, hosts, around, memory, force, output, locks, suspend } = dispatch;
+    let Dispatch { plan, target, hosts, around, memory, force, output, locks, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -105,7 +110,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         watches: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
-        locks: Machine::new(locks),
+        locks: Machine::new(locks, pool),
         inputs: VecDeque::new(),
         feeding: false,
         ending: None,
@@ -222,6 +227,7 @@ impl Loop {
             }
             News::Ended(job, end) => {
                 self.controls.remove(&job);
+                self.locks.ended(job, self.plan.limits[LimitId::SLOTS.index()].count);
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
             }
@@ -287,7 +293,8 @@ impl Loop {
             Action::SetTimer(key, time) => self.timers.push(Reverse((time, key))),
             Action::Emit(event) => match event {
                 Event::RunFinished { code, signal, .. } => {
-                    self.ending = Some(Ending { code, signal, at: self.clock.now(), finished: event });
+                    let (at, took) = (self.clock.now(), self.scheduler.take_durations());
+                    self.ending = Some(Ending { code, signal, at, took, finished: event });
                 }
                 event => self.tell(event),
             },
@@ -315,8 +322,12 @@ impl Loop {
         }
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
-        let specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
+        let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
+        if let (Ok(specs), None) = (&mut specs, host) {
+            let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
+            self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
+        }
         let (specs, target) = match self.target_at(host, &plan.command(leaf).place) {
             Ok(target) => (specs, target),
             Err(why) => (Err(why), self.target.clone()),
@@ -350,35 +361,6 @@ impl Loop {
             end.bad_value = Some(why);
         }
         end
-    }
-
-    /// What a step wrote, for the lanes that wait for it. What is no UTF-8 the step fails for, at its end.
-    fn stream(&mut self, job: JobId, lines: &[Vec<u8>]) {
-        let Some(leaf) = self.leaves.get(&job).copied() else { return };
-        let texts = lines.iter().filter_map(|line| std::str::from_utf8(line).ok()).map(Arc::from);
-        let items: Vec<Arc<str>> = texts.collect();
-        let plan = self.plan.clone();
-        for feed in plan.fed_by(leaf) {
-            self.feed(Input::Items(feed, items.clone()));
-        }
-    }
-
-    /// Makes the list that lanes are fed with.
-    fn list(&mut self, feed: FeedId) {
-        let plan = self.plan.clone();
-        let this = plan.feed(feed);
-        if plan.instance(this.instance).hidden {
-            self.open(this.instance);
-        }
-        let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {
-            Ok(Some(Value::List(items))) => Ok(items.to_vec()),
-            Ok(_) => Err("what should be a list is a text: keep it by `capture … as=lines`, or `as=json`".to_owned()),
-            Err(name) => Err(format!("`{name}` has no value here")),
-        };
-        self.feed(match list {
-            Ok(items) => Input::Items(feed, items),
-            Err(why) => Input::Unfed(feed, why),
-        });
     }
 
     fn open(&mut self, instance: InstanceId) {

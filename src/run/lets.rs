@@ -118,6 +118,7 @@ pub fn spec(plan: &Plan, file: FileId, script: &Arc<str>, around: &Surroundings,
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
+        pool: None,
         grace: crate::plan::defs::DEFAULT_GRACE,
         leave: false,
     }

@@ -9,9 +9,9 @@ use crate::plan::graph::Plan;
 use crate::plan::{Asked, Request, World, compile};
 use crate::xecfile::check::limits_hold;
 use crate::xecfile::model::{
-    Axis, AxisSource, Backoff, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit, Matrix,
-    OnError, Predicate, PredicateKind, Ready, Reference, RetryText, SLOTS, Service, Settings, Share, Step, StepKind,
-    Task, Use, Width, Xecfile,
+    Axis, AxisSource, Backoff, Batches, Binding, Condition, Data, FileScope, Files, From, Group, Hooks, Late, Limit,
+    Matrix, OnError, Predicate, PredicateKind, Ready, Reference, RetryText, SLOTS, Service, Settings, Share, Step,
+    StepKind, Task, Use, Width, Xecfile,
 };
 
 /// Decisions, one byte each; zero when there are none left.
@@ -100,7 +100,9 @@ fn settings(tape: &mut Tape<'_>) -> Settings {
         settings.timeout = now(Duration::from_millis(5 + tape.pick(60) as u64));
     }
     if tape.one_in(5) {
-        settings.jobs = now(Width::Count(1 + tape.pick(3) as u32));
+        let count = 1 + tape.pick(3) as u32;
+        let adaptive = Width::Adaptive { min: count, max: Some(count + 2) };
+        settings.jobs = now(if tape.one_in(3) { adaptive } else { Width::Count(count) });
     }
     if tape.one_in(5) {
         settings.grace = now(Duration::from_millis(tape.pick(10) as u64));
@@ -194,13 +196,28 @@ fn matrix(tape: &mut Tape<'_>, task: usize) -> Option<Matrix> {
         let values = ["a", "b", "c"][..1 + tape.pick(3)].iter();
         AxisSource::Values(values.map(|value| at(Template::plain(*value))).collect())
     };
+    // Of what comes late it is not known how many there are.
+    let batches = batches(tape).filter(|_| !matches!(source, AxisSource::From(_)));
     Some(Matrix {
         axes: vec![Axis { name: at("x".into()), source, span: Span::default() }],
         exclude: Vec::new(),
         include: Vec::new(),
         may_be_empty: false,
+        batches,
         settings: Settings { require: tape.one_in(3).then(|| at(Late::Now(Share::Part(1, 2)))), ..settings(tape) },
         hooks: hooks(tape, task),
+        span: Span::default(),
+    })
+}
+
+fn batches(tape: &mut Tape<'_>) -> Option<Batches> {
+    if !tape.one_in(2) {
+        return None;
+    }
+    Some(Batches {
+        sizes: vec![at(Late::Now(Share::Count(1))), at(Late::Now(Share::Part(1, 2)))],
+        pause: if tape.one_in(2) { now(Duration::from_millis(tape.pick(30) as u64)) } else { None },
+        require: if tape.one_in(2) { now(Share::Count(tape.pick(2) as u32)) } else { None },
         span: Span::default(),
     })
 }
@@ -244,6 +261,13 @@ pub(crate) fn file(tape: &mut Tape<'_>) -> Xecfile {
             body: steps(tape, task, 2),
             ..Task::new(at(name(task)), Span::default())
         });
+        let members = file.tasks[task].matrix.is_some() && !late;
+        if members && tape.one_in(2) {
+            let only = &mut file.tasks[task];
+            only.settings.uses.clear();
+            let place = tape.pick(only.body.len() + 1);
+            only.body.insert(place, Step::new(StepKind::Barrier, Span::default()));
+        }
         // What the check accepts must never stand still: nothing else is known of the order of what is held.
         if !limits_hold(&file) {
             hold_nothing(&mut file.tasks[task]);
@@ -261,9 +285,23 @@ pub(crate) fn plan(tape: &mut Tape<'_>) -> Plan {
         tasks.push(Asked::plain(&*name(tape.pick(last + 1))));
     }
     let on_error = if tape.one_in(3) { OnError::Continue } else { OnError::FailFast };
-    let slots = Some(1 + tape.pick(4) as u32);
-    let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4 };
+    let slots = Some(Width::Count(1 + tape.pick(4) as u32));
+    let request = Request { tasks, parallel: tape.one_in(2), on_error, slots, cpus: 4, ..Request::default() };
     compile(&file, &request, World::empty()).expect("every name is there, and nothing refers to what comes later")
+}
+
+/// The plan of tasks of one command each, of which each needs some earlier ones, with so many slots.
+pub(crate) fn plan_of_graph(needs: &[Vec<usize>], slots: u32) -> Plan {
+    let mut file = Xecfile { files: vec![FileScope::default()], ..Xecfile::default() };
+    file.sources.add("Xecfile.kdl", "");
+    for (task, needs) in needs.iter().enumerate() {
+        let step = Step::new(StepKind::Run("true".into()), Span::default());
+        let needs = needs.iter().copied().map(reference).collect();
+        file.tasks.push(Task { needs, body: vec![step], ..Task::new(at(name(task)), Span::default()) });
+    }
+    let tasks = (0..needs.len()).map(|task| Asked::plain(&*name(task))).collect();
+    let request = Request { tasks, parallel: true, slots: Some(Width::Count(slots)), cpus: 4, ..Request::default() };
+    compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
 }
 
 /// The plan of tasks of a text, side by side, with four slots.
@@ -276,7 +314,7 @@ pub(crate) fn plan_of_text_with(text: &str, tasks: &[&str], change: impl FnOnce(
     let loaded = crate::xecfile::load::read(text);
     let file = loaded.file.unwrap_or_else(|| panic!("{:#?}", loaded.problems));
     let tasks = tasks.iter().map(|task| Asked::plain(*task)).collect();
-    let mut request = Request { tasks, parallel: true, slots: Some(4), cpus: 4, ..Request::default() };
+    let mut request = Request { tasks, parallel: true, slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
     change(&mut request);
     compile(&file, &request, World::empty()).expect("tasks that are there, and no cycle")
 }
@@ -289,6 +327,7 @@ pub(crate) fn plan_of(task: &str, change: impl FnOnce(&mut Task)) -> Plan {
     let mut only = Task { body: vec![step], ..Task::new(at(task.into()), Span::default()) };
     change(&mut only);
     file.tasks.push(only);
-    let request = Request { tasks: vec![Asked::plain(task)], slots: Some(4), cpus: 4, ..Request::default() };
+    let request =
+        Request { tasks: vec![Asked::plain(task)], slots: Some(Width::Count(4)), cpus: 4, ..Request::default() };
     compile(&file, &request, World::empty()).expect("one task, which is there")
 }

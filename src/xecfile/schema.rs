@@ -55,20 +55,24 @@ impl Places {
     /// `include` at the top of a file.
     pub const INCLUDE: Places = Places(1 << 19);
     /// `inputs`.
-    pub const INPUTS: Places = Places(1 << 23);
+    pub const INPUTS: Places = Places(1 << 20);
     /// `cache { … }`.
-    pub const CACHE: Places = Places(1 << 24);
+    pub const CACHE: Places = Places(1 << 21);
     /// `watch`.
-    pub const WATCH: Places = Places(1 << 25);
+    pub const WATCH: Places = Places(1 << 22);
     /// `limit`.
-    pub const LIMIT: Places = Places(1 << 21);
+    pub const LIMIT: Places = Places(1 << 23);
+    /// `jobs`.
+    pub const JOBS: Places = Places(1 << 24);
+    /// `batches`.
+    pub const BATCHES: Places = Places(1 << 25);
 
     /// `stdin`.
-    pub const STDIN: Places = Places(1 << 22);
+    pub const STDIN: Places = Places(1 << 26);
     /// `ready` of a service.
-    pub const READY: Places = Places(1 << 26);
+    pub const READY: Places = Places(1 << 27);
     /// `wait`.
-    pub const WAIT: Places = Places(1 << 27);
+    pub const WAIT: Places = Places(1 << 29);
     /// `hosts`.
     pub const HOSTS: Places = Places(1 << 32);
     /// `via`.
@@ -80,7 +84,7 @@ impl Places {
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 32] = [
+    const NAMES: [(Places, &'static str); 34] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),
@@ -110,6 +114,8 @@ impl Places {
         (Places::CACHE, "in `cache`"),
         (Places::WATCH, "on `watch`"),
         (Places::LIMIT, "on `limit`"),
+        (Places::JOBS, "on `jobs`"),
+        (Places::BATCHES, "on `batches`"),
         (Places::STDIN, "on `stdin`"),
         (Places::READY, "on `ready`"),
         (Places::WAIT, "on `wait`"),
@@ -155,7 +161,7 @@ pub enum Kind {
     Bool,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// How many at once: `4`, `"50%"`, `"cpus-1"`.
+    /// How many at once: `4`, `"50%"`, `"cpus-1"`, `adaptive`.
     Width,
     /// A variable and its value.
     Variable,
@@ -178,7 +184,7 @@ impl Kind {
             Kind::Duration => "a quoted duration such as `\"5s\"`".to_owned(),
             Kind::Bool => "`#true` or `#false`".to_owned(),
             Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-            Kind::Width => "`4`, `\"50%\"` or `\"cpus-1\"`".to_owned(),
+            Kind::Width => "`4`, `\"50%\"`, `\"cpus-1\"` or `adaptive`".to_owned(),
             Kind::Variable => "a name and a value, or a block of them".to_owned(),
             Kind::Number => "a number".to_owned(),
             Kind::Share => "a count or a share such as `\"90%\"` or `\"1/3\"`".to_owned(),

@@ -40,6 +40,7 @@ pub(crate) fn spec(program: Program) -> CommandSpec {
         stdin: Stdin::Null,
         stdout: Sink::Report,
         stderr: Sink::Report,
+        pool: None,
         grace: Duration::from_secs(5),
         leave: false,
     }

@@ -93,6 +93,91 @@ fn a_release_that_does_not_work_is_taken_back() {
     assert_eq!(lines, told);
 }
 
+/// A pipeline with 60 tables, of which table `n` has `n` rows, and with short pauses.
+fn pipeline() -> Project {
+    let project = Project::example("pipeline");
+    project.write("Xecfile.kdl", project.read("Xecfile.kdl").replace("\"1s\"", "\"10ms\""));
+    for at in 1..=60 {
+        project.write(&table(at), (1..=at).map(|row| format!("{row}\n")).collect::<String>());
+    }
+    project
+}
+
+fn table(at: u32) -> String {
+    format!("data/{at:02}.csv")
+}
+
+/// What was sent: the names in each request, in order.
+fn sent(project: &Project) -> Vec<Vec<String>> {
+    let text = project.read("sent.txt");
+    let mut requests: Vec<Vec<String>> = text.lines().map(|line| serde_json::from_str(line).expect("a list")).collect();
+    requests.sort();
+    requests
+}
+
+#[test]
+fn a_pipeline_goes_on_without_what_it_can_do_without() {
+    let project = pipeline();
+    project.write(&table(5), "1\nflaky\n2\n3\n4\n");
+    project.write(&table(7), "bad\n");
+    project
+        .xec(&["--check"])
+        .ok()
+        .stdout("ok: 4 tasks\nprocess: 2 batches: 50, 10 (at least 48, 10), 10ms between; at least 57 of 60\n");
+    let ran = project.xec(&["upload", "summary"]).ok().says("failed; attempt 2 of 4 in").says("✓ 67 tasks in");
+    let rows = (1..=60).filter(|at| *at != 7).sum::<u32>();
+    assert!(ran.out().contains(&format!("rows: {rows}\n")), "{}", ran.story());
+
+    let calls = project.calls();
+    let count = |words: &str| calls.iter().filter(|call| call.starts_with(words)).count();
+    assert_eq!(count("curl"), 2, "the first mirror does not answer");
+    assert_eq!(count("python scripts/validate.py data/07.csv"), 4, "it was tried again, three times");
+    assert_eq!(count("python scripts/process.py data/05.csv"), 2);
+    assert_eq!(count("python scripts/process.py"), 60);
+    assert_eq!((count("bc"), count("zstd")), (5, 1), "59 numbers are four, and these are one");
+    let last = calls.iter().rposition(|call| call.starts_with("python")).expect("a call");
+    let first = calls.iter().position(|call| call.starts_with("send-batch")).expect("a call");
+    assert!(last < first, "nothing is sent before all are there");
+
+    let good: Vec<String> = (1..=60).filter(|at| *at != 7).map(table).collect();
+    assert_eq!(sent(&project), good.chunks(10).map(<[String]>::to_vec).collect::<Vec<_>>());
+    assert_eq!(project.read("failed/07.csv.error"), "data/07.csv: not a number\n");
+    assert_eq!(project.read("processed/05.csv").lines().next(), Some("1 times 3"));
+    assert!(!project.has("processed/07.csv") && !project.has("failed/05.csv.error"));
+    assert_eq!(project.read("logs.zst").lines().count(), 59);
+
+    project.write(&table(7), "1\n2\n3\n4\n5\n6\n7\n");
+    let ran = project.xec(&["summary"]).ok();
+    assert_eq!(started(&ran), ["process[file=data/07.csv]", "summary"], "all else is up to date");
+    assert!(ran.out().contains(&format!("rows: {}\n", rows + 7)), "{}", ran.story());
+    project.remove("model.bin");
+    assert_eq!(started(&project.xec(&["summary"]).ok()), ["summary"], "the model is brought back, and is the same");
+}
+
+#[test]
+fn a_pipeline_ends_with_the_batch_that_falls_short() {
+    let project = pipeline();
+    for at in [11, 22, 33] {
+        project.write(&table(at), "bad\n");
+    }
+    let ran = project.xec(&["upload", "summary"]).code(1).says("3 failed");
+    assert!(!started(&ran).iter().any(|task| task == "summary" || task.starts_with("upload")), "{}", ran.story());
+    assert!(project.has("processed/50.csv") && !project.has("processed/51.csv"), "47 of 50 are too few");
+    assert!(!project.has("sent.txt"));
+    for at in [11, 22] {
+        project.write(&table(at), "1\n");
+    }
+    project.write(&table(60), "bad\n");
+    project.xec(&["summary"]).code(1).says("2 failed");
+    assert!(
+        project.has("processed/59.csv") && !project.has("processed/60.csv"),
+        "49 of 50 are enough, 9 of 10 are not"
+    );
+    project.write(&table(60), "1\n");
+    let ran = project.xec(&["summary"]).ok();
+    assert_eq!(started(&ran), ["process[file=data/33.csv]", "process[file=data/60.csv]", "summary"]);
+}
+
 #[test]
 fn lua_is_built_again_where_it_comes_out_differently() {
     let project = Project::example("lua");

@@ -40,6 +40,22 @@ fn a_chunk_is_a_list() {
 }
 
 #[test]
+fn a_width_that_adapts_keeps_the_order_of_the_items() {
+    let file = numbers(
+        12,
+        r#"task t { needs n { take n }; matrix on-error=continue { jobs adaptive min=1 max=8; i from="${n}" }; run "echo $i >> log; test $i != 1" }"#,
+    );
+    // The first one fails, so that the next is alone; from then on there are more at once.
+    let ran = ran(&file, ["-j8", "t"]).code(1).says("1 failed");
+    let log = ran.read("log");
+    let order: Vec<u32> = log.lines().map(|line| line.parse().expect("a number")).collect();
+    assert_eq!(order[..2], [1, 2]);
+    let mut all = order;
+    all.sort_unstable();
+    assert!(all.into_iter().eq(1..=12));
+}
+
+#[test]
 fn an_empty_list_is_a_run_of_nothing() {
     let file = r#"
         task n { run "true" { capture n as=lines } }

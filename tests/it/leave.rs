@@ -7,10 +7,12 @@ use crate::harness::live::Live;
 use crate::harness::{Case, Ran, proc};
 
 /// One in the background, one with a session of its own and its parent gone, and one without environment that is still
-/// in the group of the step.
+/// in the group of the step. (`setsid -f` comes back before it has left the group.)
 const DAEMONS: &str = r#"
 sleep 1000 >/dev/null 2>&1 &
-setsid -f sleep 1000 >/dev/null 2>&1
+mkfifo away
+setsid -f sh -c 'echo now > away; exec sleep 1000' >/dev/null 2>&1
+read -r now < away
 env -i sleep 1000 >/dev/null 2>&1 &
 "#;
 

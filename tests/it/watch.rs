@@ -321,6 +321,27 @@ fn keys_run_again_and_quit() {
 }
 
 #[test]
+fn a_key_runs_what_failed() {
+    let project = Project::new(
+        r#"task good { run "echo good ran; echo >> good" }; task bad { run "test -e ok && echo bad ran" }; task t { needs good bad; on-error continue; watch "src/**" }"#,
+    );
+    project.write("src/a", "");
+    let mut terminal = project.case(&["t"]).on_terminal();
+    terminal.await_text("good ran");
+    terminal.await_text("f what failed");
+    project.write("ok", "");
+    terminal.press("f");
+    terminal.await_text("bad ran");
+    terminal.await_text("f what failed");
+    terminal.press("f");
+    terminal.await_text("nothing failed in the last run");
+    terminal.await_text("f what failed");
+    terminal.press("q");
+    terminal.end().0.ok().nothing_left();
+    assert_eq!(project.read("good"), "\n", "what went well did not run again");
+}
+
+#[test]
 fn ctrl_c_and_a_closed_window_end_it() {
     let file = r#"task t { watch "src/**"; run "echo ran" }"#;
     let mut terminal = Case::new().file("src/a", "").xecfile(file).args(["t"]).on_terminal();

@@ -327,6 +327,17 @@ codes! {
     /// task deploy { matrix on-error=continue { on web; }; run "./update" }
     /// ```
     FailFastHosts = "fail-fast-hosts",
+    /// A `barrier` stands where not all instances of a matrix come to it alike, or where one would wait while it holds
+    /// what the others may want: in a task without a matrix, beside other steps, in a hook, under `uses`. It belongs
+    /// among the steps of a task with a matrix.
+    ///
+    /// ```kdl wrong
+    /// task load { matrix { n 1 2 }; parallel { run "make a"; barrier } }
+    /// ```
+    /// ```kdl
+    /// task load { matrix { n 1 2 }; run "make a"; barrier; run "make b" }
+    /// ```
+    BarrierPlace = "barrier-place",
     /// A line of a `dotenv` file is no variable. Each is `NAME=value`; the value may stand in quotes, single ones
     /// for text as it is, double ones for `\n` and `\"`, and then have many lines. `#` begins a comment. Nothing is
     /// expanded and nothing is executed.
@@ -372,7 +383,7 @@ codes! {
     /// ```
     EmptyMatrix = "empty-matrix",
     /// A value is known only while the run goes on (a capture, a `let` by `run=`), and is wanted before anything
-    /// runs: in a setting, an axis, or a binding of `needs`.
+    /// runs: in a setting, an axis, a binding of `needs`, or for the size of `batches`.
     ///
     /// ```kdl
     /// task release { run "git describe" capture=tag; call ship version="${tag}" }

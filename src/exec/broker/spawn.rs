@@ -101,19 +101,25 @@ impl Spawner {
             };
         }
         let moves = !spawn.cwd.is_empty() && spawn.cwd.to_bytes() != self.cwd;
-        if let (false, Some(known)) = (moves, self.known.remove(&streams)) {
+        let more = passed.as_slice();
+        if let (false, true, Some(known)) = (moves, more.is_empty(), self.known.remove(&streams)) {
             return Ok(known);
         }
         let mut actions = Actions::new()?;
         if moves {
             actions.chdir(spawn.cwd)?;
-        } else {
+        } else if more.is_empty() {
             actions.streams = Some(streams);
         }
         for (target, stream) in (0..).zip(streams) {
             if let Some(stream) = stream {
                 actions.dup(stream, target)?;
             }
+        }
+        // What is sent along beyond the streams has its place behind them. It is one at most, so that none can be in
+        // the place of another.
+        if let Some(fd) = more.first() {
+            actions.dup(fd.as_raw_fd(), 3)?;
         }
         Ok(actions)
     }

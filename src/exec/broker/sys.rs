@@ -51,7 +51,7 @@ pub(super) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> io:
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
     if !fds.is_empty() {
-        assert!(fds.len() <= MOST_FDS, "no process has more than three descriptors sent along");
+        assert!(fds.len() <= MOST_FDS, "no process has more than three streams and one descriptor beside");
         let size = mem::size_of_val(fds) as u32;
         message.msg_control = control.as_mut_ptr().cast();
         // SAFETY: the control buffer has room for MOST_FDS descriptors and is aligned as cmsghdr wants it;

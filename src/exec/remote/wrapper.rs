@@ -180,6 +180,7 @@ mod tests {
             stdin: Stdin::Null,
             stdout: Sink::Report,
             stderr: Sink::Report,
+            pool: None,
             grace: Duration::from_secs(1),
             leave: false,
         }

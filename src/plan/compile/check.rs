@@ -3,16 +3,29 @@
 use crate::base::diagnostic::{Code, Problem};
 use crate::plan::compile::compile;
 use crate::plan::cycle;
+use crate::plan::graph::Plan;
 use crate::plan::request::{Asked, Request};
 use crate::plan::select::{Names, TaskIndex};
 use crate::plan::world::World;
 use crate::xecfile::model::{Axis, AxisSource, Task, Xecfile};
 
 /// All that is wrong with the tasks of a file and no single request may show: every cycle, and the plan of all
-/// tasks that can be asked for without any word. Warnings where nothing is wrong.
-pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
-    let wrong = wrong(file, request, World { lenient: true, ..world });
-    if wrong.is_empty() { file.tasks.iter().flat_map(|task| no_files(file, task, world)).collect() } else { wrong }
+/// tasks that can be asked for without any word.
+///
+/// # Errors
+/// These. Axes of files that have none just now are no mistake, and warned of where nothing else is wrong.
+pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Checked, Vec<Problem>> {
+    let plans = plans(file, request, World { lenient: true, ..world })?;
+    let warnings = file.tasks.iter().flat_map(|task| no_files(file, task, world)).collect();
+    Ok(Checked { plans, warnings })
+}
+
+/// A file in which nothing is wrong.
+pub struct Checked {
+    /// The plan of all tasks that can be asked for without any word, or one of each where they cannot run together.
+    pub plans: Vec<Plan>,
+    /// What may be meant otherwise.
+    pub warnings: Vec<Problem>,
 }
 
 /// The axes of files that have none just now, as far as that can be said without a plan.
@@ -38,12 +51,12 @@ fn no_files(file: &Xecfile, task: &Task, world: World<'_>) -> Vec<Problem> {
     matrix.axes.iter().filter(empty).map(warning).collect()
 }
 
-fn wrong(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
+fn plans(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Vec<Plan>, Vec<Problem>> {
     let names = Names::new(file);
     let every: Vec<TaskIndex> = (0..file.tasks.len()).collect();
     let cycles = cycle::check(file, &names.reach(&every).1);
     if !cycles.is_empty() {
-        return cycles;
+        return Err(cycles);
     }
     let asked: Vec<Asked> = file
         .tasks
@@ -53,21 +66,30 @@ fn wrong(file: &Xecfile, request: &Request, world: World<'_>) -> Vec<Problem> {
         .collect();
     let all = |tasks: &[Asked]| Request { tasks: tasks.to_vec(), parallel: true, ..request.clone() };
     // All at once is linear; one by one finds what the first problem of all hides.
-    let first = compile(file, &all(&asked), world).err().unwrap_or_default();
-    if first.is_empty() {
-        return first;
-    }
-    let mut problems: Vec<Problem> = Vec::new();
+    let first = match compile(file, &all(&asked), world) {
+        Ok(plan) => return Ok(vec![plan]),
+        Err(found) => found,
+    };
+    let (mut plans, mut problems): (Vec<Plan>, Vec<Problem>) = (Vec::new(), Vec::new());
     for one in asked.iter().take(MOST_CHECKED) {
-        for problem in compile(file, &all(std::slice::from_ref(one)), world).err().unwrap_or_default() {
-            if !problems.contains(&problem) {
-                problems.push(problem);
+        match compile(file, &all(std::slice::from_ref(one)), world) {
+            Ok(plan) => plans.push(plan),
+            Err(found) => {
+                for problem in found {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
             }
         }
     }
     // Tasks that nobody runs together may well make the same file.
     let alone = first.iter().all(|problem| problem.code == Code::OutputTwice);
-    if problems.is_empty() && !alone { first } else { problems }
+    match problems.is_empty() {
+        true if alone => Ok(plans),
+        true => Err(first),
+        false => Err(problems),
+    }
 }
 
 /// So many tasks are looked at one by one where something is wrong.

@@ -2,6 +2,7 @@
 //! is made of is not known here.
 
 use crate::plan::compile::Builder;
+use crate::plan::compile::batches::Batching;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
 use crate::plan::graph::{Completion, EdgeKind, FeedWay, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
@@ -52,6 +53,8 @@ pub(super) struct Frame<'d> {
     pub(super) called: Option<(InstanceId, &'d Reference)>,
     /// Its children are ways to one thing, each with a turn of its own.
     pub(super) ways: bool,
+    /// Where it is a set whose instances begin in batches.
+    pub(super) batching: Option<Batching>,
     /// The instances directly in it, where it is a set.
     pub(super) members: Vec<InstanceId>,
 }
@@ -84,8 +87,9 @@ impl Builder<'_, '_> {
     pub(super) fn next<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>) -> Laid<Option<Vec<Frame<'d>>>> {
         let node = match &mut frame.todo {
             Todo::Rows(task, inputs, rows) => {
-                let Some(row) = rows.next() else { return Ok(None) };
-                let (task, inputs) = (*task, inputs.clone());
+                let (row, task, inputs) = (rows.next(), *task, inputs.clone());
+                let Some(row) = row else { return self.last_in_batch(frame).map(|()| None) };
+                self.next_in_batch(frame)?;
                 let inner = self.open_instance(defs, frame.scope, task, inputs, Some(&row), false)?;
                 self.arrive(frame, self.layout.head(inner.scope));
                 frame.members.extend(inner.instance);
@@ -109,6 +113,10 @@ impl Builder<'_, '_> {
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         let rules = Rules { place: self.place_of_step(node.on.as_ref(), owner, frame.scope)?, ..rules };
         Ok(Some(match &node.kind {
+            NodeKind::Barrier => {
+                self.barrier(frame, node.span)?;
+                Vec::new()
+            }
             NodeKind::Leaf(command) => {
                 self.leaf(frame, *command, node, wrapped.then_some(rules))?;
                 Vec::new()
@@ -233,6 +241,7 @@ impl<'d> Frame<'d> {
             woken: false,
             called: None,
             ways: false,
+            batching: None,
             members: Vec::new(),
         }
     }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::base::event::TaskLabel;
 use crate::base::source::Span;
 use crate::plan::compile::frames::{Frame, Order, Todo};
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::defs::Defs;
 use crate::plan::graph::{EdgeKind, Guard, Instance, Memory, ScopeKind, TakeFrom, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
-use crate::plan::inputs::brackets;
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
@@ -28,14 +26,15 @@ impl Builder<'_, '_> {
     ) -> Laid<Frame<'d>> {
         let def = &defs.tasks[task.index()];
         let rules = self.settle(&def.set_policy, self.cx.scope(task, &inputs))?;
-        let jobs = rules.jobs.or_else(|| self.fleet_jobs(task, &inputs));
+        let jobs = if def.set_policy.jobs.is_none() { self.fleet_jobs(task, &inputs) } else { rules.jobs };
         let rules = Rules { jobs, ..rules };
         let scope = self.layout.open(Some(parent), ScopeKind::Group, Rules { shared, ..rules }, def.span)?;
         self.layout.scopes[scope.index()].side_by_side = true;
         self.sets.insert(scope, (task, inputs.clone()));
         let enter = self.layout.scopes[scope.index()].enter;
+        let batching = self.batching(scope, (task, &inputs), rows.len() as u32)?;
         let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
-        Ok(Frame { hooks: Some(&def.set_hooks), ..frame })
+        Ok(Frame { hooks: Some(&def.set_hooks), batching, ..frame })
     }
 
     pub(super) fn open_instance<'d>(
@@ -52,12 +51,17 @@ impl Builder<'_, '_> {
         let inputs = given(&inputs, row);
         let id = InstanceId(self.layout.instances.len() as u32);
         let values = self.cx.scope(task, &inputs);
-        let guard = self.guard(&def.conditions, values)?;
+        // What is called is a part of its caller, and goes with it.
+        let spared = if shared || row.is_some() { self.cx.spared(task, &inputs) } else { None };
+        let guard = match spared {
+            Some(why) => Guard::Never(why.clone()),
+            None => self.guard(&def.conditions, values)?,
+        };
+        let label = self.cx.label(task, &inputs);
         let memory = memory(&def.files);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let rules = Rules { place: self.place_of_task(task, &inputs)?, ..rules };
-        let runs = !matches!(rules.guard, Guard::Never);
-        let label = self.label(task, &inputs);
+        let runs = !matches!(rules.guard, Guard::Never(_));
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
@@ -119,15 +123,6 @@ impl Builder<'_, '_> {
             self.demands.push(Demand { gate, then: enter, from: Some(id), meant, takes });
         }
         Ok(())
-    }
-
-    pub(super) fn label(&self, task: TaskDefId, inputs: &Inputs) -> Arc<TaskLabel> {
-        let def = self.cx.def(task);
-        let shown = brackets(self.cx.task(task), inputs, self.cx.scope(task, &[]));
-        if shown.is_empty() {
-            return def.label.clone();
-        }
-        Arc::new(TaskLabel { instance: format!("{}{shown}", def.label.task).into(), ..(*def.label).clone() })
     }
 
     /// The hooks of a set belong to no instance: one stands in for the set, so that what they run has a name.

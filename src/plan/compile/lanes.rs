@@ -8,7 +8,7 @@ use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, LaneKind, Order, Todo};
 use crate::plan::compile::instance::memory;
 use crate::plan::defs::{Defs, Node};
-use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Link, LinkKind, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Feed, FeedWay, Guard, Instance, Limit, Link, LinkKind, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::values::Inputs;
@@ -32,7 +32,7 @@ impl Builder<'_, '_> {
         let Some(matrix) = &written.matrix else { return Ok(None) };
         let Some((axis, from)) = matrix.late() else { return Ok(None) };
         let lane_inputs = self.cx.lane_inputs(task, inputs);
-        if let Guard::Never = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
+        if let Guard::Never(_) = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
         if memory(&written.files) != Memory::None {
@@ -49,7 +49,7 @@ impl Builder<'_, '_> {
         }
         let rows = self.cx.combinations(task, inputs, matrix)?;
         let rules = Rules { shared, ..self.settle(&def.set_policy, self.cx.scope(task, inputs))? };
-        let jobs = rules.jobs.or_else(|| self.fleet_jobs(task, inputs));
+        let jobs = if def.set_policy.jobs.is_none() { self.fleet_jobs(task, inputs) } else { rules.jobs };
         let rules = Rules { jobs, ..rules };
         let waits = !written.needs.is_empty() || !def.after.is_empty();
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
@@ -107,10 +107,11 @@ impl Builder<'_, '_> {
     }
 
     fn lanes(&self, rules: &Rules) -> u32 {
-        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(|slots| slots.count);
+        let most_of = |limit: &Limit| limit.adapts.map_or(limit.count, |range| Some(range.max));
+        let slots = self.layout.limits.get(LimitId::SLOTS.index()).and_then(most_of);
         // A lane that waits for a slot while another one goes on to the next item would turn their order round.
         let most = slots.unwrap_or(LANES.0);
-        rules.jobs.unwrap_or(most).min(most).clamp(1, LANES.1)
+        rules.jobs.as_ref().and_then(most_of).unwrap_or(most).min(most).clamp(1, LANES.1)
     }
 
     /// The feed of a scope that was just opened.
@@ -185,7 +186,7 @@ impl Builder<'_, '_> {
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;
-        let label = self.label(task, inputs);
+        let label = self.cx.label(task, inputs);
         let lane = Instance { set: Some(set), ..Instance::new(scope, task, label, inputs.clone()) };
         self.layout.instances.push(lane);
         let frame = Frame::new(scope, Some(id), Todo::Steps(def.body.iter()), Order::InTurn, enter);

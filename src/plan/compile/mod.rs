@@ -14,6 +14,8 @@
 //! row or (with `-p`) side by side. Instances are laid out by a loop over open frames: calls nest as deep as the
 //! file says, and nothing here recurses.
 
+mod barrier;
+mod batches;
 mod call;
 mod check;
 mod edges;
@@ -48,7 +50,7 @@ use crate::plan::words;
 use crate::plan::world::World;
 use crate::xecfile::model::{Host, OnError, Xecfile};
 
-pub use check::check;
+pub use check::{Checked, check};
 
 /// The most vertices that a plan may have.
 pub const MAX_VERTICES: usize = 1_000_000;
@@ -77,7 +79,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
         return Err(problems);
     }
     let defs = Arc::new(Defs::lower(file, &names, &reached, request.on_error));
-    let cx = Context { file, defs, world, values };
+    let cx = Context { file, defs, world, values, spared: &request.spared };
     let places: HashMap<TaskIndex, TaskDefId> =
         reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
     let mut units = Units::default();
@@ -111,7 +113,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
         return Err(problems);
     }
     let layout = builder.layout;
-    Ok(layout.freeze(cx.defs, cx.values))
+    Ok(Plan { spared: request.spared.clone(), ..layout.freeze(cx.defs, cx.values) })
 }
 
 /// Whether a selector on the command line means any combination at all.
@@ -157,6 +159,8 @@ struct Builder<'b, 'c> {
     standing: HashMap<UnitId, Standing>,
     /// The sets of matrices, with what they were given: their hooks see it.
     sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    /// Where the instances of sets that are being laid out wait for each other.
+    stops: HashMap<ScopeId, Vec<barrier::Stop>>,
     /// Whether a value that is taken from an instance is there whenever that has succeeded.
     sure: HashMap<(InstanceId, Arc<str>), bool>,
     /// Edges to draw when all shared units stand.
@@ -173,7 +177,7 @@ struct Demand {
 
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
-        let slots = Limit::held(request.slots);
+        let slots = request.slots.map_or(Limit::held(None), |width| Limit::of_slots(width, request.cpus));
         let of_hosts = cx.file.hosts.iter().map(|host| Limit::held(places::host_jobs(host, request.cpus)));
         let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).chain(of_hosts).collect();
         let (hosts, host_limits) = (cx.file.hosts.as_slice().into(), 1 + cx.file.limits.len() as u32);
@@ -185,6 +189,7 @@ impl<'b, 'c> Builder<'b, 'c> {
             layout,
             standing: HashMap::new(),
             sets: HashMap::new(),
+            stops: HashMap::new(),
             sure: HashMap::new(),
             demands: Vec::new(),
         }

@@ -4,7 +4,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Command, Work};
-use crate::plan::graph::{Pool, Target};
+use crate::plan::graph::{Limit, Pool, Target};
 use crate::plan::hosts;
 use crate::plan::ids::{HostId, InstanceId, PoolId, ScopeId, TaskDefId};
 use crate::plan::layout::{Laid, Where};
@@ -88,15 +88,16 @@ impl Builder<'_, '_> {
     }
 
     /// How many instances of a set over hosts run at once, where it does not say.
-    pub(super) fn fleet_jobs(&self, task: TaskDefId, inputs: &Inputs) -> Option<u32> {
+    pub(super) fn fleet_jobs(&self, task: TaskDefId, inputs: &Inputs) -> Option<Limit> {
         let cx = self.cx;
         if cx.task(task).matrix.as_ref()?.on().is_some() {
-            return Some(FLEET_JOBS);
+            return Some(Limit::held(Some(FLEET_JOBS)));
         }
         let On::One(selector, _) = &cx.def(task).on.as_ref()?.value else { return None };
         // Who waits is put on the host that has room first; a selector of an axis is settled for each instance.
         let found = hosts::meant(selector, cx.scope(task, inputs)).ok()?;
-        found.iter().map(|at| host_jobs(&cx.file.hosts[*at], self.cpus)).sum()
+        let total: Option<u32> = found.iter().map(|at| host_jobs(&cx.file.hosts[*at], self.cpus)).sum();
+        total.map(|total| Limit::held(Some(total)))
     }
 
     /// Refuses what a host cannot do, where it is called there.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::base::event::SkipReason;
 use crate::base::source::Spanned;
 use crate::plan::compile::Builder;
 use crate::plan::conditions::{Decision, decide};
@@ -19,7 +20,7 @@ pub(super) fn limit(declared: &model::Limit) -> Limit {
         (None, true) => LimitKind::Machine(declared.name.value.clone()),
         (None, false) => LimitKind::Held,
     };
-    Limit { count: Some(declared.count), kind }
+    Limit { kind, ..Limit::held(Some(declared.count)) }
 }
 
 fn set<T: Copy>(
@@ -52,7 +53,7 @@ impl Builder<'_, '_> {
     pub(super) fn guard(&self, conditions: &Conditions, values: Values<'_>) -> Laid<Guard> {
         Ok(match decide(conditions, values)? {
             Decision::Yes => Guard::Always,
-            Decision::No => Guard::Never,
+            Decision::No => Guard::Never(SkipReason::Condition),
             Decision::Ask => Guard::Ask(conditions.clone()),
         })
     }
@@ -94,7 +95,7 @@ impl Builder<'_, '_> {
         Ok(Rules {
             optional: set(values, &policy.optional, "`optional`", flag)?.unwrap_or(false),
             timeout,
-            jobs: width.and_then(|width| width.resolve(self.cpus)),
+            jobs: width.and_then(|width| Limit::of_width(width, self.cpus)),
             uses: policy.uses.iter().map(|(place, count)| (LimitId::of_file(*place), *count)).collect(),
             weight: policy.weight.map(|weight| self.slots().map_or(weight, |slots| weight.min(slots))),
             require: require.unwrap_or(Share::ALL),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
-use crate::base::value::{Part, Template};
+use crate::base::value::Template;
 use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeKind, Place, Policy, TaskDef, Work};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
@@ -206,10 +206,11 @@ impl Lower<'_> {
                 Some(id) => NodeKind::Call(id, callee.clone()),
                 None => NodeKind::Group(Group::Sequence, Vec::new()),
             },
+            StepKind::Barrier => NodeKind::Barrier,
             StepKind::Wait(time) => {
                 let text = match time {
                     Late::Now(time) => format!("wait {}", crate::base::duration::show(*time)),
-                    Late::Text(text) => format!("wait {}", shown(text)),
+                    Late::Text(text) => format!("wait {text}"),
                 };
                 NodeKind::Leaf(self.command(
                     step,
@@ -295,9 +296,9 @@ fn hooked(node: Node) -> Node {
 
 fn until_text(ready: &Ready) -> String {
     match ready {
-        Ready::Tcp(text) => format!("tcp={}", shown(&text.value)),
-        Ready::Http(text) => format!("http={}", shown(&text.value)),
-        Ready::Exists(text) => format!("exists={}", shown(&text.value)),
+        Ready::Tcp(text) => format!("tcp={}", text.value),
+        Ready::Http(text) => format!("http={}", text.value),
+        Ready::Exists(text) => format!("exists={}", text.value),
         Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
     }
 }
@@ -307,15 +308,6 @@ fn run_text(script: &Arc<str>) -> Arc<str> {
 }
 
 fn exec_text(words: &[Spanned<Template>]) -> Arc<str> {
-    let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
+    let line: Vec<String> = words.iter().map(|word| word.value.to_string()).collect();
     line.join(" ").into()
-}
-
-/// A word as a user reads it, holes and all.
-fn shown(word: &Template) -> String {
-    let piece = |part: &Part| match part {
-        Part::Text(text) => text.to_string(),
-        Part::Hole { name, .. } => format!("${{{name}}}"),
-    };
-    word.parts.iter().map(piece).collect()
 }

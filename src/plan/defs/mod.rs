@@ -118,6 +118,8 @@ impl Node {
 pub enum NodeKind {
     /// A command.
     Leaf(CommandId),
+    /// Where the instances of a batch wait for each other.
+    Barrier,
     /// A fresh instance of a task, in place.
     Call(TaskDefId, Reference),
     /// Steps, and how they go together.

@@ -2,25 +2,28 @@
 
 mod csr;
 mod feed;
+mod gate;
 mod host;
 mod instance;
 mod limit;
 mod scope;
 mod walk;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::event::{Site, StepLabel};
+use crate::base::event::{Site, SkipReason, StepLabel};
 use crate::plan::defs::{Command, Defs};
-use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, GateId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 use crate::xecfile::model::Host;
 
 pub use csr::Csr;
 pub use feed::{Feed, FeedWay};
+pub use gate::{Gate, Set};
 pub use host::{Pool, Target};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
-pub use limit::{Limit, LimitKind};
+pub use limit::{Adapts, Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
 
 /// What a vertex stands for.
@@ -37,8 +40,12 @@ pub enum Vertex {
     Gate(ScopeId),
     /// A requested task has ended.
     Await,
+    /// An instance has come to a barrier.
+    Arrive,
     /// All of a batch have arrived.
-    Barrier,
+    Barrier(GateId),
+    /// An instance goes on behind a barrier, once there is room for it again.
+    Resume,
     /// All that the lanes of a scope shall work on has been handed out, and has ended.
     Feed(FeedId),
 }
@@ -85,7 +92,7 @@ pub struct Edge {
 pub struct Rank {
     /// Higher first.
     pub priority: std::cmp::Reverse<i32>,
-    /// Longer first, in leaves.
+    /// Longer first.
     pub path: std::cmp::Reverse<u32>,
     /// Lower first.
     pub order: u32,
@@ -98,7 +105,7 @@ pub struct Plan {
     pub vertices: Vec<Vertex>,
     /// The scope each vertex is a direct child of. Entries and exits belong to the scope *around* theirs.
     pub owner: Vec<ScopeId>,
-    /// The longest way from each vertex to the end, in leaves.
+    /// The longest way from each vertex to the end: in commands, or in milliseconds where it is known what they take.
     pub path: Vec<u32>,
     /// Who waits for each vertex.
     pub successors: Csr,
@@ -116,6 +123,10 @@ pub struct Plan {
     pub priority: Vec<i32>,
     /// What there is only so much of: the `-j` slots, the limits of the file in their order, the `jobs` of scopes.
     pub limits: Vec<Limit>,
+    /// Where several arrive before anyone goes on.
+    pub gates: Vec<Gate>,
+    /// The sets of matrices.
+    pub sets: Vec<Set>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
     /// The hosts of the run, whether anything runs on them or not.
@@ -124,6 +135,8 @@ pub struct Plan {
     pub host_limits: u32,
     /// Hosts of which one is picked.
     pub pools: Vec<Pool>,
+    /// What need not run of what comes late, and why.
+    pub spared: HashMap<Arc<str>, SkipReason>,
     /// How instances are tied.
     pub links: Vec<Link>,
     /// Tasks and commands, lowered once.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::event::SkipReason;
 use crate::base::source::Span;
 use crate::plan::defs::Conditions;
 use crate::plan::graph::Target;
@@ -118,8 +119,8 @@ pub enum Guard {
     /// It has.
     #[default]
     Always,
-    /// It has not: that is known already.
-    Never,
+    /// It has not: that is known already, and why.
+    Never(SkipReason),
     /// That is asked just before its body.
     Ask(Conditions),
 }

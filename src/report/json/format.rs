@@ -308,7 +308,10 @@ impl From<&Verdict> for End {
             Verdict::Cancelled(reason) => End::Cancelled(Why::from(*reason)),
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
             Verdict::Skipped(SkipReason::Earlier) => skipped("earlier", None, None),
+            Verdict::Skipped(SkipReason::Batch) => skipped("batch", None, None),
             Verdict::Skipped(SkipReason::Condition) => skipped("condition", None, None),
+            Verdict::Skipped(SkipReason::Done) => skipped("done", None, None),
+            Verdict::Skipped(SkipReason::Unaffected) => skipped("unaffected", None, None),
             Verdict::Skipped(SkipReason::Value { name, from }) => {
                 let (needed, value) = (Some(from.to_string()), Some(name.to_string()));
                 End::Skipped { why: "value", needed, value, cancelled: None }

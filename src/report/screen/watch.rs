@@ -26,7 +26,7 @@ impl Screen {
         if self.quiet {
             return Ok(());
         }
-        let keys = if keys { "; Enter runs again, q quits" } else { "" };
+        let keys = if keys { "; Enter runs again, f what failed, q quits" } else { "" };
         let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         self.say(Ink::Dim, &format!("… waiting for a change in {files}{keys}"))
     }

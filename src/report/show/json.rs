@@ -118,6 +118,8 @@ struct Matrix<'a> {
     exclude: Vec<Vec<Entry<'a>>>,
     include: Vec<Vec<Entry<'a>>>,
     may_be_empty: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batches: Option<String>,
     settings: Vec<Entry<'a>>,
     hooks: Hooks<'a>,
 }
@@ -159,6 +161,7 @@ impl<'a> Matrix<'a> {
             exclude: rows(&matrix.exclude),
             include: rows(&matrix.include),
             may_be_empty: matrix.may_be_empty,
+            batches: matrix.batches.as_ref().map(spell::batches),
             settings: settings(&matrix.settings),
             hooks: Hooks::of(&matrix.hooks),
         }
@@ -195,6 +198,7 @@ enum Kind<'a> {
     Exec(Vec<String>),
     Call(Named<'a>),
     Wait(String),
+    Barrier(bool),
     Sequence(Vec<Step<'a>>),
     Parallel(Vec<Step<'a>>),
     Any(Vec<Step<'a>>),
@@ -221,6 +225,7 @@ impl<'a> Step<'a> {
                 StepKind::Exec(words) => Kind::Exec(words.iter().map(text).collect()),
                 StepKind::Call(callee) => Kind::Call(Named::of(callee)),
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
+                StepKind::Barrier => Kind::Barrier(true),
                 StepKind::Until(ready) => Kind::Wait(spell::ready(ready)),
                 StepKind::Reduce(reduce) => Kind::Reduce(Reduced {
                     list: text(&reduce.list),

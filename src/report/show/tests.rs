@@ -27,6 +27,7 @@ fn axes() -> Matrix {
         exclude: vec![vec![bind("os", "linux"), bind("file", "data/a.csv")]],
         include: Vec::new(),
         may_be_empty: true,
+        batches: None,
         settings: Settings { on_error: Some(placed(OnError::Continue)), ..Settings::default() },
         hooks: Hooks { finally: vec![run("echo end")], ..Hooks::default() },
         span: Span::default(),

@@ -2,7 +2,7 @@
 
 use crate::base::command::Outcome;
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
@@ -165,7 +165,9 @@ impl Scheduler {
     fn drop_one(&mut self, vertex: VertexId, end: End) {
         if self.end[vertex.index()].is_none() {
             self.silence(vertex, end);
-            self.ended.push_back(vertex);
+            if self.plan.vertices[vertex.index()] != Vertex::Arrive {
+                self.ended.push_back(vertex);
+            }
         }
     }
 
@@ -179,6 +181,10 @@ impl Scheduler {
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);
+        // Who does not come to a barrier leaves it: the others hear of that, whatever else is silent.
+        if self.plan.vertices[vertex.index()] == Vertex::Arrive {
+            self.ended.push_back(vertex);
+        }
     }
 
     /// The policy of a scope acts on the first failure that counts in it.
@@ -210,7 +216,9 @@ impl Scheduler {
             let shared =
                 plan.scope_of(child).is_some_and(|inner| plan.scope(inner).shared || plan.scope(inner).is_hook);
             let untouched = inner.map_or(self.phase_of(child).is_open(), |inner| self.is_untouched(inner));
-            if !untouched || shared {
+            // Those who are on their way to a barrier still go on behind it.
+            let joins = |edge: &Edge| plan.vertices[edge.other.index()] == Vertex::Resume;
+            if !untouched || shared || plan.successors.of(child).iter().any(joins) {
                 continue;
             }
             if let Some(inner) = inner {

@@ -47,6 +47,9 @@ impl Scheduler {
                 let slots = leaf.slot.then_some((slots, scope.weight));
                 token.into_iter().chain(slots).collect()
             }
+            Vertex::Resume => {
+                self.lent_by(vertex).flat_map(|scope| self.plan.scope(scope).claim.iter().copied()).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -78,6 +81,11 @@ impl Scheduler {
     /// A vertex gives back what it held, once all who want something stand in line for it. Slots come last: who waits
     /// for nothing but a limit that comes back now may want one, too.
     pub(super) fn release(&mut self, vertex: VertexId) {
+        if let Vertex::Enter(scope) = self.plan.vertices[vertex.index()]
+            && std::mem::take(&mut self.scopes[scope.index()].lent)
+        {
+            return;
+        }
         match self.plan.vertices[vertex.index()] {
             Vertex::Leaf(_) => self.giving.push_back(vertex),
             _ => self.giving.push_front(vertex),
@@ -131,9 +139,10 @@ impl Scheduler {
         }
     }
 
-    /// What is shared with other runs on the machine.
+    /// What is shared with others on the machine.
     fn machine_part(&self, claim: &[(LimitId, u32)]) -> Vec<(LimitId, u32)> {
-        let shared = |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_));
+        let shared =
+            |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_) | LimitKind::Pool);
         claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
     }
 
@@ -211,6 +220,7 @@ impl Scheduler {
             Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
+            Vertex::Resume => self.resumed(vertex),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::event::{Event, Reason, TaskLabel};
+use crate::base::event::{Event, Reason, SkipReason, TaskLabel};
 use crate::plan::defs::JOINED;
 use crate::plan::graph::{EdgeKind, FeedWay, Plan, ScopeKind};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
@@ -139,7 +139,11 @@ impl Scheduler {
             }
             self.reconsider(scope, out);
         }
-        while let Some(lane) = self.feeds[feed.index()].idle.last().copied() {
+        // A lane with an item that waits for room while another one takes the next would turn their order round.
+        let width = self.plan.scope(scope).child_token.and_then(|token| self.limits.capacity(token));
+        let free = |state: &FeedState| width.is_none_or(|width| state.working.len() < width as usize);
+        while let Some(lane) = self.feeds[feed.index()].idle.last().copied().filter(|_| free(&self.feeds[feed.index()]))
+        {
             match self.feeds[feed.index()].feed.next(self.now) {
                 Next::Item(item) => {
                     self.feeds[feed.index()].idle.pop();
@@ -204,6 +208,15 @@ impl Scheduler {
         let enter = plan.scope(lane).enter;
         self.shift(enter, Trigger::Demand);
         self.look(enter);
+    }
+
+    /// Why the item of a lane need not run; `None` where it has to.
+    pub(super) fn spared_item(&self, lane: ScopeId) -> Option<&SkipReason> {
+        if self.plan.spared.is_empty() || !self.plan.scope(lane).is_lane {
+            return None;
+        }
+        let ScopeKind::Instance(id) = self.plan.scope(lane).kind else { return None };
+        self.plan.spared.get(&self.label(id).instance)
     }
 
     /// What a lane of a `reduce` wrote is its item.

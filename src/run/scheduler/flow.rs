@@ -50,7 +50,9 @@ impl Scheduler {
             }
             _ if !open || self.phase_of(vertex) != Phase::Waiting => {}
             Vertex::Gate(scope) => self.reach(vertex, scope, out),
-            Vertex::Await | Vertex::Barrier => self.finish(vertex, End::Ok),
+            Vertex::Await => self.finish(vertex, End::Ok),
+            Vertex::Barrier(gate) => self.gate_reached(vertex, gate, out),
+            Vertex::Arrive => self.arrived(vertex),
             Vertex::Feed(feed) => self.feed_closes(feed, out),
             Vertex::Enter(scope) => {
                 if self.plan.scope(scope).gate.is_none() {
@@ -58,14 +60,14 @@ impl Scheduler {
                 }
                 self.begin(vertex, scope, out);
             }
-            Vertex::Leaf(_) => self.claim(vertex),
+            Vertex::Leaf(_) | Vertex::Resume => self.claim(vertex),
         }
     }
 
     /// Nothing holds a scope back any more; whether it has to run at all is a question of its own.
     fn begin(&mut self, enter: VertexId, scope: ScopeId, out: &mut Vec<Action>) {
         let guard = self.plan.scope(scope).guard.clone();
-        if let Guard::Never = guard {
+        if matches!(guard, Guard::Never(_)) || self.spared_item(scope).is_some() {
             return self.skip(enter, End::Passed, out);
         }
         self.unbind(scope);
@@ -188,6 +190,9 @@ impl Scheduler {
         for edge in plan.successors.of(vertex) {
             match edge.kind {
                 _ if set.is_some_and(|set| !plan.scope(set).vertices.contains(&edge.other.0)) => {
+                    self.unsaid.insert(vertex);
+                }
+                EdgeKind::Settled if !ok && self.may_still_arrive(vertex) => {
                     self.unsaid.insert(vertex);
                 }
                 EdgeKind::Ready if up => {}

@@ -1,5 +1,6 @@
 //! Jobs: what their starts, ends and timers mean.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::base::command::{NotStarted, Outcome};
@@ -57,6 +58,7 @@ impl Scheduler {
             TimerKey::Question(scope, number) => self.question_is_late(scope, number, out),
             TimerKey::Wait(job) => self.job_ended(job, JobEnd::plain(Outcome::Exited(0)), out),
             TimerKey::Retry(scope, attempt) => self.retry_is_due(scope, attempt),
+            TimerKey::Pause(gate, attempt) => self.gate_opens(gate, attempt),
             TimerKey::Limit(limit) => self.limit_opens(limit),
             TimerKey::Room(leaf) => {
                 let vertex = self.plan.leaf(leaf).vertex;
@@ -91,22 +93,31 @@ impl Scheduler {
         if let End::Failed(_) = how {
             self.lose_host(leaf, &end);
         }
-        out.push(Action::Emit(Event::StepFinished {
-            job,
-            step: std::sync::Arc::new(self.step_label(leaf)),
-            verdict,
-            duration: self.now.saturating_sub(live.started.unwrap_or(self.now)),
-            usage: end.usage,
-        }));
+        let (step, usage) = (std::sync::Arc::new(self.step_label(leaf)), end.usage);
+        let duration = self.now.saturating_sub(live.started.unwrap_or(self.now));
+        out.push(Action::Emit(Event::StepFinished { job, step, verdict, duration, usage }));
+        let slot = self.plan.leaf(leaf).slot && self.host_of(self.plan.leaf(leaf).scope).is_none();
+        if slot && matches!(how, End::Ok | End::Failed(_)) {
+            self.adapt(LimitId::SLOTS, how == End::Ok);
+        }
         if how == End::Ok {
+            if slot {
+                self.took.insert(leaf, duration);
+            }
             self.lane_made(leaf, &end);
         } else {
             self.ends.insert(vertex, (job, end));
         }
         self.finish(vertex, how);
+        self.adapt_to(self.plan.leaf(leaf).scope, vertex);
         self.release(vertex);
         let exit = self.plan.scope(self.plan.leaf(leaf).scope).exit;
         self.look(exit);
+    }
+
+    /// How long the commands took that succeeded; of a lane, what it did last.
+    pub fn take_durations(&mut self) -> HashMap<LeafId, Duration> {
+        std::mem::take(&mut self.took)
     }
 
     /// What an end of a job means. Once we have sent it a signal, not even exit 0 is a success: nobody knows
@@ -162,12 +173,7 @@ impl Scheduler {
             return false;
         }
         self.shift(vertex, Trigger::Scarce);
-        let width = (others / 2).max(1);
-        if self.slots().is_none_or(|slots| slots > width) {
-            self.full_width = Some(self.full_width.unwrap_or(self.slots()));
-            self.limits.resize(LimitId::SLOTS, Some(width), &mut Vec::new());
-            out.push(Action::Emit(Event::Scarce { jobs: width, why }));
-        }
+        self.narrow(others, why, out);
         self.release(vertex);
         queue.since = self.now;
         if others == 0 {
@@ -180,25 +186,6 @@ impl Scheduler {
             self.ask(vertex);
         }
         true
-    }
-
-    /// After a round of successes at a reduced width, one more at once (additive increase).
-    fn widen(&mut self) {
-        let (Some(full), Some(width)) = (self.full_width, self.slots()) else { return };
-        self.round += 1;
-        if self.round < width {
-            return;
-        }
-        self.round = 0;
-        let wider = if full.is_some_and(|full| width + 1 >= full) {
-            self.full_width = None;
-            full
-        } else {
-            Some(width + 1)
-        };
-        let mut granted = Vec::new();
-        self.limits.resize(LimitId::SLOTS, wider, &mut granted);
-        self.later(granted);
     }
 
     /// For who drives the scheduler without a process layer: every live job ends as lost.

@@ -78,11 +78,41 @@ impl Judge<'_> {
                     prop_assert!(self.fine(scope), "{:?} before {:?}", scope, vertex);
                     prop_assert!(self.idle(scope));
                 }
+                (EdgeKind::Ok, Vertex::Resume) => self.all_are_here(edge.other)?,
+                (EdgeKind::Ok, Vertex::Barrier(_)) => {
+                    prop_assert!(self.gate_is_open(edge.other), "a batch before its gate is open");
+                    prop_assert!(self.before(edge.other).all(|scope| self.idle(scope)));
+                }
                 (EdgeKind::Ready, Vertex::Exit(scope)) => prop_assert!(self.is_up(scope), "{:?} is not ready", scope),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Who goes on behind a barrier leaves nobody behind who is still on his way to it. (Who is tried again comes late.)
+    fn all_are_here(&self, resume: VertexId) -> Result<(), TestCaseError> {
+        let gates = self.plan.predecessors.of(resume).iter().map(|edge| edge.other);
+        let arrivals = gates.flat_map(|gate| self.plan.predecessors.of(gate)).map(|edge| edge.other);
+        for arrival in arrivals.filter(|vertex| self.plan.vertices[vertex.index()] == Vertex::Arrive) {
+            let around = self.plan.scope(self.plan.owner[arrival.index()]);
+            let retried = around.retry.is_some() || around.retried_parent.is_some();
+            let before = around.enter.0..arrival.0;
+            let late = self.running.values().any(|leaf| before.contains(&self.plan.leaf(*leaf).vertex.0));
+            prop_assert!(retried || !late, "someone is still on the way to a barrier that is open");
+        }
+        Ok(())
+    }
+
+    /// What stands directly before a gate.
+    fn before(&self, gate: VertexId) -> impl Iterator<Item = ScopeId> {
+        self.plan.predecessors.of(gate).iter().filter_map(|edge| self.plan.scope_of(edge.other))
+    }
+
+    /// Enough of what is before a gate has succeeded.
+    fn gate_is_open(&self, vertex: VertexId) -> bool {
+        let Vertex::Barrier(gate) = self.plan.vertices[vertex.index()] else { return true };
+        self.before(vertex).filter(|scope| self.fine(*scope)).count() >= self.plan.gates[gate.index()].need as usize
     }
 
     /// All that a vertex waits for is as it should be.
@@ -127,7 +157,8 @@ impl Judge<'_> {
                 _ => continue,
             });
         }
-        !self.late.contains_key(&scope) && needs && good >= this.require.of(this.children)
+        let open = self.plan.children(scope).all(|child| self.gate_is_open(child));
+        !self.late.contains_key(&scope) && needs && open && good >= this.require.of(this.children)
     }
 
     /// Whether it is no earlier child of the same scope, but something that is needed.
@@ -232,7 +263,10 @@ impl Judge<'_> {
         let weight = |leaf: &LeafId| self.plan.scope(self.plan.leaf(*leaf).scope).weight;
         let taken: u32 = self.running.values().filter(|leaf| self.plan.leaf(**leaf).slot).map(weight).sum();
         prop_assert!(taken <= slots, "more at once than there are slots");
-        for (at, limit) in self.plan.limits.iter().enumerate().filter(|(_, limit)| limit.kind != HELD_BY_TIME) {
+        for (at, limit) in self.plan.limits.iter().enumerate() {
+            if limit.kind == HELD_BY_TIME || limit.adapts.is_some() {
+                continue;
+            }
             let busy = (0..self.plan.scopes.len() as u32).map(ScopeId).filter(|scope| !self.idle(*scope));
             let claims = busy.flat_map(|scope| self.plan.scope(scope).claim.iter());
             let used: u32 = claims.filter(|(id, _)| id.index() == at).map(|(_, count)| count).sum();
@@ -248,7 +282,9 @@ impl Judge<'_> {
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();
-            prop_assert!(busy.len() <= self.plan.limits[limit.index()].count.expect("a token has a limit") as usize);
+            let limit = &self.plan.limits[limit.index()];
+            let most = limit.adapts.map_or(limit.count, |range| Some(range.max)).expect("a token has a limit");
+            prop_assert!(busy.len() <= most as usize);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod choice;
 mod claims;
 mod feeds;
 mod flow;
+mod gates;
 mod hooks;
 mod hosts;
 mod jobs;
@@ -27,9 +28,12 @@ mod service;
 mod state;
 mod talk;
 mod verdict;
+mod width;
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod graham;
 #[cfg(test)]
 mod judge;
 #[cfg(test)]
@@ -48,6 +52,7 @@ use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::claims::Locking;
 use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
+use crate::run::scheduler::width::Shortage;
 pub use feeds::WAITING_CAP;
 pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
 
@@ -100,13 +105,16 @@ pub struct Scheduler {
     /// Who gives back what it held.
     giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
+    /// How many of those before each gate cannot succeed any more.
+    lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
     failures: Vec<Failed>,
     /// How the jobs of those leaves ended that did not succeed.
     ends: HashMap<VertexId, (JobId, JobEnd)>,
-    /// The slots there were before they became scarce, and successes since the last change.
-    full_width: Option<Option<u32>>,
-    round: u32,
+    /// How long those commands took that succeeded.
+    took: HashMap<LeafId, Duration>,
+    /// There is no room for as many as there are slots.
+    shortage: Option<Shortage>,
     counts: Counts,
     signal: Option<i32>,
     broken: bool,
@@ -120,6 +128,7 @@ impl Scheduler {
         let mut pending = vec![0; count];
         let mut phase = vec![Phase::Waiting; count];
         let mut scopes = vec![ScopeState::default(); plan.scopes.len()];
+        let lost = vec![0; plan.gates.len()];
         for vertex in (0..count as u32).map(VertexId) {
             let edges = plan.predecessors.of(vertex);
             pending[vertex.index()] = edges.iter().filter(|edge| edge.kind.is_waited_for()).count() as u32;
@@ -136,6 +145,7 @@ impl Scheduler {
         }
         Self {
             limits: Limits::new(&plan.limits),
+            took: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
             hosts: hosts::Hosts::default(),
             labels: HashMap::new(),
@@ -168,10 +178,10 @@ impl Scheduler {
             asking: BTreeSet::new(),
             giving: VecDeque::new(),
             ready: VecDeque::new(),
+            lost,
             failures: Vec::new(),
             ends: HashMap::new(),
-            full_width: None,
-            round: 0,
+            shortage: None,
             counts: Counts::default(),
             signal: None,
             broken: false,

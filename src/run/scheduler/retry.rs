@@ -36,6 +36,9 @@ impl Scheduler {
         let enter = self.plan.scope(scope).enter;
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, Closing::Again, out);
+        if let Some(limit) = self.plan.scope(scope).parent.and_then(|around| self.plan.scope(around).child_token) {
+            self.adapt(limit, false);
+        }
         self.unwatch(scope, out);
         self.release(enter);
         if let Some(instance) = self.plan.instance_around(enter) {
@@ -62,6 +65,7 @@ impl Scheduler {
         if self.plan.scope(set).retry.is_none() || self.unsaid.is_empty() {
             return;
         }
+        self.say_arrivals(set);
         let plan = self.plan.clone();
         for end in plan.children_ends(set) {
             if self.unsaid.remove(&end) {
@@ -139,7 +143,7 @@ impl Scheduler {
             let inner = plan.scope_of(child);
             let end = inner.map_or(child, |inner| plan.scope(inner).exit);
             if inner.is_some_and(|inner| plan.scope(inner).is_hook)
-                || (this.side_by_side && this.feed.is_none() && self.satisfies(end))
+                || (this.side_by_side && this.feed.is_none() && self.satisfies(end) && !self.gate_begins_anew(child))
             {
                 continue;
             }
@@ -158,6 +162,9 @@ impl Scheduler {
     pub(super) fn reset(&mut self, anew: &[VertexId]) {
         let plan = self.plan.clone();
         for vertex in anew {
+            if plan.vertices[vertex.index()] == Vertex::Arrive && self.is_said(*vertex) {
+                self.arrives_again(*vertex);
+            }
             self.end[vertex.index()] = None;
             self.blamed.remove(vertex);
             self.ends.remove(vertex);
@@ -179,6 +186,10 @@ impl Scheduler {
                 Vertex::Feed(feed) => {
                     self.phase[vertex.index()] = Phase::Waiting;
                     self.feeds[feed.index()] = FeedState::new(&plan, feed);
+                }
+                Vertex::Barrier(gate) => {
+                    self.lost[gate.index()] = 0;
+                    self.phase[vertex.index()] = Phase::Waiting;
                 }
                 _ => self.phase[vertex.index()] = Phase::Waiting,
             }

@@ -48,6 +48,10 @@ pub(super) struct ScopeState {
     pub(super) opened: bool,
     /// Direct children that are live.
     pub(super) open: u32,
+    /// What it claims was given back for as long as it waits at a barrier.
+    pub(super) lent: bool,
+    /// One of its gates stays shut.
+    pub(super) shut: bool,
     /// Direct children that failed and count.
     pub(super) failed: u32,
     /// Direct children that were cancelled, skipped or dropped.

@@ -199,6 +199,8 @@ pub enum TimerKey {
     Timeout(ScopeId, u32),
     /// The grace of a job is up.
     Grace(JobId),
+    /// The pause of a gate is over, in this attempt of its scope.
+    Pause(VertexId, u32),
     /// The time that a service has to be ready is up.
     Ready(ScopeId, u32),
     /// There may be more of a limit again.

@@ -1,7 +1,7 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{Completion, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::Failed;
@@ -50,6 +50,7 @@ impl Scheduler {
         } else {
             self.scopes[owner.index()].dropped += 1;
         }
+        self.gate_loses(vertex);
         if fault {
             self.reconsider(owner, out);
         }
@@ -60,6 +61,7 @@ impl Scheduler {
         let state = &self.scopes[scope.index()];
         let (lost, failed) = (state.failed + state.dropped, state.failed > 0);
         let hopeless = match self.children_of(scope) {
+            _ if state.shut => true,
             Some(children) => children.saturating_sub(lost) < self.plan.scope(scope).require.of(children),
             None => self.plan.scope(scope).require.is_all(),
         };
@@ -129,7 +131,7 @@ impl Scheduler {
         let handed = || this.feed.map_or(0, |feed| self.feeds[feed.index()].handed());
         let children = self.children_of(scope).unwrap_or_else(handed);
         let succeeded = children.saturating_sub(state.failed + state.dropped);
-        let enough = succeeded >= this.require.of(children);
+        let enough = succeeded >= this.require.of(children) && !state.shut;
         let starved = this.feed.is_some_and(|feed| {
             matches!(self.end[self.plan.feed(feed).vertex.index()], Some(End::Failed(_) | End::Skipped(_)))
         });
@@ -174,6 +176,7 @@ impl Scheduler {
             out.push(Action::Emit(Event::TaskFinished { task, verdict, duration }));
         }
         if let Some(parent) = this.parent {
+            self.adapt_to(parent, this.exit);
             self.scopes[parent.index()].open -= 1;
             self.look(plan.scope(parent).exit);
         }
@@ -211,7 +214,10 @@ impl Scheduler {
     fn verdict(&self, scope: ScopeId, end: End) -> Verdict {
         match end {
             End::Ok => Verdict::Ok,
-            End::Passed => Verdict::Skipped(SkipReason::Condition),
+            End::Passed => Verdict::Skipped(match (&self.plan.scope(scope).guard, self.spared_item(scope)) {
+                (_, Some(why)) | (Guard::Never(why), _) => why.clone(),
+                _ => SkipReason::Condition,
+            }),
             End::Lacked(take) => Verdict::Skipped(self.lacked(scope, take)),
             End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
             End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
@@ -240,6 +246,7 @@ impl Scheduler {
 
     fn skip_reason(&self, scope: ScopeId, blamed: VertexId) -> SkipReason {
         match self.plan.vertices[blamed.index()] {
+            Vertex::Barrier(_) => SkipReason::Batch,
             Vertex::Exit(other)
                 if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) =>
             {

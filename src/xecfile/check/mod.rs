@@ -1,6 +1,7 @@
 //! What can only be said of the whole: names that stand for nothing, names that stand twice, values that are
 //! not in scope, bindings that no task takes. Cycles are the plan's to find. Knows no KDL and no IO.
 
+mod barriers;
 mod edges;
 mod hosts;
 mod limits;
@@ -91,6 +92,7 @@ pub(crate) fn check(
     let index = names::index(tasks);
     names::resolve(texts, links, &index, tasks);
     limits::unique(texts, limits);
+    barriers::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
     hosts::unique(texts, hosts);
     hosts::check(texts, hosts, tasks);

@@ -154,6 +154,11 @@ impl Walk<'_, '_> {
         }
         if let Some(matrix) = &task.matrix {
             self.settings(&matrix.settings);
+            if let Some(batches) = &matrix.batches {
+                batches.sizes.iter().for_each(|size| self.late(size));
+                batches.pause.iter().for_each(|pause| self.late(pause));
+                batches.require.iter().for_each(|require| self.late(require));
+            }
         }
         if let Some(on) = task.settings.on.as_ref().filter(|on| is_host(on)) {
             self.of_host(on.span, &OF_HOST);
@@ -179,7 +184,7 @@ impl Walk<'_, '_> {
         files.inputs.iter().chain(&files.outputs).for_each(|pattern| self.template(pattern));
         if let Some(cache) = &files.cache {
             cache.key.iter().for_each(|key| self.template(key));
-            self.late(&cache.ttl);
+            cache.ttl.iter().for_each(|ttl| self.late(ttl));
         }
     }
 
@@ -258,7 +263,7 @@ impl Walk<'_, '_> {
             StepKind::Exec(words) => words.iter().for_each(|word| self.template(word)),
             StepKind::Call(reference) => self.reference(reference, false),
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
-            StepKind::Wait(Late::Now(_)) => {}
+            StepKind::Wait(Late::Now(_)) | StepKind::Barrier => {}
             StepKind::Until(ready) => self.ready(ready),
             StepKind::Reduce(reduce) => {
                 self.template(&reduce.list);
@@ -315,20 +320,19 @@ impl Walk<'_, '_> {
         if let Some(Spanned { value: words, span }) = &settings.shell {
             words.iter().for_each(|word| self.template(&Spanned::new(word.clone(), *span)));
         }
-        self.late(&settings.timeout);
-        self.late(&settings.grace);
-        self.late(&settings.optional);
-        self.late(&settings.jobs);
-        self.late(&settings.require);
+        settings.timeout.iter().for_each(|set| self.late(set));
+        settings.grace.iter().for_each(|set| self.late(set));
+        settings.optional.iter().for_each(|set| self.late(set));
+        settings.jobs.iter().for_each(|set| self.late(set));
+        settings.require.iter().for_each(|set| self.late(set));
         if let Some(Spanned { value: RetryText { times, delay, max, .. }, .. }) = &settings.retry {
-            self.late(&Some(times.clone()));
-            self.late(delay);
-            self.late(max);
+            self.late(times);
+            delay.iter().chain(max).for_each(|set| self.late(set));
         }
     }
 
-    fn late<T>(&mut self, setting: &Option<Spanned<Late<T>>>) {
-        if let Some(Spanned { value: Late::Text(text), span }) = setting {
+    fn late<T>(&mut self, setting: &Spanned<Late<T>>) {
+        if let Spanned { value: Late::Text(text), span } = setting {
             self.template(&Spanned::new(text.clone(), *span));
         }
     }

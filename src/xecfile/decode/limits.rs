@@ -1,4 +1,4 @@
-//! `limit` and `uses`: how much there is of something, and who holds how much.
+//! `limit`, `uses` and `jobs`: how much there is of something, and who holds how much.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Spanned;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::{details, unreachable_row, values};
-use crate::xecfile::model::{Limit, SLOTS, Use};
+use crate::xecfile::model::{Late, Limit, SLOTS, Use, Width};
 use crate::xecfile::schema::{Places, Row};
 
 /// `limit api 5 per="1s"`. What is wrong with its numbers leaves a name that `uses` may still mean.
@@ -68,6 +68,35 @@ fn count(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<u32> {
         return None;
     }
     Some(count)
+}
+
+/// `jobs 4`, `jobs adaptive min=2 max=16`.
+pub(super) fn jobs<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &'static Row,
+    value: &Value<'a>,
+) -> Option<Spanned<Late<Width>>> {
+    let mut width = values::width(reader, row, value)?;
+    let Late::Now(Width::Adaptive { min, max }) = &mut width.value else { return Some(width) };
+    let mut least = cursor.head;
+    for (row, mut detail) in details(reader, cursor, Places::JOBS) {
+        if let Some(value) = detail.arg(reader, row)
+            && let Some(found) = values::number::<u32>(reader, row, &value)
+        {
+            match (row.name, found.value) {
+                (_, 0) => values::bad(reader, row, &value, None),
+                ("min", count) => (*min, least) = (count, found.span),
+                (_, count) => *max = Some(count),
+            }
+            if max.is_some_and(|max| max < *min) {
+                let problem = Problem::error(Code::BadValue, "the most of `jobs adaptive` is less than the fewest");
+                reader.report(problem.at(found.span, "").at(least, "").help("like this: jobs adaptive min=2 max=16"));
+            }
+        }
+        detail.finish(reader);
+    }
+    Some(width)
 }
 
 /// `uses db 2`, once for each limit.

@@ -1,5 +1,6 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
+mod batches;
 mod combinations;
 
 use std::collections::HashMap;
@@ -83,6 +84,12 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
             }
             let list = if row.name == "exclude" { &mut parts.matrix.exclude } else { &mut parts.matrix.include };
             list.push(bindings);
+        }
+        "batches" => {
+            if !parts.once.check(reader, row.name, &cursor) {
+                return;
+            }
+            parts.matrix.batches = batches::batches(reader, &mut cursor, row);
         }
         "empty" => {
             if let Some(value) = cursor.arg(reader, row) {

@@ -63,16 +63,12 @@ impl Bag {
                 "timeout" => settings.timeout = values::late_time(reader, row, value),
                 "grace" => settings.grace = values::late_time(reader, row, value),
                 "optional" => settings.optional = values::late_boolean(reader, row, value),
-                "jobs" => settings.jobs = values::width(reader, row, value),
+                "jobs" => settings.jobs = limits::jobs(reader, &mut cursor, row, value),
                 "require" => settings.require = values::share(reader, row, value),
                 "retry" => settings.retry = retry(reader, &mut cursor, row, value),
                 "leave" => settings.leave = values::boolean(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),
-            }
-            if value.text == "adaptive" && row.name == "jobs" {
-                // What belongs to it is as unknown as it is.
-                cursor.take_children(reader);
             }
         }
         cursor.finish(reader);

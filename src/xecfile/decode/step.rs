@@ -51,6 +51,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
         "wait" => wait(reader, &mut cursor, row, &mut rest),
+        "barrier" => cursor.args(reader, row).map(|_| StepKind::Barrier),
         "reduce" => reduce::reduce(reader, &mut cursor, row, &mut parts).map(StepKind::Reduce),
         word if Group::named(word).is_some() || is_hook(row) => {
             let kind = Group::named(word).unwrap_or(Group::Sequence);
@@ -63,6 +64,11 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     };
     rest.extend(cursor.take_children(reader));
     for child in rest {
+        if row.name == "barrier" {
+            let problem = Problem::error(Code::UnknownSetting, "`barrier` has no settings");
+            reader.report(problem.at(child.name_span, "").help("what holds for all of its task stands in the task"));
+            continue;
+        }
         if let Some(row) = row_of(reader, &child, Places::STEP) {
             setting(reader, child, row, &mut parts);
         }

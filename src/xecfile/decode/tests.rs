@@ -37,6 +37,7 @@ fn body(steps: &[Step]) -> String {
             words.collect::<Vec<_>>().join("|")
         }
         StepKind::Wait(_) => "wait".to_owned(),
+        StepKind::Barrier => "barrier".to_owned(),
         StepKind::Reduce(reduce) => format!("reduce({})", body(std::slice::from_ref(&*reduce.step))),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
         StepKind::Until(_) => "until".to_owned(),

@@ -214,12 +214,8 @@ pub(super) fn number<T: std::str::FromStr>(
     }
 }
 
-/// `4`, `"50%"`, `"cpus-1"`.
+/// `4`, `"50%"`, `"cpus-1"`, `adaptive`.
 pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Width>>> {
-    if value.text == "adaptive" {
-        not_yet(reader, value.span, "`jobs adaptive`");
-        return None;
-    }
     late(reader, value)
         .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
 }

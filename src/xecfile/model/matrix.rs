@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
-use crate::xecfile::model::{Binding, Hooks, Settings};
+use crate::xecfile::model::{Binding, Hooks, Late, Settings, Share};
 
 /// The axes of a task.
 #[derive(Clone, Debug)]
@@ -20,10 +20,25 @@ pub struct Matrix {
     pub include: Vec<Vec<Binding>>,
     /// No combination at all is fine.
     pub may_be_empty: bool,
+    /// How many begin at a time.
+    pub batches: Option<Batches>,
     /// Policies of the set: `jobs on-error require timeout retry optional`.
     pub settings: Settings,
     /// What follows the set, once.
     pub hooks: Hooks,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// How many instances begin at a time; the next ones begin when these have ended.
+#[derive(Clone, Debug)]
+pub struct Batches {
+    /// Counts, or shares of all; the last one repeats. Never empty.
+    pub sizes: Vec<Spanned<Late<Share>>>,
+    /// How long between two of them.
+    pub pause: Option<Spanned<Late<Duration>>>,
+    /// How many of each must succeed, so that the next one begins; else what the whole set must.
+    pub require: Option<Spanned<Late<Share>>>,
     /// The whole node.
     pub span: Span,
 }
@@ -33,7 +48,7 @@ impl Matrix {
     pub fn of(span: Span) -> Self {
         let (axes, exclude, include) = (Vec::new(), Vec::new(), Vec::new());
         let (settings, hooks) = (Settings::default(), Hooks::default());
-        Self { axes, exclude, include, may_be_empty: false, settings, hooks, span }
+        Self { axes, exclude, include, may_be_empty: false, batches: None, settings, hooks, span }
     }
 
     /// The axis whose values come late, if there is one: its instances are not known in the plan.

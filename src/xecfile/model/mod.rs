@@ -24,7 +24,7 @@ pub use hosts::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, On, Origin, Pick, Via};
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
-pub use matrix::{Axis, AxisSource, Condition, From, Matrix, Predicate, PredicateKind, range};
+pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
 pub use select::{NoHost, select};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
@@ -258,6 +258,8 @@ pub enum StepKind {
     Call(Reference),
     /// Waits for so long.
     Wait(Late<Duration>),
+    /// Waits until all instances of the batch are here.
+    Barrier,
     /// Waits until something is there.
     Until(Ready),
     /// Steps, and how they go together.

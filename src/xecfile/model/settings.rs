@@ -140,10 +140,17 @@ pub enum Width {
     Percent(u32),
     /// All CPUs but so many, at least one.
     CpusLess(u32),
+    /// As many as go well: one more after a success, half after a failure.
+    Adaptive {
+        /// The fewest, which it begins with; at least 1.
+        min: u32,
+        /// The most; where nothing is said, by the CPUs.
+        max: Option<u32>,
+    },
 }
 
 impl Width {
-    /// The number on a machine with so many CPUs; `None` is no limit.
+    /// The number on a machine with so many CPUs, to begin with; `None` is no limit.
     pub fn resolve(self, cpus: u32) -> Option<u32> {
         match self {
             Width::Count(0) => None,
@@ -152,6 +159,7 @@ impl Width {
                 Some((u64::from(cpus) * u64::from(share)).div_ceil(100).clamp(1, u64::from(u32::MAX)) as u32)
             }
             Width::CpusLess(less) => Some(cpus.saturating_sub(less).max(1)),
+            Width::Adaptive { min, .. } => Some(min),
         }
     }
 }
@@ -173,12 +181,15 @@ impl std::str::FromStr for OnError {
 impl std::str::FromStr for Width {
     type Err = ();
 
-    /// Reads `4`, `50%` (1 to 100 and more) or `cpus-1`.
+    /// Reads `4`, `50%` (1 to 100 and more), `cpus-1` or `adaptive`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
             true => text.parse::<u32>().map_err(|_| ()),
             false => Err(()),
         };
+        if text == "adaptive" {
+            return Ok(Width::Adaptive { min: 1, max: None });
+        }
         if let Some(share) = text.strip_suffix('%') {
             return number(share).and_then(|share| if share == 0 { Err(()) } else { Ok(Width::Percent(share)) });
         }
@@ -286,6 +297,11 @@ pub enum Share {
 impl Share {
     /// All of it.
     pub const ALL: Share = Share::Part(1, 1);
+
+    /// Whether it is nothing, however many there are.
+    pub fn is_nothing(self) -> bool {
+        matches!(self, Share::Count(0) | Share::Part(0, _))
+    }
 
     /// Whether it is all of it, however many there are.
     pub fn is_all(self) -> bool {

@@ -1,7 +1,11 @@
 //! How much may be held at once: limits of the run and of the machine, rates, weights.
 
+mod barrier;
+mod batches;
 mod held;
+mod jobserver;
 mod machine;
+mod order;
 
 use crate::harness::{Case, Ran};
 

@@ -9,6 +9,7 @@ use xec::base::value::Template;
 use xec::plan::{Request, World, compile};
 use xec::report::problems::render;
 use xec::xecfile::load::read;
+use xec::xecfile::model::Width;
 
 /// A file gets an answer: it can be planned, or there are problems, each with a place in it.
 pub fn file(bytes: &[u8]) -> Verdict {
@@ -17,10 +18,13 @@ pub fn file(bytes: &[u8]) -> Verdict {
     assert!(refused == loaded.file.is_none(), "a file is there exactly if nothing is wrong with it");
     well_told(&loaded.problems, &loaded.sources);
     let Some(file) = loaded.file else { return Verdict::Refused };
-    let request = Request { slots: Some(2), cpus: 2, ..Request::default() };
-    let found = compile::check(&file, &request, world());
+    let request = Request { slots: Some(Width::Count(2)), cpus: 2, ..Request::default() };
+    let (verdict, found) = match compile::check(&file, &request, world()) {
+        Ok(checked) => (Verdict::Good, checked.warnings),
+        Err(found) => (Verdict::Refused, found),
+    };
     well_told(&found, &file.sources);
-    if found.is_empty() { Verdict::Good } else { Verdict::Refused }
+    verdict
 }
 
 /// What became of a file.

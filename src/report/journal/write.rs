@@ -1,0 +1,153 @@
+//! Writes a run down while it goes on. What cannot be written ends that, and never the run.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::event::{Event, Output, Verdict};
+use crate::cache::state::make_dir;
+use crate::report::journal::logs::Logs;
+use crate::report::journal::{KEPT, MAGIC, RECORD, Start, runs};
+
+/// The journal of one run after the other (`--watch`).
+pub(crate) struct Writer {
+    start: Start,
+    open: Option<Open>,
+    trouble: Option<String>,
+}
+
+/// A run that is being written down.
+struct Open {
+    record: File,
+    /// What is not written yet.
+    frames: Vec<u8>,
+    logs: Logs,
+}
+
+impl Writer {
+    /// Nothing is written before the run begins.
+    pub(crate) fn new(start: Start) -> Self {
+        Self { start, open: None, trouble: None }
+    }
+
+    /// Something happened.
+    pub(crate) fn event(&mut self, at: Duration, event: &Event) {
+        match event {
+            Event::RunStarted { .. } => self.begin(),
+            Event::StepStarted { job, step, .. } => {
+                if let Some(open) = &mut self.open {
+                    open.logs.began(*job, step);
+                }
+            }
+            Event::StepFinished { job, .. } => self.attempt(|open| open.logs.ended(*job)),
+            _ => {}
+        }
+        if is_told(event)
+            && let Some(open) = &mut self.open
+        {
+            frame(&(at, event), &mut open.frames);
+        }
+        if let Event::RunFinished { .. } = event {
+            self.flush();
+            self.open = None;
+        }
+    }
+
+    /// A task wrote something.
+    pub(crate) fn output(&mut self, output: &Output) {
+        self.attempt(|open| open.logs.add(output.job, &output.bytes));
+    }
+
+    /// What has come so far is there for others.
+    pub(crate) fn flush(&mut self) {
+        self.attempt(|open| {
+            if !open.frames.is_empty() {
+                open.record.write_all(&open.frames)?;
+                open.frames.clear();
+            }
+            Ok(())
+        });
+    }
+
+    /// What went wrong, once.
+    pub(crate) fn trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// A project that cannot be written to has no journal, which is no trouble to those who only run something.
+    fn begin(&mut self) {
+        match Open::new(&self.start) {
+            Ok(open) => self.open = Some(open),
+            Err(why) if matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                self.give_up(&why);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn attempt(&mut self, write: impl FnOnce(&mut Open) -> io::Result<()>) {
+        if let Some(Err(why)) = self.open.as_mut().map(write) {
+            self.give_up(&why);
+        }
+    }
+
+    fn give_up(&mut self, why: &io::Error) {
+        self.open = None;
+        let dir = runs(&self.start.state);
+        self.trouble = Some(format!("this run is not remembered: cannot write to `{}`: {why}", dir.display()));
+    }
+}
+
+impl Open {
+    fn new(start: &Start) -> io::Result<Self> {
+        make_dir(&start.state)?;
+        let runs = runs(&start.state);
+        let dir = runs.join(&start.head.run);
+        fs::create_dir_all(&dir)?;
+        remove_old(&runs);
+        let mut record = File::create(dir.join(RECORD))?;
+        let mut head = MAGIC.to_vec();
+        frame(&start.head, &mut head);
+        record.write_all(&head)?;
+        Ok(Self { record, frames: Vec::new(), logs: Logs::new(dir) })
+    }
+}
+
+/// Whether a summary is made of it.
+fn is_told(event: &Event) -> bool {
+    match event {
+        Event::StepFinished { verdict, .. } => {
+            matches!(verdict, Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_))
+        }
+        Event::RunStarted { .. }
+        | Event::Fed { .. }
+        | Event::Unfed { .. }
+        | Event::TaskFinished { .. }
+        | Event::Retrying { .. }
+        | Event::Trouble { .. }
+        | Event::Swept { .. }
+        | Event::RunFinished { .. } => true,
+        _ => false,
+    }
+}
+
+/// Its length, and it.
+fn frame(value: &impl Serialize, to: &mut Vec<u8>) {
+    // All of these types can be written; a length that does not fit would end the reading here, as after a crash.
+    let bytes = postcard::to_allocvec(value).unwrap_or_default();
+    to.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    to.extend_from_slice(&bytes);
+}
+
+/// All but the last ones. What cannot be removed now can be the next time.
+fn remove_old(runs: &Path) {
+    let Ok(dir) = fs::read_dir(runs) else { return };
+    let mut all: Vec<PathBuf> = dir.flatten().map(|entry| entry.path()).collect();
+    all.sort_unstable();
+    for old in all.iter().rev().skip(KEPT) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
