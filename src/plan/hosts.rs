@@ -1,7 +1,5 @@
 //! Which hosts a plan means, and what can be said of them before anything runs.
 
-use std::sync::Arc;
-
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::selector::Selector;
 use crate::base::source::Spanned;
@@ -28,7 +26,7 @@ pub fn meant(text: &Spanned<Template>, own: Values<'_>) -> Result<Vec<usize>, Bo
 pub fn part(host: &Host, name: &str) -> Option<Value> {
     match name {
         "address" => Some(Value::Text(host.address.clone().unwrap_or_else(|| host.name.value.clone()))),
-        "tags" => Some(Value::List(host.tags.iter().cloned().collect::<Vec<Arc<str>>>().into())),
+        "tags" => Some(Value::List(host.tags.to_vec().into())),
         _ => None,
     }
 }

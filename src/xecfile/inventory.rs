@@ -212,12 +212,15 @@ impl Reader {
                 }
                 _ => Err(format!("`{value}` is no port")),
             },
-            "ansible_connection" => match value {
-                "ssh" | "smart" | "paramiko" => Ok(host.via = Via::Ssh),
-                "local" => Ok(host.via = Via::Local),
-                "docker" | "community.docker.docker" => Ok(host.via = Via::Docker { label: None }),
-                _ => Err(format!("there is no way to a host by `{value}`")),
-            },
+            "ansible_connection" => {
+                let via = match value {
+                    "ssh" | "smart" | "paramiko" => Ok(Via::Ssh),
+                    "local" => Ok(Via::Local),
+                    "docker" | "community.docker.docker" => Ok(Via::Docker { label: None }),
+                    _ => Err(format!("there is no way to a host by `{value}`")),
+                };
+                via.map(|via| host.via = via)
+            }
             _ => {
                 if self.told.insert(name.to_owned()) {
                     let message = format!("`{name}` says nothing to xec");

@@ -231,9 +231,7 @@ pub(super) fn inventory<'a>(
     row: &'static Row,
 ) -> Option<Spanned<Arc<str>>> {
     let (span, mut found) = (cursor.head, None);
-    if cursor.args(reader, row).is_none() {
-        return None;
-    }
+    cursor.args(reader, row)?;
     let written = cursor.count_children() > 0;
     for (row, mut detail) in details(reader, &mut cursor, Places::HOSTS) {
         if let Some(value) = detail.arg(reader, row) {

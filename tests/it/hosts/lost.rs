@@ -52,10 +52,9 @@ fn a_retry_is_a_new_attempt_to_reach_it() {
 fn what_was_begun_and_lost_is_not_done_twice() {
     // The way to the host ends in the middle of the command: nobody knows what came of it.
     let docker = "#!/bin/sh\nshift 3\nexec 3<&0\n\"$@\" <&3 &\nexec 3<&-\nread -r go < cut\nkill -9 $!\nexit 1\n";
-    let file = format!(
-        "host only {{ via docker; }}\ntask t {{ on only; retry 3; run \"echo begun >> log; echo go > cut; exec sleep 1000\" }}\n"
-    );
-    let case = with_docker(case(&file, ["t"])).file("bin/docker", docker).fifo("cut");
+    let file = "host only { via docker; }\n\
+                task t { on only; retry 3; run \"echo begun >> log; echo go > cut; exec sleep 1000\" }\n";
+    let case = with_docker(case(file, ["t"])).file("bin/docker", docker).fifo("cut");
     let ran = case.run();
     let ran = ran.code(255);
     assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
