@@ -46,7 +46,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     if options.watch || watch::is_wanted(&opened, &plan) {
         return watch::watch(options, opened, broker);
     }
-    let around = Rc::new(surroundings(&opened));
+    let around = Rc::new(surroundings(&opened, &plan));
     let setup = match setup(options, &plan) {
         Ok(setup) => Setup { journal: again::start(options, &opened, &around), ..setup },
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),
@@ -109,14 +109,15 @@ fn in_hook(plan: &Plan, scope: ScopeId) -> bool {
     false
 }
 
-pub(super) fn surroundings(opened: &Opened) -> Surroundings {
+pub(super) fn surroundings(opened: &Opened, plan: &Plan) -> Surroundings {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Surroundings {
         env: std::env::vars_os().collect(),
         dotenv: opened.file.files.iter().map(|scope| scope.dotenv.clone()).collect(),
         root: opened.file.root.clone(),
         run: format!("{:x}-{:x}", since.as_millis(), std::process::id()).into(),
-        merge: report::setup::share_a_place(),
+        // Who asks for what went to stderr wants nothing else.
+        merge: report::setup::share_a_place() && !plan.defs.ask_for_errors(),
     }
 }
 
@@ -158,8 +159,7 @@ pub(super) fn show(
     });
     let report = report::spawn(setup, rx, broken).map_err(cannot("start the report"))?;
     let output = OutputTx::new(tx);
-    let hooks = plan.scopes.iter().any(|scope| scope.is_hook);
-    Ok((report, if hooks { output.keep_errors() } else { output }))
+    Ok((report, if plan.defs.ask_for_errors() { output.keep_errors() } else { output }))
 }
 
 /// What of the options a run goes by.

@@ -131,7 +131,7 @@ impl Session<'_> {
     fn prepare(&mut self, options: &Options, opened: &Opened) -> Result<Prepared, Answer> {
         let refused = |found: Vec<_>| refuse(options, &found, &opened.file.sources);
         let plan = opened.plan(options)?;
-        let around = surroundings(opened);
+        let around = surroundings(opened, &plan);
         let asked = questions(opened, &plan).map_err(refused)?;
         let rules = rules(options, (opened, &plan), &around, &self.files).map_err(refused)?;
         if asked != self.asked {

@@ -16,7 +16,7 @@ pub(crate) const OVERHEAD: usize = 128;
 const LEAST: usize = 4096;
 
 /// The end of what each job wrote to stderr.
-type LastErrors = Arc<Mutex<HashMap<JobId, Vec<u8>>>>;
+type LastErrors = Arc<Mutex<HashMap<JobId, [Vec<u8>; 2]>>>;
 
 /// The way of output to the report, shared by all jobs of a run.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct OutputTx {
     pub tx: UnboundedSender<Message>,
     /// The bytes that may be on their way at once; at least 8 KiB in all.
     pub budget: Arc<Semaphore>,
-    /// The last that each job wrote to stderr, kept where hooks may want to know.
+    /// The last that each job wrote to stderr and to stdout, kept where hooks may want to know.
     pub errors: Option<LastErrors>,
     /// Who else wants what is written.
     pub taps: Vec<Tap>,
@@ -69,7 +69,7 @@ impl OutputTx {
         Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None, taps: Vec::new() }
     }
 
-    /// Keeps the last that each job writes to stderr (or to both, where they share a pipe).
+    /// Keeps the last that each job writes.
     #[must_use]
     pub fn keep_errors(self) -> Self {
         Self { errors: Some(Arc::default()), ..self }
@@ -94,21 +94,19 @@ impl OutputTx {
         }
     }
 
-    /// The last lines that a job wrote to stderr.
+    /// The last lines that a job wrote to stderr; of one that wrote none, those of its stdout.
     pub fn last_errors(&self, job: JobId) -> String {
-        let kept = self.errors.as_ref().and_then(|errors| errors.lock().ok()?.get(&job).cloned());
-        String::from_utf8_lossy(&kept.unwrap_or_default()).trim_end().to_owned()
+        let kept = self.errors.as_ref().and_then(|errors| errors.lock().ok()?.get(&job).cloned()).unwrap_or_default();
+        let said = kept.iter().find(|bytes| !bytes.trim_ascii().is_empty());
+        String::from_utf8_lossy(said.map_or(&[], Vec::as_slice)).trim_end().to_owned()
     }
 
     fn remember(&self, job: JobId, stream: Stream, bytes: &[u8]) {
         let Some(mut errors) = self.errors.as_ref().and_then(|errors| errors.lock().ok()) else { return };
-        let kept = errors.entry(job).or_default();
-        // What shares a pipe comes as stdout; of two pipes, stderr says more.
-        if stream == Stream::Stderr || kept.is_empty() || bytes.len() < LAST_ERRORS {
-            kept.extend_from_slice(&bytes[bytes.len().saturating_sub(LAST_ERRORS)..]);
-            let over = kept.len().saturating_sub(LAST_ERRORS);
-            kept.drain(..over);
-        }
+        let kept = &mut errors.entry(job).or_default()[usize::from(stream != Stream::Stderr)];
+        kept.extend_from_slice(&bytes[bytes.len().saturating_sub(LAST_ERRORS)..]);
+        let over = kept.len().saturating_sub(LAST_ERRORS);
+        kept.drain(..over);
     }
 
     /// With its other end: for tests.

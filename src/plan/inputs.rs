@@ -90,8 +90,16 @@ fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
             Word::Short(letter, _) => letter.to_string(),
         };
         let names: Vec<Arc<str>> = task.params.iter().map(|param| param.name.value.clone()).collect();
-        let message = format!("`{}` has no input `{shown}`", task.name.value);
-        Box::new(Problem::error(Code::UnknownInput, message).help(nearest(&shown, &names)))
+        let name = &task.name.value;
+        let message = format!("`{name}` has no input `{shown}`");
+        let mut axes = task.matrix.iter().flat_map(|matrix| &matrix.axes);
+        let help = match word {
+            Word::Value(axis, value) if axes.any(|known| *known.name.value == **axis) => {
+                format!("it is an axis, by which instances are chosen: '{name}[{axis}={}]'", quoted(value))
+            }
+            _ => nearest(&shown, &names),
+        };
+        Box::new(Problem::error(Code::UnknownInput, message).help(help))
     })
 }
 
@@ -164,13 +172,31 @@ fn default(task: &Task, param: &Param, own: Values<'_>, span: Option<Span>) -> R
 }
 
 fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Result<Value, Box<Problem>> {
-    let bad = |why: String, help: String| {
+    fit(&task.name.value, param, value).map_err(|Misfit { why, help }| {
         let problem = Problem::error(Code::BadValue, why).help(help);
-        Err(Box::new(match place {
+        Box::new(match place {
             Some(span) => problem.at(span, "it is given here"),
             None => problem.at(param.name.span, "it is declared here"),
-        }))
-    };
+        })
+    })
+}
+
+/// Why a value is none for a param, and what would be one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Misfit {
+    /// A sentence.
+    pub why: String,
+    /// A way out.
+    pub help: String,
+}
+
+/// Holds a value against the type and the choices of a param of this task; a flag that is off comes out empty, and
+/// what may be several is a list.
+///
+/// # Errors
+/// It is none.
+pub fn fit(task: &str, param: &Param, value: Value) -> Result<Value, Misfit> {
+    let bad = |why: String, help: String| Err(Misfit { why, help });
     let name = &param.name.value;
     for item in value.items() {
         if param.role == ParamRole::Flag {
@@ -180,7 +206,7 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
             continue;
         }
         if let Err(why) = param.ty.check(&item) {
-            let message = format!("`{item}` is no value for `{name}` of `{}`: it is {why}", task.name.value);
+            let message = format!("`{item}` is no value for `{name}` of `{task}`: it is {why}");
             return bad(message, format!("for example {name}={}", param.ty.example()));
         }
         if !param.choices.is_empty() && !param.choices.iter().any(|choice| choice.value == item) {
@@ -191,6 +217,8 @@ fn typed(task: &Task, param: &Param, value: Value, place: Option<Span>) -> Resul
     // A flag is `true` or empty, so that `${flag:+…}` works.
     Ok(match (param.role, &value) {
         (ParamRole::Flag, Value::Text(text)) if &**text == "false" => Value::text(""),
+        (ParamRole::Rest, _) => Value::List(value.items().into()),
+        (_, _) if param.many => Value::List(value.items().into()),
         _ => value,
     })
 }
@@ -234,8 +262,26 @@ pub fn with_item(name: &str, values: &[(Arc<str>, Value)], number: u64) -> Strin
 
 /// A value as it stands in the name of an instance: JSON where it would be mistaken.
 pub fn quoted(value: &str) -> String {
-    let plain = !value.is_empty() && !value.contains([',', ']', '=', ' ', '"', '\n', '\t', '[']);
-    if plain { value.to_owned() } else { format!("{value:?}") }
+    let special = |c: char| c.is_whitespace() || is_hidden(c) || matches!(c, ',' | ']' | '=' | '"' | '[');
+    if !value.is_empty() && !value.contains(special) {
+        return value.to_owned();
+    }
+    let mut out = String::new();
+    for c in serde_json::Value::from(value).to_string().chars() {
+        match c {
+            c if is_hidden(c) => {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")))
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What nobody would see on a terminal, or what would do something there.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text that was typed, as a template that holds nothing.

@@ -200,6 +200,7 @@ impl Layout {
             retry: rules.retry,
             retried_parent,
             hooks: [None; 3],
+            stand_in: None,
             feed: None,
             is_lane: false,
             is_hook: rules.is_hook,

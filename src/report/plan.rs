@@ -145,7 +145,8 @@ fn shown(plan: &Plan) -> impl Iterator<Item = (usize, &Instance)> {
 }
 
 fn edges(plan: &Plan) -> impl Iterator<Item = (InstanceId, &Link)> {
-    plan.links.iter().filter_map(|link| Some((link.from?, link)))
+    let from = plan.links.iter().filter_map(|link| Some((link.from?, link)));
+    from.filter(|(from, _)| !plan.instance(*from).hidden)
 }
 
 fn word(kind: LinkKind) -> &'static str {
@@ -190,13 +191,15 @@ impl Reasons {
             Some(_) => format!("{who}; a service, up while it is needed"),
             None => who,
         };
-        match scope.guard {
+        match &scope.guard {
             Guard::Always if scope.memory == Memory::Whole => {
                 format!("{who}; whether it is up to date is decided at run time")
             }
             Guard::Always => who,
             Guard::Never(SkipReason::Condition) => format!("{who}; skipped, by its condition"),
-            Guard::Never(ref why) => format!("{who}; skipped: {}", words::ending(&Verdict::Skipped(why.clone()), None)),
+            Guard::Never(why) => format!("{who}; skipped: {}", words::ending(&Verdict::Skipped(why.clone()), None)),
+            Guard::Ask(asked) if asked.all.is_empty() && plan.instance(id).takes.is_empty() => who,
+            Guard::Ask(asked) if asked.all.is_empty() => format!("{who}; skipped where what it takes is not there"),
             Guard::Ask(_) => format!("{who}; whether it runs is decided at run time"),
         }
     }

@@ -13,6 +13,7 @@ use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::plan::graph::{Leaf, Plan, TakeFrom, Target, Vertex};
 use crate::plan::ids::{HostId, InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::inputs::{Misfit, fit};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::run::items::Items;
@@ -221,10 +222,21 @@ impl Store {
                 let there = self.made(plan, id, name, enter).is_some();
                 let made = (!there).then(|| self.scope(plan, around, caller).seen_from(enter).text(text));
                 if let Some(Ok(Some(value))) = made {
+                    let value = fitted(plan, id, name, value.clone()).unwrap_or(value);
                     self.set(id, name, enter, value);
                 }
             }
         }
+    }
+
+    /// Why what an instance was given late is none for its params, if it is not.
+    pub fn misfit(&self, plan: &Plan, id: InstanceId) -> Option<String> {
+        let instance = plan.instance(id);
+        let enter = plan.scope(instance.scope).enter;
+        let late = instance.inputs.iter().filter(|(_, bound)| matches!(bound, Bound::Late(_)));
+        late.filter_map(|(name, _)| Some((name, self.made(plan, id, name, enter)?)))
+            .find_map(|(name, value)| fitted(plan, id, name, value).err())
+            .map(|misfit| misfit.why)
     }
 
     /// A part of the run begins anew: what these vertices made is gone.
@@ -408,6 +420,15 @@ impl<'s> Scope<'s> {
             Some(variable) => env(variable).or_else(|| self.around.variable(variable)).map(Value::text),
             None => self.get(name).or_else(|| self.in_hook().then(|| Value::text(""))),
         })
+    }
+}
+
+/// What an instance was given late, held against its param.
+fn fitted(plan: &Plan, id: InstanceId, name: &str, value: Value) -> Result<Value, Misfit> {
+    let def = &plan.defs.tasks[plan.instance(id).def.index()];
+    match def.params.iter().find(|param| *param.name.value == *name) {
+        Some(param) => fit(&def.label.task, param, value),
+        None => Ok(value),
     }
 }
 

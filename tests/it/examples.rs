@@ -4,6 +4,76 @@ use std::path::Path;
 
 use crate::harness::project::{Project, started};
 
+/// The calls of a set of programs, in an order that hangs on nothing.
+fn sorted(project: &Project) -> Vec<String> {
+    let mut calls = project.calls();
+    calls.sort();
+    calls
+}
+
+#[test]
+fn an_everyday_project_is_built_tested_and_left_alone_where_nothing_changed() {
+    let project = Project::example("everyday");
+    let list = project.xec(&["-l"]).ok();
+    assert!(list.out().contains("[alias: b]") && !list.out().contains("node-modules"), "{}", list.story());
+
+    project.xec(&["ci"]).ok();
+    let checks = ["cargo clippy --workspace -- -D warnings", "cargo fmt --check", "cargo nextest run"];
+    let made = ["cargo build --workspace", "web: npm ci", "web: npm run build"];
+    let mut all: Vec<&str> = made.into_iter().chain(checks).chain(["web: npm test"]).collect();
+    all.sort_unstable();
+    assert_eq!(sorted(&project), all);
+    assert_eq!(project.read("web/dist/app.js"), "console.log(\"ready\");\n");
+
+    project.remove("web/dist");
+    project.xec(&["ci", "b"]).ok().says("3 up to date");
+    let mut again = [checks.as_slice(), &["web: npm test"]].concat();
+    again.sort_unstable();
+    assert_eq!(sorted(&project), again, "neither built nor bundled");
+    assert_eq!(project.read("web/dist/app.js"), "console.log(\"ready\");\n", "it was brought back");
+
+    project.write("crates/core/src/lib.rs", "");
+    project.xec(&["b", "-r"]).ok();
+    assert_eq!(project.calls(), ["cargo build --workspace --release"]);
+    project.xec(&["test", "--", "-E", "test(answer to all)"]).ok();
+    let calls = sorted(&project);
+    assert!(calls.contains(&"cargo nextest run -E test(answer to all)".to_owned()), "{calls:?}");
+}
+
+#[test]
+fn in_an_everyday_project_what_fails_hides_nothing_else() {
+    let project = Project::example("everyday").with("STANDIN_FAILS", "cargo nextest run");
+    project.xec(&["-j1", "test"]).code(3).says("cargo nextest run");
+    assert!(project.calls().contains(&"web: npm test".to_owned()), "the other half is tested all the same");
+    let project = Project::example("everyday").with("STANDIN_FAILS", "cargo fmt --check");
+    project.xec(&["-j1", "lint"]).code(3);
+    assert_eq!(sorted(&project), ["cargo clippy --workspace -- -D warnings", "cargo fmt --check"]);
+}
+
+#[test]
+fn an_everyday_project_has_its_database_while_one_develops() {
+    let listen = |port: &str| std::net::TcpListener::bind(format!("127.7.7.7:{port}")).expect("a port");
+    let port = listen("0").local_addr().expect("an address").port().to_string();
+    let project = Project::example("everyday");
+    let file = project.read("Xecfile.kdl").replace("tcp=5432", &format!("tcp=\"127.7.7.7:{port}\""));
+    project.write("Xecfile.kdl", file);
+    let mut live = project.start(&["dev"]);
+    assert_eq!(live.tell.line(), "database");
+    let database = listen(&port);
+    assert_eq!(live.tell.line(), "serving 1");
+    drop(database);
+    project.write("crates/core/src/lib.rs", "pub fn other() {}\n");
+    assert_eq!(live.tell.line(), "database", "begun anew with what changed");
+    let _database = listen(&port);
+    assert_eq!(live.tell.line(), "serving 1");
+    live.signal(nix::sys::signal::Signal::SIGINT);
+    live.end().signal(nix::sys::signal::Signal::SIGINT).nothing_left();
+    let calls = project.calls();
+    let count = |call: &str| calls.iter().filter(|made| *made == call).count();
+    assert_eq!((count("docker compose up db"), count("docker stopped")), (2, 2), "{calls:?}");
+    assert_eq!(count("cargo run"), 2, "{calls:?}");
+}
+
 #[test]
 fn a_c_program_is_built_as_make_would() {
     let project = Project::example("c-program");

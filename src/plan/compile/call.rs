@@ -7,7 +7,6 @@ use crate::plan::graph::{Link, LinkKind};
 use crate::plan::ids::{InstanceId, TaskDefId};
 use crate::plan::layout::Laid;
 use crate::plan::matrix;
-use crate::plan::values::Inputs;
 use crate::xecfile::model::Reference;
 
 impl Builder<'_, '_> {
@@ -18,28 +17,12 @@ impl Builder<'_, '_> {
         callee: TaskDefId,
         reference: &'d Reference,
     ) -> Laid<Frame<'d>> {
-        let Some(caller) = frame.instance.or_else(|| self.instance_around(frame.scope)) else {
-            // The hook of a set: it sees what the set was given.
-            let inputs = self.set_inputs(frame.scope);
-            return self.open_callee(defs, frame, callee, reference, None, inputs);
-        };
+        let caller = self.owner(frame);
         let this = &self.layout.instances[caller.index()];
         let scope = (this.def, this.inputs.clone());
-        self.open_callee(defs, frame, callee, reference, Some(caller), scope)
-    }
-
-    pub(super) fn open_callee<'d>(
-        &mut self,
-        defs: &'d Defs,
-        frame: &mut Frame<'d>,
-        callee: TaskDefId,
-        reference: &'d Reference,
-        caller: Option<InstanceId>,
-        scope: (TaskDefId, Inputs),
-    ) -> Laid<Frame<'d>> {
         let (inputs, rows, filter) = self.cx.bind(reference, callee, (scope.0, &scope.1))?;
         let late = match rows {
-            None => self.open_late(defs, frame.scope, callee, &inputs, caller, false)?,
+            None => self.open_late(defs, frame.scope, callee, &inputs, Some(caller), false)?,
             Some(_) => None,
         };
         let mut inner = match (late, rows) {
@@ -47,8 +30,7 @@ impl Builder<'_, '_> {
             (None, None) => {
                 let inner = self.open_instance(defs, frame.scope, callee, inputs, None, false)?;
                 if let Some(instance) = inner.instance {
-                    self.layout.instances[instance.index()].caller = caller;
-                    self.layout.links.push(Link { from: caller, to: instance, kind: LinkKind::Calls });
+                    self.called_by(caller, instance);
                 }
                 inner
             }
@@ -58,7 +40,14 @@ impl Builder<'_, '_> {
             }
         };
         self.arrive(frame, self.layout.head(inner.scope));
-        inner.called = caller.map(|caller| (caller, reference));
+        inner.called = Some((caller, reference));
         Ok(inner)
+    }
+
+    /// An instance has been called by another one.
+    pub(super) fn called_by(&mut self, caller: InstanceId, instance: InstanceId) {
+        self.layout.instances[instance.index()].caller = Some(caller);
+        let from = Some(self.shown(caller));
+        self.layout.links.push(Link { from, to: instance, kind: LinkKind::Calls });
     }
 }

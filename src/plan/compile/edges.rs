@@ -105,7 +105,7 @@ impl Builder<'_, '_> {
     }
 
     /// Whether an instance has to run is asked just before it.
-    fn ask_first(&mut self, id: InstanceId) {
+    pub(super) fn ask_first(&mut self, id: InstanceId) {
         let instance = &self.layout.instances[id.index()];
         let guard = &mut self.layout.scopes[instance.scope.index()].guard;
         if matches!(guard, Guard::Always) {

@@ -92,6 +92,9 @@ impl Builder<'_, '_> {
                 self.next_in_batch(frame)?;
                 let inner = self.open_instance(defs, frame.scope, task, inputs, Some(&row), false)?;
                 self.arrive(frame, self.layout.head(inner.scope));
+                if let (Some((caller, _)), Some(instance)) = (frame.called, inner.instance) {
+                    self.called_by(caller, instance);
+                }
                 frame.members.extend(inner.instance);
                 return Ok(Some(vec![inner]));
             }
@@ -184,7 +187,10 @@ impl Builder<'_, '_> {
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, site)?;
         self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
         let enter = self.layout.scopes[scope.index()].enter;
-        let hook = Frame::new(scope, frame.instance, Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
+        // The hook of a set belongs to no instance.
+        let owner =
+            frame.instance.unwrap_or_else(|| self.stand_in(frame.scope, frame.called.map(|(caller, _)| caller)));
+        let hook = Frame::new(scope, Some(owner), Todo::Steps(hooks.stages[stage].iter()), Order::InTurn, enter);
         Ok(Some(Frame { woken: true, ..hook }))
     }
 

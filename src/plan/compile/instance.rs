@@ -11,8 +11,8 @@ use crate::plan::ids::{FeedId, InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::layout::{Laid, Rules};
 use crate::plan::matrix::Row;
 use crate::plan::units::given;
-use crate::plan::values::{Inputs, Values};
-use crate::xecfile::model::{Files, Reference, Take};
+use crate::plan::values::{Bound, Inputs, Values};
+use crate::xecfile::model::{Files, ParamType, Reference, Take};
 
 impl Builder<'_, '_> {
     pub(super) fn open_set<'d>(
@@ -77,9 +77,21 @@ impl Builder<'_, '_> {
             self.draw_needs(gate, scope, id, (task, &inputs))?;
         }
         self.layout.instances.push(Instance::new(scope, task, label, inputs));
+        if runs && self.is_held(id) {
+            self.ask_first(id);
+        }
         let steps = if runs { def.body.iter() } else { [].iter() };
         let frame = Frame::new(scope, Some(id), Todo::Steps(steps), Order::InTurn, enter);
         Ok(Frame { hooks: runs.then_some(&def.hooks), ..frame })
+    }
+
+    /// Whether something that it is given late has to be held against a type or choices.
+    pub(super) fn is_held(&self, id: InstanceId) -> bool {
+        let Instance { def, inputs, .. } = &self.layout.instances[id.index()];
+        let late = inputs.iter().filter(|(_, bound)| matches!(bound, Bound::Late(_)));
+        let params = &self.cx.def(*def).params;
+        let mut late = late.filter_map(|(name, _)| params.iter().find(|param| param.name.value == *name));
+        late.any(|param| param.ty != ParamType::default() || !param.choices.is_empty())
     }
 
     /// What a reference takes from these: whether as a list, and from which feed.
@@ -125,25 +137,23 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// The hooks of a set belong to no instance: one stands in for the set, so that what they run has a name.
-    pub(super) fn stand_in(&mut self, scope: ScopeId) -> InstanceId {
-        let (task, inputs) = self.set_inputs(scope);
+    /// Who stands for a set where an instance is wanted: for the values that its hooks see and make, and for a name.
+    pub(super) fn stand_in(&mut self, set: ScopeId, caller: Option<InstanceId>) -> InstanceId {
+        if let Some(id) = self.layout.scopes[set.index()].stand_in {
+            return id;
+        }
+        let (task, inputs) = self.set_inputs(set);
         let id = InstanceId(self.layout.instances.len() as u32);
         let label = self.cx.def(task).label.clone();
-        self.layout.instances.push(Instance { hidden: true, ..Instance::new(scope, task, label, inputs) });
+        let this = Instance { hidden: true, caller, ..Instance::new(set, task, label, inputs) };
+        self.layout.instances.push(this);
+        self.layout.scopes[set.index()].stand_in = Some(id);
         id
     }
 
-    /// The instance that a scope lies in.
-    pub(super) fn instance_around(&self, scope: ScopeId) -> Option<InstanceId> {
-        let mut at = Some(scope);
-        while let Some(id) = at {
-            match self.layout.scopes[id.index()].kind {
-                ScopeKind::Instance(instance) => return Some(instance),
-                _ => at = self.layout.scopes[id.index()].parent,
-            }
-        }
-        None
+    /// To whom the steps of a frame belong.
+    pub(super) fn owner(&mut self, frame: &Frame<'_>) -> InstanceId {
+        frame.instance.unwrap_or_else(|| self.stand_in(frame.scope, None))
     }
 
     /// The task and inputs of the set that a scope lies in.

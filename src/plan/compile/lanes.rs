@@ -56,8 +56,10 @@ impl Builder<'_, '_> {
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(parent), ScopeKind::Group, rules, def.span)?;
         self.sets.insert(scope, (task, inputs.clone()));
-        let set = self.stand_in(scope);
-        self.layout.instances[set.index()].caller = caller;
+        let set = self.stand_in(scope, caller);
+        if self.is_held(set) {
+            self.ask_first(set);
+        }
         if let Some(gate) = gate {
             self.draw_needs(gate, scope, set, (task, &lane_inputs))?;
         }
@@ -78,8 +80,7 @@ impl Builder<'_, '_> {
         rules: Rules,
         step: &'d Node,
     ) -> Laid<Frame<'d>> {
-        let owner = frame.instance.or_else(|| self.instance_around(frame.scope));
-        let owner = owner.unwrap_or_else(|| self.stand_in(frame.scope));
+        let owner = self.owner(frame);
         let lanes = self.lanes(&rules);
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, step.span)?;
         self.arrive(frame, self.layout.scopes[scope.index()].enter);

@@ -15,10 +15,7 @@ impl Builder<'_, '_> {
         node: &Node,
         own: Option<Rules>,
     ) -> Laid<()> {
-        let instance = match frame.instance.or_else(|| self.instance_around(frame.scope)) {
-            Some(instance) => instance,
-            None => self.stand_in(frame.scope),
-        };
+        let instance = self.owner(frame);
         let around = match own {
             Some(rules) => {
                 let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;

@@ -159,6 +159,7 @@ impl Lower<'_> {
                 instance: task.name.value.clone(),
                 site: self.defs.site(task.name.span),
             }),
+            params: task.params.as_slice().into(),
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
             body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),

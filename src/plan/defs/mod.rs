@@ -17,7 +17,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, On, OnError, Ready, Reference, RetryText, Service, Share, Width,
+    Capture, FileId, Files, Group, Input, Late, Let, On, OnError, Param, Ready, Reference, RetryText, Service, Share,
+    Width,
 };
 
 pub use names::names_in_sh;
@@ -60,6 +61,8 @@ pub struct TaskDef {
     pub file: FileId,
     /// How it is shown where it has one instance.
     pub label: Arc<TaskLabel>,
+    /// What it takes.
+    pub params: Arc<[Param]>,
     /// What must have ended before, of what is in the run.
     pub after: Vec<TaskDefId>,
     /// Its steps: a sequence.
@@ -234,6 +237,11 @@ impl Defs {
     /// The task of a whole name, if it is reached.
     pub fn find(&self, name: &str) -> Option<TaskDefId> {
         self.by_name.get(name.strip_prefix(':').unwrap_or(name)).copied()
+    }
+
+    /// Whether a hook asks for what went wrong.
+    pub fn ask_for_errors(&self) -> bool {
+        self.commands.iter().any(|command| command.value_names().iter().any(|name| &**name == "xec_error"))
     }
 
     /// A place for people.

@@ -71,6 +71,8 @@ pub struct Scope {
     pub retried_parent: Option<ScopeId>,
     /// What follows it: after a success, after a failure, after all.
     pub hooks: [Option<ScopeId>; 3],
+    /// Who stands for it, where it is a set whose hooks need an instance.
+    pub stand_in: Option<InstanceId>,
     /// What its lanes are fed with.
     pub feed: Option<FeedId>,
     /// It is a lane: its place is reached when there is an item for it, again and again.

@@ -81,15 +81,12 @@ impl Plan {
         false
     }
 
-    /// Whose values a scope sees: those of the instance around it, and in the hooks of a set, which stand in none,
-    /// of the one that stands in there for its commands. There is none only where there is nothing to run.
+    /// Whose values a scope sees: those of the instance around it, or of the one that stands for the set around it.
     pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
-        let stand_in = || {
-            let range = &self.scope(scope).vertices;
-            let first = self.leaves.partition_point(|leaf| leaf.vertex.0 < range.start);
-            self.leaves.get(first).filter(|leaf| range.contains(&leaf.vertex.0)).map(|leaf| leaf.instance)
-        };
-        self.instance_around(self.scope(scope).enter).or_else(|| self.instance_of(scope)).or_else(stand_in)
+        self.around(scope).find_map(|scope| match scope.kind {
+            ScopeKind::Instance(id) => Some(id),
+            _ => scope.stand_in,
+        })
     }
 
     /// The instance that begins with a scope: its own, or what stands in for a late set.

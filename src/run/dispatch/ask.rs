@@ -63,6 +63,9 @@ impl Loop {
         if let Some(take) = begins.then(|| seen.lacking()).flatten() {
             return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
         }
+        if let Some(why) = begins.then(|| self.store.misfit(&plan, instance)).flatten() {
+            return self.passed(scope, purpose, Err(why));
+        }
         let looked = match conditions.all.is_empty() {
             true => Probe::look(&conditions.all, None),
             false => Here::new(&plan, &conditions.place, &around, seen)

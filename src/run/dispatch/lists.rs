@@ -24,7 +24,7 @@ impl Loop {
     pub(super) fn list(&mut self, feed: FeedId) {
         let plan = self.plan.clone();
         let this = plan.feed(feed);
-        if plan.instance(this.instance).hidden {
+        if plan.instance_of(this.scope) == Some(this.instance) {
             self.open(this.instance);
         }
         let list = match self.store.scope(&plan, &self.around, this.instance).text(&this.list) {

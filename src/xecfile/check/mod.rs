@@ -3,6 +3,7 @@
 
 mod barriers;
 mod edges;
+mod foreign;
 mod hosts;
 mod limits;
 mod names;

@@ -8,8 +8,8 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::variable;
 use crate::base::source::Span;
 use crate::base::value::Filter;
-use crate::xecfile::check::Texts;
 use crate::xecfile::check::scope::Scope;
+use crate::xecfile::check::{Texts, foreign};
 
 /// So many different words of one script are compared with the names of values.
 const MOST_WORDS: usize = 64;
@@ -17,6 +17,7 @@ const MOST_WORDS: usize = 64;
 /// Looks at one script; `set` are the variables of the `env`s around it.
 pub(super) fn check(texts: &mut Texts<'_>, text: &str, step: Span, scope: &Scope, set: &[Arc<str>]) {
     unreadable(texts, text, step);
+    foreign::in_script(texts, text, step, scope);
     let mut seen: HashSet<&str> = HashSet::new();
     for (at, _) in text.match_indices('$') {
         let rest = &text[at + 1..];
@@ -58,7 +59,7 @@ fn dashed(texts: &mut Texts<'_>, inner: &str, step: Span, scope: &Scope) -> bool
 }
 
 /// Whether a word stands anywhere in the script without a `$`: then the script may set it itself.
-fn is_set_here(text: &str, word: &str) -> bool {
+pub(super) fn is_set_here(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + word.len()..].chars().next();

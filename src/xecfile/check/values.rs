@@ -8,7 +8,7 @@ use crate::base::name::did_you_mean;
 use crate::base::source::{SourceId, Span, Spanned};
 use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
-use crate::xecfile::check::{Texts, each_step_of, script, twice};
+use crate::xecfile::check::{Texts, each_step_of, foreign, script, twice};
 use crate::xecfile::model::{
     AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, On, PredicateKind, Ready,
     Reference, RetryText, Settings, Step, StepKind, Task,
@@ -358,7 +358,13 @@ impl Walk<'_, '_> {
 
     fn template(&mut self, text: &Spanned<Template>) {
         for part in text.value.parts.iter() {
-            let Part::Hole { name, .. } = part else { continue };
+            let name = match part {
+                Part::Hole { name, .. } => name,
+                Part::Text(literal) => {
+                    foreign::in_template(self.texts, literal, text.span, self.scope, &self.set);
+                    continue;
+                }
+            };
             let variable = name.strip_prefix("env.").is_some_and(|variable| !variable.contains('.'));
             if !variable && self.sure && self.scope.get(name).is_none() && !self.texts.problems.is_full() {
                 self.unknown(name, text.span);

@@ -6,7 +6,8 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::options;
 use crate::base::source::Spanned;
-use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::base::value::Template;
+use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::{details, unreachable_row, values};
 use crate::xecfile::model::{Param, ParamRole, ParamType};
 use crate::xecfile::schema::{Places, Row};
@@ -32,7 +33,10 @@ pub(super) fn input<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
         short: None,
         desc: None,
     };
-    for (row, detail) in details(reader, &mut cursor, place) {
+    let mut found = details(reader, &mut cursor, place);
+    // What a default may be is a matter of the type, wherever that stands.
+    found.sort_by_key(|(row, _)| row.name != "type");
+    for (row, detail) in found {
         self::detail(reader, detail, row, &mut param);
     }
     cursor.finish(reader);
@@ -57,6 +61,9 @@ fn detail<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row
                         values::bad(reader, row, value, help);
                     }
                 }
+            }
+            "default" if param.ty == ParamType::Bool && matches!(value.kind, ValueKind::Bool(_)) => {
+                param.default = Some(Spanned::new(Template::plain(value.text.trim_start_matches('#')), value.span));
             }
             "default" => param.default = values::template(reader, value),
             "choices" => {
@@ -111,8 +118,25 @@ fn shadows_no_option(reader: &mut Reader<'_>, param: &Param) {
     }
 }
 
+/// One choice is none: it is most likely several in one text.
+fn alone(reader: &mut Reader<'_>, choice: &Spanned<Arc<str>>) -> bool {
+    let parts: Vec<&str> = choice.value.split([',', '|', ' ']).filter(|part| !part.is_empty()).collect();
+    if parts.len() < 2 {
+        return false;
+    }
+    let message = format!("`{}` is one choice", choice.value);
+    let help = format!("each is a word of its own: choices {}", parts.join(" "));
+    reader.report(Problem::error(Code::BadValue, message).at(choice.span, "").help(help));
+    true
+}
+
 /// Whether the default and the choices are of the type, and the default is one of the choices.
 fn fits(reader: &mut Reader<'_>, param: &Param) {
+    if let [choice] = &param.choices[..]
+        && alone(reader, choice)
+    {
+        return;
+    }
     for choice in &param.choices {
         if let Err(why) = param.ty.check(&choice.value) {
             let message = format!("the choice `{}` is {why}", choice.value);

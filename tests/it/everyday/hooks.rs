@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::{case, log};
+use super::{case, log, out};
 
 const HOOKS: &str = r#"
     task t {
@@ -71,7 +71,7 @@ fn hooks_know_how_it_went() {
     let file = r##"
         task t {
             param code default=0
-            run "echo first >&2; echo last words >&2; exit $code"
+            run "echo of no matter; echo first >&2; echo last words >&2; exit $code"
             finally { run #"printf '%s|' "$xec_status" "$xec_failed" "$xec_error" "$xec_duration" > log"# }
         }
     "##;
@@ -82,7 +82,7 @@ fn hooks_know_how_it_went() {
     let bad = fields(case(file, ["t", "code=3"]).run().code(3));
     assert_eq!(bad[0], "failed");
     assert!(bad[1].starts_with('t'), "{bad:?}");
-    assert!(bad[2].contains("last words"), "{bad:?}");
+    assert_eq!(bad[2], "first\nlast words", "{bad:?}");
     assert!(!bad[3].is_empty(), "{bad:?}");
 }
 
@@ -227,4 +227,46 @@ fn what_the_hook_of_a_set_calls_has_what_it_needs() {
     assert_eq!(log(file, ["-j1", "main"]), "m1\nm2\nn\nh\n", "of a set that is called");
     assert_eq!(log(file, ["-j1", "m[i=2]"]), "m2\nn\nh\n", "of which not all was asked for");
     assert_eq!(log(file, ["-j1", "late"]), "n\ne1\nn\nh\n", "of a set that comes late");
+}
+
+#[test]
+fn hooks_of_a_set_see_what_it_was_given_and_what_they_make() {
+    let file = r##"
+        task m {
+            param k default=0
+            matrix {
+                i 1 2
+                finally {
+                    run "echo seven" capture=x
+                    run #"echo "$x $k" >> log"#
+                    call h v="${x}" w="${k}" { take y }
+                    run #"echo "$y" >> log"#
+                }
+            }
+            run "true"
+        }
+        task h { param v; param w; run #"echo "<$v$w>""# capture=y }
+        task called { param k default=outer; call m k=inner }
+        task late { run "echo late" capture=z; call m k="${z}" }
+    "##;
+    assert_eq!(log(file, ["m"]), "seven 0\n<seven0>\n");
+    assert_eq!(log(file, ["called"]), "seven inner\n<seveninner>\n", "not what its caller has");
+    assert_eq!(log(file, ["late"]), "seven late\n<sevenlate>\n");
+    let plan = out(file, ["-n", "called"]);
+    assert!(plan.contains("h[w=inner]  called by m\n"), "{plan}");
+}
+
+#[test]
+fn on_a_terminal_too_a_hook_is_told_what_went_to_stderr_alone() {
+    let file = r##"
+        task t {
+            run "echo of no matter; echo wrong >&2; echo nor this; exit 3"
+            on-failure { run #"echo "$xec_error" > log"# }
+        }
+        task u { run "echo on stdout; exit 3"; on-failure { run #"echo "$xec_error" > log"# } }
+    "##;
+    let (ran, _) = case(file, ["t"]).on_terminal().end();
+    assert_eq!(ran.code(3).read("log"), "wrong\n");
+    let (ran, _) = case(file, ["u"]).on_terminal().end();
+    assert_eq!(ran.code(3).read("log"), "on stdout\n", "of who says nothing there, what else it said");
 }

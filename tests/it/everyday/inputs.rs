@@ -1,6 +1,6 @@
 //! Params, flags and the rest: how they are given, and what a wrong one gets.
 
-use super::{case, out, refused};
+use super::{case, log, out, refused};
 
 const DEPLOY: &str = r#"
     task deploy {
@@ -80,6 +80,23 @@ fn types_are_held_to() {
 }
 
 #[test]
+fn a_default_is_spelled_as_its_type_is() {
+    let file = r##"
+        task t {
+            param yes default=#true type=bool
+            param no type=bool default="false"
+            param n type=int default=007
+            param wide type=string default=3.10
+            exec printf "%s\n" "${yes}" "${no}" "${n}" "${wide}"
+        }
+        task u { param x default=#true; exec echo "${x}" }
+    "##;
+    refused(file, ["t"], "bad-value", &["`#true` is not a text", "Xecfile.kdl:9:"]);
+    let (file, _) = file.split_once("task u").expect("it is there");
+    assert_eq!(out(file, ["t"]), "true\nfalse\n007\n3.10\n");
+}
+
+#[test]
 fn words_that_a_shell_would_run_stay_words() {
     let file = r##"task t { param v; run #"printf '%s\n' "$v"; echo "$v""#; exec printf "%s\n" "${v}" }"##;
     for word in [
@@ -156,4 +173,32 @@ fn a_value_without_its_name_is_told_how_to_be_one() {
     refused(file, ["ship", "1.2"], "unknown-task", &["did you mean `version=1.2`?"]);
     refused(file, ["ship", "version=1", "1.2"], "unknown-task", &["`xec -l`"]);
     refused(file, ["deploy", "--env"], "usage", &["--env=…"]);
+}
+
+#[test]
+fn what_is_given_late_is_held_to_types_and_choices_too() {
+    let file = r##"
+        task number { param of; run #"echo "$of""# capture=k; call double k="${k}" { take out }; run #"echo "$out" >> log"# }
+        task double { param k type=int; run #"echo "double $k" >> log; echo $((k * 2))"# capture=out }
+        task choice { run "echo prd" capture=k; call chosen k="${k}" }
+        task chosen { param k { choices prod dev }; run "echo $k >> log" }
+        task switch { run "echo false" capture=k; call flagged x="${k}" }
+        task flagged { flag x; run #"echo "[${x:+on}]" >> log"# }
+        task set { param of; run #"echo "$of""# capture=k; call members k="${k}" }
+        task members { param k type=int; matrix { i 1 2 }; run #"echo "$i $k" >> log"# }
+        task around { param of; run #"echo "$of""# capture=k; call through k="${k}" }
+        task through { param k; call double k="${k}" }
+        task items { param of; run #"printf '1\n%s\n' "$of""# { capture l as=lines }; call late l="${l}" }
+        task late { param l many=#true type=int; matrix { i from="${l}" }; run #"echo "$i" >> log"# }
+    "##;
+    assert_eq!(log(file, ["number", "of=4"]), "double 4\n8\n");
+    assert_eq!(log(file, ["-j1", "set", "of=5"]), "1 5\n2 5\n", "each instance of a set is given it");
+    assert_eq!(log(file, ["-j1", "items", "of=2"]), "1\n2\n");
+    assert_eq!(log(file, ["switch"]), "[]\n", "a flag that is off is empty");
+    for (task, name) in [("number", "double"), ("set", "members"), ("around", "double"), ("items", "late")] {
+        let ran = case(file, [task, "of=x"]).run().code(1);
+        assert!(ran.err().contains(&format!("of `{name}`: it is not a whole number")), "{}", ran.story());
+        assert_eq!(ran.read("log"), "", "{}", ran.story());
+    }
+    case(file, ["choice"]).run().code(1).says("`prd` is not one of the choices of `k`");
 }

@@ -37,6 +37,7 @@ fn selectors_may_be_partial() {
     refused(TESTS, ["test[os=bsd]"], "unknown-input", &["test[os=linux,py=3.10]"]);
     case(TESTS, ["test[os=linux"]).run().code(2).says("os=linux");
     case(TESTS, ["test[cpu=arm]"]).run().code(2).says("cpu");
+    refused(TESTS, ["test", "os=linux"], "unknown-input", &["chosen: 'test[os=linux]'"]);
 }
 
 #[test]
@@ -158,11 +159,12 @@ fn file_names_are_values_whatever_they_hold() {
 #[test]
 fn hostile_values_have_names_that_select_them() {
     let file = r#"
-        task t { matrix { v "a,b" "x]y" "p=q" "it's" plain "q\"uote" "a b" "$(x)" }; run "echo \"$XEC_INSTANCE\" >> log" }
+        task t { matrix { v "a,b" "x]y" "p=q" "it's" plain "q\"uote" "a b" "$(x)" "\u{1b}[31m" "\u{202e}é x" "back\\s" }; run "printf '%s\\n' \"$XEC_INSTANCE\" >> log" }
     "#;
     let labels = case(file, ["-j1", "t"]).run().ok().read("log");
     let labels: Vec<&str> = labels.lines().collect();
-    assert_eq!(labels.len(), 8, "{labels:?}");
+    assert_eq!(labels.len(), 11, "{labels:?}");
+    assert_eq!(labels[8..], [r#"t[v="\u001b[31m"]"#, r#"t[v="\u202eé x"]"#, r"t[v=back\s]"], "as JSON");
     assert_eq!(labels[..3], [r#"t[v="a,b"]"#, r#"t[v="x]y"]"#, r#"t[v="p=q"]"#]);
     assert_eq!(labels[4], "t[v=plain]");
     for label in &labels {
