@@ -39,7 +39,8 @@
 //!   one leaf, `command` fills in the values that `values` keeps, `ready` asks until something is there, `probe` and
 //!   `questions` ask what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items`
 //!   what lanes work on, `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
-//! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs;
+//! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs, and
+//!   `journal` for those who ask later;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints
 //!   of the system, and a look at what it was), `debounce`.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::options::{Options, Verb};
 use crate::app::world;
-use crate::app::{Answer, again};
+use crate::app::{Answer, affected, again};
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
 use crate::plan::request::{Asked, Request};
@@ -76,14 +76,16 @@ impl Opened {
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
         let asked = self.asked(options)?;
         let plan = self.compile(options, &asked)?;
-        if !options.failed {
-            return Ok(plan);
+        let mut spared = HashMap::new();
+        if options.failed {
+            let past = again::past(self)?;
+            spared.extend(again::spared(&plan, &past).ok_or_else(|| again::nothing_failed(&past))?);
         }
-        let past = again::past(self)?;
-        match again::spared(&plan, &past) {
-            Some(spared) => self.compile(options, &Request { spared, ..asked }),
-            None => Err(again::nothing_failed(&past)),
+        if let Some(base) = &options.affected {
+            let base = Some(base.as_str()).filter(|base| !base.is_empty());
+            spared.extend(affected::spared(self, &plan, base)?);
         }
+        if spared.is_empty() { Ok(plan) } else { self.compile(options, &Request { spared, ..asked }) }
     }
 
     fn compile(&self, options: &Options, request: &Request) -> Result<Plan, Answer> {

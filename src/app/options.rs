@@ -31,6 +31,9 @@ pub struct Options {
     pub yes: bool,
     /// `--force`: what is asked for runs, up to date or not.
     pub force: bool,
+    /// `--affected`: what does not depend on a change since this revision does not run; where that is empty, since this
+    /// branch left its upstream.
+    pub affected: Option<String>,
     /// `--failed`: what went well in the last run does not run.
     pub failed: bool,
     /// `-w`: again, whenever files change.

@@ -44,6 +44,7 @@ pub const OPTIONS: &[Own] = &[
     own("explain", None, Takes::Value),
     own("cache-gc", None, Takes::Perhaps),
     own("force", None, Takes::Nothing),
+    own("affected", None, Takes::Perhaps),
     own("failed", None, Takes::Nothing),
     own("last", None, Takes::Nothing),
     own("watch", Some('w'), Takes::Nothing),
@@ -64,7 +65,6 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 /// changes its meaning one day.
 pub const LATER: &[(&str, Option<char>)] = &[
     ("fmt", None),
-    ("affected", None),
     ("profile", None),
     ("report", None),
     ("trace", None),

@@ -1,6 +1,7 @@
 //! Whether a task has to run, and what is remembered when it has: the one place where files, records, blobs and locks
 //! meet. Everything here may take its time, and is meant for the threads of [`State::spawn`].
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::cache::fault;
 use crate::cache::files::{self, named};
 use crate::cache::inputs::{Found, Patterns};
 use crate::cache::key::{Entry, Kind, Manifest};
-use crate::cache::ledger::{Ledger, NoLedger, Word};
+use crate::cache::ledger::{Id, Ledger, NoLedger, Word};
 use crate::cache::lock::{self, Taken};
 use crate::cache::memo::{self, Memo};
 use crate::cache::store::{Made, Store};
@@ -261,17 +262,52 @@ impl State {
                 return Err(format!("there is no file that `inputs` means: {}", task.inputs.join(" ")));
             }
             notes.extend(empty.iter().map(|text| format!("`{text}` of its `inputs` matches nothing")));
-            let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();
-            let entry = |(path, place): &(PathBuf, PathBuf)| {
-                let digest = memo::digest_of_any(&self.memo, place).map_err(|why| named("read", place, &why))?;
-                Ok(Entry::digest(Kind::File, path.as_os_str().as_encoded_bytes(), digest))
-            };
-            let few = files.len() < 16;
-            let read: Result<Vec<Entry>, String> =
-                if few { files.iter().map(entry).collect() } else { files.par_iter().map(entry).collect() };
-            entries.extend(read?);
+            entries.extend(self.files(files)?);
         }
         Ok((Manifest::new(entries), notes))
+    }
+
+    /// What files hold that match these patterns, and which they are. What is named and not there is nothing.
+    ///
+    /// # Errors
+    /// A pattern is none, or a file cannot be read: in words.
+    pub fn look(&self, cwd: &Path, texts: &[String]) -> Result<Digest, String> {
+        let mut entries = Vec::new();
+        for text in texts {
+            let patterns = Patterns::new(cwd, std::slice::from_ref(text), true)?;
+            if patterns.places().any(|place| cwd.join(place).symlink_metadata().is_err()) {
+                continue;
+            }
+            entries.extend(self.files(patterns.find(None)?.files)?);
+        }
+        Ok(Manifest::new(entries).key())
+    }
+
+    /// What a condition saw when its instance last succeeded.
+    pub fn last_seen(&self, what: Id) -> Option<Digest> {
+        self.ledger().last(what).map(|(seen, _)| seen)
+    }
+
+    /// A condition saw this, and its instance has succeeded.
+    ///
+    /// # Errors
+    /// It cannot be written: in words.
+    pub fn remember_seen(&self, what: Id, seen: Digest) -> Result<(), String> {
+        let mut ledger = self.ledger();
+        if ledger.last(what).is_some_and(|(before, _)| before == seen) {
+            return Ok(());
+        }
+        ledger.add(Word::Done, what, seen, &[], false).map_err(|why| named("write to", &self.dir, &why))
+    }
+
+    /// A fact for each file.
+    fn files(&self, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
+        let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();
+        let entry = |(path, place): &(PathBuf, PathBuf)| {
+            let digest = memo::digest_of_any(&self.memo, place).map_err(|why| named("read", place, &why))?;
+            Ok(Entry::digest(Kind::File, path.as_os_str().as_encoded_bytes(), digest))
+        };
+        if files.len() < 16 { files.iter().map(entry).collect() } else { files.par_iter().map(entry).collect() }
     }
 
     /// What a task has made, as it is now.

@@ -164,6 +164,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         yes: has("yes"),
         force: has("force"),
         failed: has("failed"),
+        affected: first(layers, |layer| layer.read("affected", values::text))?,
         watch: has("watch"),
         show,
     })

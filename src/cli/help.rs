@@ -17,6 +17,7 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --explain CODE  on a mistake            --json         looks, as JSON
       --why           reasons to run          --force        run it all the same
       --failed        what failed last        --last         the last run again
+      --affected[=REV]    what depends on a change since a revision of git
   -f, --file FILE     this; - is stdin    -C, --directory DIR  go there first
   -j, --jobs N        4, 50%, adaptive    -p, --parallel     these side by side
   -k, --keep-going    despite failures    -y, --yes          to every question

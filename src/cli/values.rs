@@ -74,6 +74,11 @@ fn number(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
+/// Any text.
+pub(super) fn text(value: &OsStr) -> Result<String, String> {
+    value.to_str().map(str::to_owned).ok_or_else(|| "takes UTF-8".to_owned())
+}
+
 /// Yes or no, as the environment says it; empty is no.
 pub(super) fn switch(value: &OsStr) -> Result<bool, String> {
     match value.to_string_lossy().to_ascii_lowercase().as_str() {

@@ -22,6 +22,7 @@ pub mod copy;
 pub mod fake;
 mod fd;
 mod find;
+pub mod git;
 pub mod inherited;
 pub mod jobserver;
 pub mod keys;

@@ -62,7 +62,9 @@ fn holds(kind: &PredicateKind, place: &Place, values: Values<'_>) -> Result<Opti
             Known::Value(value) => is(others, &value.flat()),
             _ => Ok(None),
         },
-        PredicateKind::Exists(_) | PredicateKind::Command(_) | PredicateKind::Run(_) => Ok(None),
+        PredicateKind::Exists(_) | PredicateKind::Command(_) | PredicateKind::Changed(_) | PredicateKind::Run(_) => {
+            Ok(None)
+        }
     }
 }
 

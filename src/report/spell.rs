@@ -116,6 +116,7 @@ pub(crate) fn predicate(predicate: &Predicate) -> String {
         PredicateKind::Equal(one, others) => format!("equal {}", both(one, others)),
         PredicateKind::Exists(paths) => format!("exists {}", words(paths)),
         PredicateKind::Command(names) => format!("command {}", words(names)),
+        PredicateKind::Changed(globs) => format!("changed {}", words(globs)),
         PredicateKind::Run(script) => format!("run {}", quoted(&script.value)),
     }
 }

@@ -16,7 +16,7 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::LeafId;
 use crate::plan::values::Value;
 use crate::run::place::{self, Here};
-use crate::run::probe::Asked;
+use crate::run::probe::Script;
 use crate::run::values::{CAPTURE_CAP, Store};
 use crate::xecfile::model::Input;
 
@@ -90,12 +90,12 @@ pub fn question(
     label: &TaskLabel,
     place: &Place,
     here: Here<'_>,
-    asked: &Asked<'_>,
+    script: &Script<'_>,
     around: &Surroundings,
 ) -> Result<CommandSpec, String> {
-    let (shell, text, args, exports) = match asked {
-        Asked::Script(text) => (here.shell()?, text.clone(), Vec::new(), here.exports(&place.names_in(text))?),
-        Asked::There(text, words) => {
+    let (shell, text, args, exports) = match script {
+        Script::OfFile(text) => (here.shell()?, Arc::clone(text), Vec::new(), here.exports(&place.names_in(text))?),
+        Script::There(text, words) => {
             let words: Result<Vec<OsString>, String> = words.iter().map(|word| Ok(here.flat(word)?.into())).collect();
             (["sh", "-c"].map(OsString::from).into(), Arc::from(*text), words?, Vec::new())
         }

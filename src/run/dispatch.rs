@@ -6,6 +6,7 @@
 
 mod ask;
 mod asking;
+mod changed;
 mod lists;
 mod remember;
 
@@ -108,6 +109,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         store: Store::default(),
         questions: Questions::default(),
         watches: HashMap::new(),
+        changes: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
@@ -151,6 +153,7 @@ struct Loop {
     store: Store,
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
+    changes: HashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,

@@ -108,8 +108,7 @@ impl<'f> Facts<'f> {
             facts.push(Entry::text(Kind::Key, "", &self.flat(key)?));
         }
         self.steps(&mut facts);
-        let source = self.plan.defs.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
-        let source = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = source(self.plan);
         Ok(Task {
             id: Id::new(&source, &self.plan.instance(self.id).label.instance),
             base,
@@ -329,6 +328,7 @@ fn add_condition(condition: &Condition, said: &mut Mixer) {
             PredicateKind::Arch(words) => (b"arch", None, words),
             PredicateKind::Exists(words) => (b"exists", None, words),
             PredicateKind::Command(words) => (b"command", None, words),
+            PredicateKind::Changed(words) => (b"changed", None, words),
             PredicateKind::Env(name, words) => (b"env", Some(name), words),
             PredicateKind::Equal(one, words) => (b"equal", Some(one), words),
             PredicateKind::Run(text) => {
@@ -346,6 +346,12 @@ fn add_condition(condition: &Condition, said: &mut Mixer) {
 /// Without `.` and `..`, by its words.
 fn clean(path: &std::path::Path) -> PathBuf {
     PathBuf::from("/").join(inside(std::path::Path::new("/"), path).unwrap_or_else(|| path.to_owned()))
+}
+
+/// The file that was asked for, by its name: a state can serve several.
+pub fn source(plan: &Plan) -> Arc<str> {
+    let source = plan.defs.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
+    source.file_name().unwrap_or_default().to_string_lossy().into()
 }
 
 /// What each instance needs, for those that want to know.

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use crate::base::event::{JobId, Stream};
 use crate::cache::digest::{Digest, Mixer};
 use crate::cache::key::{Entry, Kind};
+use crate::cache::ledger::Id;
 use crate::cache::state::State;
 use crate::cache::task::{Begun, Probed, Settled, Task};
 use crate::exec::output::Tap;
-use crate::plan::graph::Plan;
+use crate::plan::graph::{Guard, Plan, Scope};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::facts;
 use crate::run::scheduler::Closing;
@@ -45,6 +46,8 @@ pub enum Told {
         /// Whether something was brought back.
         restored: bool,
     },
+    /// What files a condition of a scope asks about hold now.
+    Seen(ScopeId, Result<Digest, String>),
     /// What a scope made is known and remembered.
     Settled(ScopeId, Settled),
 }
@@ -121,6 +124,8 @@ pub struct Keeper {
     needs: HashMap<InstanceId, Vec<InstanceId>>,
     /// What each instance made, or what those made that it only gathers.
     made: HashMap<InstanceId, Digest>,
+    /// What conditions have seen, until the instance succeeds.
+    seen: HashMap<InstanceId, Vec<(Id, Digest)>>,
     replays: u64,
     /// Those that run, up to date or not.
     forced: HashSet<InstanceId>,
@@ -132,8 +137,9 @@ impl Keeper {
         let wanted = matches!(memory, Memory::Here(_)) && is_wanted(plan);
         let needs = if wanted { facts::needs(plan) } else { HashMap::new() };
         let requested = plan.links.iter().filter(|link| force && link.from.is_none()).map(|link| link.to);
-        let (held, made, forced) = (HashMap::new(), HashMap::new(), requested.collect());
-        Self { memory, held, needs, made, replays: FIRST_REPLAY, forced }
+        let (held, made, seen) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let forced = requested.collect();
+        Self { memory, held, needs, made, seen, replays: FIRST_REPLAY, forced }
     }
 
     /// The state, where there is one.
@@ -175,6 +181,18 @@ impl Keeper {
         self.made.insert(id, made);
     }
 
+    /// A condition has seen this.
+    pub fn saw(&mut self, id: InstanceId, what: Id, digest: Digest) {
+        let seen = self.seen.entry(id).or_default();
+        seen.retain(|(before, _)| *before != what);
+        seen.push((what, digest));
+    }
+
+    /// What its conditions have seen, now that it has succeeded.
+    pub fn take_seen(&mut self, id: InstanceId) -> Vec<(Id, Digest)> {
+        self.seen.remove(&id).unwrap_or_default()
+    }
+
     /// What is handed to the cache when it has succeeded.
     pub fn take(&mut self, id: InstanceId) -> Option<(Arc<Task>, Option<Begun>, Option<File>)> {
         let held = self.held.get_mut(&id)?;
@@ -185,13 +203,14 @@ impl Keeper {
     /// stands for what it needs.
     pub fn close(&mut self, id: InstanceId, closing: Closing) {
         if closing == Closing::Again {
-            // Only what the last attempt writes is shown once more.
+            // Only what the last attempt writes is shown once more, and only what it saw counts.
             if let Some(held) = self.held.get_mut(&id) {
                 held.log = held.log.take().and_then(Log::emptied);
             }
             return;
         }
         self.held.remove(&id);
+        self.seen.remove(&id);
         if self.made.contains_key(&id) {
             return;
         }
@@ -234,7 +253,11 @@ impl Keeper {
 
 /// Whether anything in a plan is remembered beyond the run.
 pub fn is_wanted(plan: &Plan) -> bool {
-    plan.scopes.iter().any(|scope| scope.memory == crate::plan::graph::Memory::Whole)
+    use crate::plan::graph::Memory::{Seen, Whole};
+    let asks = |scope: &Scope| {
+        matches!(scope.memory, Whole | Seen) || matches!(&scope.guard, Guard::Ask(asked) if asked.ask_changed())
+    };
+    plan.scopes.iter().any(asks)
 }
 
 #[cfg(test)]

@@ -76,23 +76,24 @@ async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &U
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))
 }
 
-/// What a line asks.
-pub enum Asked<'p> {
-    /// This script of the file.
-    Script(Arc<str>),
+/// The script that answers a line.
+pub enum Script<'p> {
+    /// This one of the file.
+    OfFile(&'p Arc<str>),
     /// On a host, by this script of ours, for any of these words.
     There(&'static str, &'p [Spanned<Template>]),
 }
 
-impl<'p> Asked<'p> {
-    /// What is asked of a host that can be seen here without asking.
-    pub fn there(kind: &'p PredicateKind) -> Option<Self> {
+impl<'p> Script<'p> {
+    /// What is asked of a place; of a host, also what can be seen here without asking.
+    pub fn of(kind: &'p PredicateKind) -> Option<Self> {
         match kind {
-            PredicateKind::Os(words) => Some(Asked::There(OS, words)),
-            PredicateKind::Arch(words) => Some(Asked::There(ARCH, words)),
-            PredicateKind::Exists(words) => Some(Asked::There(EXISTS, words)),
-            PredicateKind::Command(words) => Some(Asked::There(COMMAND, words)),
-            PredicateKind::Run(_) | PredicateKind::Env(..) | PredicateKind::Equal(..) => None,
+            PredicateKind::Os(words) => Some(Script::There(OS, words)),
+            PredicateKind::Arch(words) => Some(Script::There(ARCH, words)),
+            PredicateKind::Exists(words) => Some(Script::There(EXISTS, words)),
+            PredicateKind::Command(words) => Some(Script::There(COMMAND, words)),
+            PredicateKind::Run(script) => Some(Script::OfFile(&script.value)),
+            PredicateKind::Env(..) | PredicateKind::Equal(..) | PredicateKind::Changed(_) => None,
         }
     }
 }
@@ -110,7 +111,7 @@ const ARCH: &str = concat!(
     r#"for p do [ "$p" = "$m" ] && exit 0; done; exit 1"#
 );
 
-/// What conditions come to, as far as that can be said without a script; else the scripts to ask, by line.
+/// What conditions come to, as far as that can be said without a script; else what to ask, by line.
 pub struct Probe {
     conditions: Arc<[Condition]>,
     /// For each condition and line: what it came to.
@@ -118,7 +119,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Looks at all lines but those that ask a script.
+    /// Looks at all lines but those that ask a script, or what was before.
     ///
     /// # Errors
     /// A line names a value that is not there.
@@ -133,8 +134,8 @@ impl Probe {
         Ok(Self { conditions: conditions.clone(), lines })
     }
 
-    /// The next script that has to be asked, if the answer is still open.
-    pub fn next(&self) -> Option<(usize, usize, Asked<'_>)> {
+    /// The next line that has to be asked, if the answer is still open: the place of its condition and its own.
+    pub fn next(&self) -> Option<(usize, usize, &PredicateKind)> {
         if self.answer().is_some() {
             return None;
         }
@@ -143,17 +144,15 @@ impl Probe {
             if self.settled(at).is_some() {
                 return None;
             }
-            condition.lines.iter().enumerate().find_map(|(line, predicate)| {
-                match (&predicate.kind, self.lines[at][line]) {
-                    (_, Some(_)) => None,
-                    (PredicateKind::Run(script), None) => Some((at, line, Asked::Script(script.value.clone()))),
-                    (kind, None) => Asked::there(kind).map(|asked| (at, line, asked)),
-                }
-            })
+            condition
+                .lines
+                .iter()
+                .enumerate()
+                .find_map(|(line, predicate)| self.lines[at][line].is_none().then_some((at, line, &predicate.kind)))
         })
     }
 
-    /// A script has answered.
+    /// A line has its answer.
     pub fn set(&mut self, condition: usize, line: usize, holds: bool) {
         self.lines[condition][line] = Some(holds);
     }
@@ -177,7 +176,7 @@ impl Probe {
     }
 }
 
-/// What a line comes to in its place; `None` where a script is to be asked.
+/// What a line comes to in its place; `None` where that is to be asked.
 fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> {
     let any = |texts: &[Spanned<Template>], fits: &dyn Fn(&str) -> bool| -> Result<Option<bool>, String> {
         for text in texts {
@@ -187,7 +186,7 @@ fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> 
         }
         Ok(Some(false))
     };
-    if here.host.is_some() && Asked::there(kind).is_some() {
+    if here.host.is_some() && Script::of(kind).is_some() {
         return Ok(None);
     }
     match kind {
@@ -203,7 +202,7 @@ fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> 
         }
         PredicateKind::Exists(paths) => any(paths, &|path| exists(&here.dir, path)),
         PredicateKind::Command(programs) => any(programs, &|program| on_path(here, program)),
-        PredicateKind::Run(_) => Ok(None),
+        PredicateKind::Changed(_) | PredicateKind::Run(_) => Ok(None),
     }
 }
 

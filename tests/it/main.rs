@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "terminals, limits and users are set between fork and exec")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may start processes, and panic")]
 
+mod affected;
 mod bad_input;
 mod basics;
 mod cache;

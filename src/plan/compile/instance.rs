@@ -58,7 +58,7 @@ impl Builder<'_, '_> {
             None => self.guard(&def.conditions, values)?,
         };
         let label = self.cx.label(task, &inputs);
-        let memory = memory(&def.files);
+        let memory = memory(&def.files, def.asks_changed);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let rules = Rules { place: self.place_of_task(task, &inputs)?, ..rules };
         let runs = !matches!(rules.guard, Guard::Never(_));
@@ -170,11 +170,13 @@ impl Builder<'_, '_> {
 }
 
 /// What is remembered of an instance of a task with such files.
-pub(super) fn memory(files: &Files) -> Memory {
+pub(super) fn memory(files: &Files, asks_changed: bool) -> Memory {
     if !files.inputs.is_empty() || files.cache.is_some() {
         Memory::Whole
     } else if !files.outputs.is_empty() {
         Memory::Made
+    } else if asks_changed {
+        Memory::Seen
     } else {
         Memory::None
     }

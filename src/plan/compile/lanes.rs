@@ -35,11 +35,11 @@ impl Builder<'_, '_> {
         if let Guard::Never(_) = self.guard(&def.conditions, self.cx.scope(task, &lane_inputs))? {
             return Ok(None);
         }
-        if memory(&written.files) != Memory::None {
+        if memory(&written.files, def.asks_changed) != Memory::None {
             let message = format!("what `{}` reads and makes cannot be remembered", written.name.value);
             let problem =
                 Problem::error(Code::NotYet, message).at(axis.span, "its instances are known only when it runs");
-            let help = "take `inputs`, `outputs` and `cache` off; what makes the list may have them";
+            let help = "take `inputs`, `outputs`, `cache` and `changed` off; what makes the list may have them";
             return Err(Box::new(problem.at(written.name.span, "").help(help)));
         }
         if let Some((on, _)) = matrix.on() {

@@ -151,7 +151,12 @@ impl Lower<'_> {
             Some(matrix) => (ambient.with(&matrix.settings).policy(&matrix.settings, None), &matrix.hooks),
             None => (Policy::default(), &no_hooks),
         };
+        let body: Vec<Node> = task.body.iter().map(|step| self.node(step, &ambient)).collect();
+        let hooks = self.hooks(&task.hooks, &ambient);
+        let conditions = ambient.conditions(&task.conditions);
+        let mut nodes = body.iter().chain(hooks.stages.iter().flatten());
         TaskDef {
+            asks_changed: conditions.ask_changed() || nodes.any(Node::asks_changed),
             index: at,
             file: task.file,
             label: Arc::new(TaskLabel {
@@ -161,16 +166,16 @@ impl Lower<'_> {
             }),
             params: task.params.as_slice().into(),
             after: task.after.iter().filter_map(|other| self.id(other)).collect(),
-            body: task.body.iter().map(|step| self.node(step, &ambient)).collect(),
+            body,
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
             service: task.service.clone().map(Arc::new),
             on: task.settings.on.clone(),
             files: Arc::new(task.files.clone()),
-            hooks: self.hooks(&task.hooks, &ambient),
+            hooks,
             set_hooks: self.hooks(set_hooks, &ambient),
             policy: ambient.policy(&task.settings, Some(defaults)),
             set_policy,
-            conditions: ambient.conditions(&task.conditions),
+            conditions,
             span: task.name.span,
         }
     }

@@ -85,6 +85,8 @@ pub struct TaskDef {
     pub set_policy: Policy,
     /// It runs only if all of these hold.
     pub conditions: Conditions,
+    /// One of its conditions, or of its steps, asks what has changed since it succeeded.
+    pub asks_changed: bool,
     /// The node in the file.
     pub span: Span,
 }
@@ -107,6 +109,23 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it, or anything in it, asks what has changed.
+    fn asks_changed(&self) -> bool {
+        let mut open = vec![self];
+        while let Some(node) = open.pop() {
+            if node.conditions.ask_changed() {
+                return true;
+            }
+            open.extend(node.hooks.stages.iter().flatten());
+            match &node.kind {
+                NodeKind::Group(_, steps) => open.extend(steps),
+                NodeKind::Reduce(_, _, _, step) => open.push(step),
+                NodeKind::Leaf(_) | NodeKind::Barrier | NodeKind::Call(..) => {}
+            }
+        }
+        false
+    }
+
     /// Whether a step that is no group needs a scope of its own.
     pub fn needs_scope(&self) -> bool {
         let policy = &self.policy;

@@ -51,6 +51,12 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// Whether they ask what has changed since a success.
+    pub fn ask_changed(&self) -> bool {
+        let mut lines = self.all.iter().flat_map(|condition| &condition.lines);
+        lines.any(|line| matches!(line.kind, PredicateKind::Changed(_)))
+    }
+
     /// The values that they name anywhere.
     pub fn value_names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = self.place.names().cloned().collect();
@@ -61,7 +67,8 @@ impl Conditions {
                 PredicateKind::Os(words)
                 | PredicateKind::Arch(words)
                 | PredicateKind::Exists(words)
-                | PredicateKind::Command(words) => (None, words),
+                | PredicateKind::Command(words)
+                | PredicateKind::Changed(words) => (None, words),
                 PredicateKind::Env(first, words) | PredicateKind::Equal(first, words) => (Some(first), words),
                 PredicateKind::Run(script) => {
                     names.extend(self.place.names_in(&script.value));

@@ -109,6 +109,8 @@ pub enum Memory {
     /// Nothing.
     #[default]
     None,
+    /// What its conditions saw, once it has succeeded.
+    Seen,
     /// Only within the run, what it made: others decide by it.
     Made,
     /// All that decides whether it has to run: that is asked before it, and remembered after its success.

@@ -11,12 +11,13 @@ use crate::plan::graph::{Guard, Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
+use crate::run::dispatch::changed::Asked;
 use crate::run::lets;
 use crate::run::place::Here;
-use crate::run::probe::{self, Asked, Probe, Question, Said};
+use crate::run::probe::{self, Probe, Question, Said, Script};
 use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
-use crate::xecfile::model::FileId;
+use crate::xecfile::model::{FileId, PredicateKind};
 
 impl Loop {
     /// Asks whether a scope has to run: first its conditions, then whether it is up to date.
@@ -25,7 +26,7 @@ impl Loop {
     }
 
     /// The conditions that are asked for a purpose; none where there is nothing to ask.
-    fn conditions(&self, scope: ScopeId, purpose: Purpose) -> Option<Conditions> {
+    pub(super) fn conditions(&self, scope: ScopeId, purpose: Purpose) -> Option<Conditions> {
         let this = self.plan.scope(scope);
         match (purpose, &this.guard, this.kind) {
             (Purpose::Enter, Guard::Ask(conditions), _) => Some(conditions.clone()),
@@ -39,7 +40,7 @@ impl Loop {
     }
 
     /// From where conditions look: what the body made is there once it is over.
-    fn eye(&self, scope: ScopeId, purpose: Purpose) -> VertexId {
+    pub(super) fn eye(&self, scope: ScopeId, purpose: Purpose) -> VertexId {
         match purpose {
             Purpose::Enter => self.plan.scope(scope).enter,
             Purpose::Keep => self.plan.scope(scope).exit,
@@ -78,14 +79,22 @@ impl Loop {
     }
 
     /// The next script, if there is one, is asked when the last has answered.
-    fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
+    pub(super) fn look_on(&mut self, scope: ScopeId, purpose: Purpose, probe: Probe) {
         if !self.scheduler.is_wanted(scope) {
             return self.passed(scope, purpose, Ok(false));
         }
-        let Some((condition, line, asked)) = probe.next() else {
+        let Some((condition, line, kind)) = probe.next() else {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
-        match self.question(scope, purpose, &asked) {
+        let script = match kind {
+            PredicateKind::Changed(globs) => {
+                let globs = globs.clone();
+                return self.ask_changed(scope, &globs, Asked { purpose, probe, condition, line });
+            }
+            kind => Script::of(kind),
+        };
+        let asked = script.ok_or("nobody can say whether it has to run".to_owned());
+        match asked.and_then(|script| self.question(scope, purpose, &script)) {
             Ok((question, target)) => {
                 let job = self.questions.probe(scope, purpose, probe, condition, line);
                 self.ask(job, question, target);
@@ -99,7 +108,7 @@ impl Loop {
         &self,
         scope: ScopeId,
         purpose: Purpose,
-        asked: &Asked<'_>,
+        script: &Script<'_>,
     ) -> Result<(Question, Rc<dyn Target>), String> {
         let who = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
         let (Conditions { place, .. }, instance) = who.ok_or("nobody asks")?;
@@ -107,12 +116,12 @@ impl Loop {
         let here = Here::new(&self.plan, &place, &self.around, seen)?;
         let label = self.store.items.label(&self.plan, instance);
         let target = self.target_at(here.host, &place)?;
-        let spec = command::question(label, &place, here, asked, &self.around)?;
+        let spec = command::question(label, &place, here, script, &self.around)?;
         Ok((Question { spec, by_code: true }, target))
     }
 
     /// What conditions came to.
-    fn passed(&mut self, scope: ScopeId, purpose: Purpose, holds: Result<bool, String>) {
+    pub(super) fn passed(&mut self, scope: ScopeId, purpose: Purpose, holds: Result<bool, String>) {
         let remembered = self.plan.scope(scope).memory == Memory::Whole;
         match (purpose, holds) {
             (Purpose::Keep, holds) => self.settle_if(scope, holds),

@@ -19,7 +19,7 @@ use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::job::News;
 use crate::run::place::Here;
-use crate::run::probe::{Asked, EXISTS};
+use crate::run::probe::{EXISTS, Script};
 use crate::run::questions::Start;
 use crate::run::ready::{Probe, until};
 use crate::run::scheduler::{Input, JobEnd};
@@ -136,12 +136,12 @@ impl Loop {
             Ready::Tcp(text) => (Probe::Tcp(here.flat(text)?), None),
             Ready::Http(text) => (Probe::Http(here.flat(text)?), None),
             Ready::Exists(text) if here.host.is_some() => {
-                let asked = Asked::There(EXISTS, std::slice::from_ref(text));
+                let asked = Script::There(EXISTS, std::slice::from_ref(text));
                 (Probe::Run(command::question(label, place, here, &asked, around)?), None)
             }
             Ready::Exists(text) => (Probe::Exists(here.dir.clone(), here.flat(text)?), None),
             Ready::Run(script) => {
-                let asked = Asked::Script(script.value.clone());
+                let asked = Script::OfFile(&script.value);
                 (Probe::Run(command::question(label, place, here, &asked, around)?), None)
             }
             Ready::Log(pattern) => {

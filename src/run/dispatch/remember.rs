@@ -21,13 +21,13 @@ use crate::run::scheduler::{Answer, Input};
 const AGAIN: Duration = Duration::from_millis(25);
 
 /// Says what a thread of the cache found, whatever becomes of it: a run never waits for one that is gone.
-struct Reply {
-    told: UnboundedSender<Told>,
-    otherwise: Option<Told>,
+pub(super) struct Reply {
+    pub(super) told: UnboundedSender<Told>,
+    pub(super) otherwise: Option<Told>,
 }
 
 impl Reply {
-    fn send(mut self, told: Told) {
+    pub(super) fn send(mut self, told: Told) {
         self.otherwise = Some(told);
     }
 }
@@ -90,6 +90,7 @@ impl Loop {
                 self.tell(Event::ReplayFinished { job });
                 self.feed(Input::Probed(scope, Ok(Answer::Fresh { restored })));
             }
+            Told::Seen(scope, seen) => self.seen(scope, seen),
             Told::Settled(scope, settled) => self.settled(scope, settled),
         }
     }
@@ -185,6 +186,11 @@ impl Loop {
             match facts.task(false) {
                 Ok(task) => self.keeper.hold(id, Arc::new(task)),
                 Err(why) => self.tell(Event::Trouble { why }),
+            }
+        }
+        for (what, digest) in self.keeper.take_seen(id) {
+            if let Err(why) = state.remember_seen(what, digest) {
+                self.tell(Event::Trouble { why });
             }
         }
         let Some((task, begun, log)) = self.keeper.take(id) else { return self.feed(Input::Settled(scope)) };

@@ -230,7 +230,8 @@ impl Walk<'_, '_> {
                 PredicateKind::Os(words)
                 | PredicateKind::Arch(words)
                 | PredicateKind::Exists(words)
-                | PredicateKind::Command(words) => words.iter().for_each(|word| self.template(word)),
+                | PredicateKind::Command(words)
+                | PredicateKind::Changed(words) => words.iter().for_each(|word| self.template(word)),
                 PredicateKind::Env(first, words) | PredicateKind::Equal(first, words) => {
                     std::iter::once(first).chain(words).for_each(|word| self.template(word));
                 }

@@ -67,6 +67,7 @@ fn predicate<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>) -> Option<Pred
         }
         "exists" => PredicateKind::Exists(all(words)?),
         "command" => PredicateKind::Command(all(words)?),
+        "changed" => PredicateKind::Changed(all(words)?),
         "run" => PredicateKind::Run(Spanned::new(values::script(reader, first)?.into(), first.span)),
         _ => {
             unreachable_row(reader, &cursor);

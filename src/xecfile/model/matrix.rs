@@ -176,6 +176,8 @@ pub enum PredicateKind {
     Exists(Vec<Spanned<Template>>),
     /// One of these programs is on the PATH. Asked just before the body.
     Command(Vec<Spanned<Template>>),
+    /// Files that match one of these globs have changed since the instance last succeeded. Asked just before the body.
+    Changed(Vec<Spanned<Template>>),
     /// This script succeeds. Asked just before the body.
     Run(Spanned<Arc<str>>),
 }

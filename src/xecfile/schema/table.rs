@@ -185,7 +185,7 @@ pub(super) const ROWS: &[Row] = &[
     row("exists", WHEN, many(1, Kind::Template), DETAIL_LATE, "", ["One of these paths is there; asked just before the body", "exists dist"]),
     row("command", WHEN, many(1, Kind::Template), DETAIL_LATE, "", ["One of these programs is there; asked just before the body", "command docker"]),
     row("run", WHEN, TEXT, DETAIL_LATE, "", ["A script succeeds; asked just before the body", r#"run "test -s out""#]),
-    row("changed", WHEN, NAMES, L_NODE, "", ["Files have changed since the last success", r#"changed "src/**""#]),
+    row("changed", WHEN, many(1, Kind::Template), DETAIL_LATE, "", ["Files that match have changed since the instance last succeeded; asked just before the body", r#"changed "src/**""#]),
     row("equal", WHEN, many(2, Kind::Template), DETAIL, "", ["The first text is one of the others", r#"equal "${os}" linux"#]),
     row("gitignore", Places::INPUTS, BOOL, DETAIL, "#true", ["What git ignores is no input, unless it is named without a pattern", r#"inputs "vendor/**" gitignore=#false"#]),
     row("debounce", Places::WATCH, DURATION, DETAIL, "100ms", ["How long nothing more may change before it runs", r#"watch "src/**" debounce="500ms""#]),

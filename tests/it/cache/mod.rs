@@ -1,5 +1,6 @@
 //! What is up to date is not run, and what is not is: by what files hold, never by what they claim.
 
+mod changed;
 mod example;
 mod fresh;
 mod gc;
