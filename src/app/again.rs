@@ -11,6 +11,7 @@ use crate::app::options::{Exit, Options};
 use crate::app::place;
 use crate::base::event::{SkipReason, TaskLabel};
 use crate::plan::Plan;
+use crate::plan::graph::Instance;
 use crate::plan::request::{Asked, Request};
 use crate::report::journal::{self, Head, Past, Start};
 use crate::report::{self, Setup, words};
@@ -54,6 +55,11 @@ pub(super) fn spared(plan: &Plan, past: &Past) -> Option<HashMap<Arc<str>, SkipR
     let is_well = |label: &TaskLabel| well.contains(&label.instance);
     if known.map(|instance| &*instance.label).chain(past.ended().map(|(label, _)| &**label)).all(is_well) {
         return None;
+    }
+    // A service that went well is down now, and who needs it needs it up.
+    let is_service = |instance: &&Instance| plan.defs.tasks[instance.def.index()].service.is_some();
+    for service in plan.instances.iter().filter(is_service) {
+        well.remove(&service.label.instance);
     }
     let tasks: HashMap<&Arc<str>, &Arc<str>> = past.ended().map(|(label, _)| (&label.instance, &label.task)).collect();
     // Each turn takes at least one name out, or is the last; a value seldom goes through more than a few hands.

@@ -77,6 +77,25 @@ fn a_part_of_a_task_that_failed_begins_with_it() {
 }
 
 #[test]
+fn a_service_is_up_for_whoever_runs_again() {
+    let project = Project::new(
+        r#"
+        task db { service { ready log="ready" }; run "echo > up; echo ready; trap 'rm up; exit 0' TERM; while :; do sleep 0.01; done" }
+        task good { needs db; run "test -e up" }
+        task bad { needs db; run "test -e up && test -e fixed" }
+        task all { needs good bad; on-error continue }
+        "#,
+    );
+    project.xec(&["all"]).code(1);
+    assert!(!project.has("up"));
+    project.write("fixed", "");
+    let (ran, mut names) = failed(&project);
+    ran.ok();
+    names.dedup();
+    assert_eq!(names, ["bad", "db"]);
+}
+
+#[test]
 fn without_a_run_there_is_nothing_to_take_up() {
     let project = Project::new(FILE);
     for word in ["--failed", "--last"] {

@@ -40,6 +40,21 @@ fn content_decides_and_time_does_not() {
 }
 
 #[test]
+fn names_that_are_no_text_and_links_that_go_round() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::new(r#"task make { inputs "src/**"; run "true" }"#);
+    project.write("src/a", "");
+    let odd = project.path().join(std::ffi::OsStr::from_bytes(b"src/\xff\xfe\n.c"));
+    std::fs::write(&odd, "1").unwrap();
+    std::os::unix::fs::symlink(".", project.path().join("src/round")).unwrap();
+    assert!(runs(&project, "make") && !runs(&project, "make"));
+    std::fs::write(&odd, "2").unwrap();
+    let why = why(&project, "make");
+    assert!(why.contains("changed"), "{why}");
+    assert!(!runs(&project, "make"));
+}
+
+#[test]
 fn files_come_and_go() {
     let project = project();
     assert_eq!(why(&project, "build"), "runs, since it never ran");

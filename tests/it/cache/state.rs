@@ -2,7 +2,7 @@
 
 use super::{last, runs};
 use crate::harness::project::{Project, started};
-use crate::harness::{Case, End};
+use crate::harness::{Case, End, proc};
 
 const MAKE: &str = r#"
     task make {
@@ -156,7 +156,7 @@ fn killed_at_random_the_next_run_is_honest() {
         task make { needs half; inputs src; outputs "out/**"; cache; run "mkdir -p out; cat src/x src/x > out/x; cp out/x out/y" }
         "#,
     );
-    let cases: u32 = std::env::var("XEC_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24);
+    let cases: u32 = std::env::var("XEC_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24) * 3;
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     for case in 0..cases {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -170,7 +170,7 @@ fn killed_at_random_the_next_run_is_honest() {
             let _ = std::fs::metadata(project.path());
         }
         live.signal(nix::sys::signal::Signal::SIGKILL);
-        live.end();
+        proc::await_gone(live.end().path());
         let ran = project.xec(&["make"]).ok();
         assert_eq!(project.read("mark"), "done\n", "case {case}, {}", ran.story());
         assert_eq!(project.read("hidden"), source.repeat(9), "case {case}, {}", ran.story());
