@@ -103,6 +103,9 @@ impl Scheduler {
             return;
         }
         if let Some(hook) = self.next_hook(scope, body) {
+            if self.regains(scope) {
+                return;
+            }
             let enter = self.plan.scope(scope).enter;
             if self.phase_of(enter) != Phase::Hooks {
                 self.shift(enter, Trigger::Hook);
