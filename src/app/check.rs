@@ -16,7 +16,6 @@ pub(super) fn check(options: &Options, opened: &Opened) -> Answer {
     // The warnings of the file first, as they would be said without the rest.
     let mut found = opened.found.clone();
     found.extend(warnings);
-    found.extend(opened.file.fail_fast());
     let Ok(made) = made else { return refuse(options, &found, sources) };
     if options.show.json {
         return Answer::text(problems_json::lines(&found, sources));

@@ -73,6 +73,8 @@ impl Places {
     pub const READY: Places = Places(1 << 27);
     /// `wait`.
     pub const WAIT: Places = Places(1 << 29);
+    /// `secret`.
+    pub const SECRET: Places = Places(1 << 30);
     /// `hosts`.
     pub const HOSTS: Places = Places(1 << 32);
     /// `via`.
@@ -84,7 +86,7 @@ impl Places {
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 34] = [
+    const NAMES: [(Places, &'static str); 35] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),
@@ -108,6 +110,7 @@ impl Places {
         (Places::CAPTURE, "on `capture`"),
         (Places::TAKE, "on `take`"),
         (Places::LET, "on `let`"),
+        (Places::SECRET, "on `secret`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),

@@ -16,7 +16,8 @@ use crate::xecfile::model::{Axis, AxisSource, Task, Xecfile};
 /// These. Axes of files that have none just now are no mistake, and warned of where nothing else is wrong.
 pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Checked, Vec<Problem>> {
     let plans = plans(file, request, World { lenient: true, ..world })?;
-    let warnings = file.tasks.iter().flat_map(|task| no_files(file, task, world)).collect();
+    let no_files = file.tasks.iter().flat_map(|task| no_files(file, task, world));
+    let warnings = no_files.chain(file.fail_fast()).collect();
     Ok(Checked { plans, warnings })
 }
 
@@ -75,10 +76,15 @@ fn plans(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Vec<Plan
         match compile(file, &all(std::slice::from_ref(one)), world) {
             Ok(plan) => plans.push(plan),
             Err(found) => {
+                // Who is told of one plan that is too large need not wait for the next one.
+                let enough = found.iter().any(|problem| problem.code == Code::PlanTooLarge);
                 for problem in found {
                     if !problems.contains(&problem) {
                         problems.push(problem);
                     }
+                }
+                if enough {
+                    break;
                 }
             }
         }
