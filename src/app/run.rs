@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::confirm::{Question, confirm};
+use crate::app::fleet::Fleet;
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
@@ -198,8 +199,10 @@ pub(super) async fn once(
     let plan = Arc::new(plan);
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let standing = how.standing.clone();
-    let ending = drive(plan.clone(), around, link, (memory.clone(), how, pool), output.clone(), orders).await;
+    let fleet = Rc::new(Fleet::new(link.clone()));
+    let (places, standing) = ((link, fleet.clone()), how.standing.clone());
+    let ending = drive(plan.clone(), around, places, (memory.clone(), how, pool), output.clone(), orders).await;
+    fleet.close().await;
     let spare = standing.map(|standing| standing.pids()).unwrap_or_default();
     sweep(link, &spare, &output, ending.at, orders).await;
     if let Err(why) = learn::keep(&plan, &ending, &here) {
@@ -244,7 +247,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
 async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
-    link: &Link,
+    (link, fleet): (&Link, Rc<Fleet>),
     (memory, how, pool): (Memory, How, Option<Pool>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
@@ -253,6 +256,7 @@ async fn drive(
     let dispatch = Dispatch {
         plan,
         target: Rc::new(LocalTarget::new(link.clone())),
+        hosts: fleet,
         around,
         memory,
         force: how.force,

@@ -26,7 +26,8 @@ impl Loop {
     }
 
     /// The instance of a service that is one step and nothing else. With hooks, a `temp`, a time of its own or what
-    /// others on the machine may wait for, there is something to do at the end of the run.
+    /// others on the machine may wait for, there is something to do at the end of the run; and the way to a host ends
+    /// with it.
     fn one_step(&self, service: ScopeId) -> Option<InstanceId> {
         let plan = &*self.plan;
         let ScopeKind::Instance(id) = plan.scope(service).kind else { return None };
@@ -35,6 +36,8 @@ impl Loop {
         let command = plan.command(leaf);
         let plain = matches!(command.work, Work::Run(_) | Work::Exec(_))
             && command.capture.is_none()
+            && command.place.sudo.is_none()
+            && self.store.host_of(plan, plan.leaf(leaf).scope).is_none()
             && plan.leaf(leaf).instance == id
             && plan.defs.tasks[plan.instance(id).def.index()].temps.is_empty();
         let of_machine = |limit: usize| matches!(plan.limits[limit].kind, LimitKind::Machine(_));
@@ -53,17 +56,17 @@ impl Loop {
     }
 
     /// Where a leaf runs.
-    pub(super) fn place_of(&self, leaf: LeafId) -> Rc<dyn Target> {
-        self.lasting(leaf).unwrap_or_else(|| self.target.clone())
+    pub(super) fn place_of(&self, leaf: LeafId, target: Rc<dyn Target>) -> Rc<dyn Target> {
+        self.lasting(leaf, &target).unwrap_or(target)
     }
 
-    fn lasting(&self, leaf: LeafId) -> Option<Rc<dyn Target>> {
+    fn lasting(&self, leaf: LeafId, target: &Rc<dyn Target>) -> Option<Rc<dyn Target>> {
         let (standing, plan) = (self.standing.as_ref()?, &*self.plan);
         let scope = plan.leaf(leaf).service.filter(|scope| self.is_lasting(*scope))?;
         let ScopeKind::Instance(id) = plan.scope(scope).kind else { return None };
         Some(Rc::new(Lasting {
             standing: standing.clone(),
-            target: self.target.clone(),
+            target: target.clone(),
             scope,
             label: plan.instance(id).label.clone(),
             reasons: self.reasons(scope),
