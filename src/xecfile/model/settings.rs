@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::xecfile::model::Use;
+use crate::xecfile::model::{On, Use};
 
 /// A value that is there, or the text that it will be read from when its holes are filled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +33,10 @@ pub struct Settings {
     pub session: Option<Spanned<bool>>,
     /// Flows down: higher first.
     pub priority: Option<Spanned<i32>>,
+    /// Flows down: where.
+    pub on: Option<Spanned<On>>,
+    /// Flows down: as whom, where that is another one.
+    pub sudo: Option<Spanned<Arc<str>>>,
     /// Acts here: the longest an attempt may take.
     pub timeout: Option<Spanned<Late<Duration>>>,
     /// Acts here: from the first signal to SIGKILL.
@@ -64,6 +68,8 @@ impl Settings {
             on_error,
             session,
             priority,
+            on,
+            sudo,
             timeout,
             grace,
             optional,
@@ -79,6 +85,8 @@ impl Settings {
         flows
             && session.is_none()
             && pool.is_none()
+            && on.is_none()
+            && sudo.is_none()
             && acts
             && uses.is_empty()
             && retry.is_none()
@@ -97,6 +105,8 @@ impl Settings {
             on_error: self.on_error.or(others.on_error),
             session: self.session.or(others.session),
             priority: self.priority.or(others.priority),
+            on: self.on.or(others.on),
+            sudo: self.sudo.or(others.sudo),
             timeout: self.timeout.or(others.timeout),
             grace: self.grace.or(others.grace),
             optional: self.optional.or(others.optional),
