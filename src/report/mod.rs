@@ -27,6 +27,7 @@ pub mod setup;
 pub mod show;
 mod spell;
 mod spool;
+mod status;
 pub mod style;
 mod summary;
 mod tail;
@@ -73,6 +74,8 @@ pub struct Setup {
     pub verbose: bool,
     /// Why each task runs or not.
     pub why: bool,
+    /// A line below all others says how far a long run is.
+    pub status: bool,
     /// Where all that happens is written for machines.
     pub events: Option<Box<dyn Write + Send>>,
     /// Where the run is written down for later.
@@ -162,13 +165,14 @@ struct Reporter {
     screen: screen::Screen,
     machine: Option<json::Writer>,
     journal: Option<journal::Writer>,
+    status: Option<status::Status>,
 }
 
 impl Reporter {
     fn new(setup: Setup) -> Self {
         let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
         let (machine, journal) = (setup.events.map(json::Writer::new), setup.journal.map(journal::Writer::new));
-        Self { screen, machine, journal }
+        Self { screen, machine, journal, status: setup.status.then(status::Status::default) }
     }
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
@@ -196,6 +200,9 @@ impl Reporter {
             Message::Event(at, event) => {
                 if let Some(machine) = &mut self.machine {
                     machine.event(at, &event)?;
+                }
+                if let Some(status) = &mut self.status {
+                    status.event(at, &event);
                 }
                 self.screen.event(event)
             }
@@ -233,6 +240,9 @@ impl Reporter {
         }
         if let Some(machine) = &mut self.machine {
             machine.flush()?;
+        }
+        if let Some(status) = &self.status {
+            self.screen.below(status.line());
         }
         self.screen.flush()
     }

@@ -129,7 +129,9 @@ impl Setup {
             None => (sink(out, terminal), mode, None),
         };
         let Wishes { quiet, verbose, why, .. } = wishes;
-        Ok(Self { out, err, mode, quiet, verbose, why, events, journal: None })
+        let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let status = err.terminal && mode != Mode::Live && !quiet && !dumb;
+        Ok(Self { out, err, mode, quiet, verbose, why, status, events, journal: None })
     }
 }
 

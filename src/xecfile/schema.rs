@@ -76,7 +76,11 @@ impl Places {
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 30] = [
+    /// `on-progress`.
+    pub const PROGRESS: Places = Places(1 << 30);
+
+    const NAMES: [(Places, &'static str); 31] = [
+        (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),

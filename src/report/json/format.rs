@@ -68,6 +68,7 @@ pub(super) enum What<'a> {
         step: Step<'a>,
         attempt: u32,
         waits: Waits,
+        slots: u32,
         pid: Option<u32>,
     },
     Output {
@@ -365,11 +366,12 @@ impl<'a> What<'a> {
             Event::TaskStale { task, why } => What::TaskStale { task: Task::from(&**task), why },
             Event::ReplayStarted { job, task } => What::ReplayStarted { job: job.0, task: Task::from(&**task) },
             Event::ReplayFinished { job } => What::ReplayFinished { job: job.0 },
-            Event::StepStarted { job, step, attempt, waits, pid } => What::StepStarted {
+            Event::StepStarted { job, step, attempt, waits, slots, pid } => What::StepStarted {
                 job: job.0,
                 step: Step::from(&**step),
                 attempt: *attempt,
                 waits: Waits::from(waits),
+                slots: *slots,
                 pid: *pid,
             },
             Event::StepLeaked { job, holders } => What::StepLeaked { job: job.0, holders },

@@ -21,6 +21,7 @@ mod flow;
 mod gates;
 mod hooks;
 mod jobs;
+mod progress;
 mod questions;
 mod retry;
 mod service;
@@ -271,7 +272,12 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
+        state.open == 0
+            && !state.settling
+            && !state.progress.busy
+            && hook
+            && self.scope_phase(scope).is_live()
+            && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -293,6 +299,12 @@ impl Scheduler {
             },
             Some(End::Cancelled(_) | End::Dropped(_)) | None => false,
         }
+    }
+
+    /// How many slots a leaf holds while it runs.
+    pub fn slots_of(&self, leaf: LeafId) -> u32 {
+        let weight = self.plan.scope(self.plan.leaf(leaf).scope).weight;
+        if self.plan.leaf(leaf).slot { weight.min(self.slots().unwrap_or(weight)) } else { 0 }
     }
 
     /// How many slots there are, for those who show it.
