@@ -112,7 +112,9 @@ impl Layout {
     pub fn vertex(&mut self, vertex: Vertex, owner: ScopeId, priority: i32, site: Span) -> Laid<VertexId> {
         if self.vertices.len() >= MAX_VERTICES {
             let message = format!("the plan has more than {MAX_VERTICES} vertices");
-            return Err(Box::new(Problem::error(Code::PlanTooLarge, message).at(site, "it grew too large here")));
+            let help = "a `call` is a fresh instance each time, where `needs` runs once for all";
+            let problem = Problem::error(Code::PlanTooLarge, message).at(site, "it grew too large here");
+            return Err(Box::new(problem.help(help)));
         }
         if priority != 0 || !self.priority.is_empty() {
             self.priority.resize(self.vertices.len(), 0);

@@ -43,7 +43,8 @@ pub fn rows(matrix: &Matrix, task: &str, dir: &Path, own: Values<'_>) -> Result<
     if total.is_none_or(|total| total > MAX_ROWS) {
         let sizes: Vec<String> = axes.iter().map(|(name, values)| format!("{} {name}", values.len())).collect();
         let message = format!("the matrix of `{task}` has more than {MAX_ROWS} combinations: {}", sizes.join(" × "));
-        return Err(Box::new(Problem::error(Code::PlanTooLarge, message).at(matrix.span, "of these axes")));
+        let help = "an instance is for what has a name of its own: let each do more of the work";
+        return Err(Box::new(Problem::error(Code::PlanTooLarge, message).at(matrix.span, "of these axes").help(help)));
     }
     let exclude = filters(&matrix.exclude, &axes, own)?;
     let mut rows: Vec<Row> = product(&axes);

@@ -209,8 +209,10 @@ impl Reasons {
         if links.iter().any(|link| link.kind == LinkKind::Requested) {
             return "requested".to_owned();
         }
-        let names: Vec<_> =
+        let mut names: Vec<_> =
             links.iter().filter_map(|link| link.from).map(|from| &*plan.instance(from).label.instance).collect();
+        // Two edges of one task come one after the other.
+        names.dedup();
         let word = if links.iter().any(|link| link.kind == LinkKind::Calls) { "called by" } else { "needed by" };
         let shown: Vec<_> = names.iter().take(3).map(|name| visible(name)).collect();
         let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };

@@ -73,13 +73,15 @@ impl Places {
     pub const READY: Places = Places(1 << 27);
     /// `wait`.
     pub const WAIT: Places = Places(1 << 29);
+    /// `secret`.
+    pub const SECRET: Places = Places(1 << 30);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
     /// `on-progress`.
-    pub const PROGRESS: Places = Places(1 << 30);
+    pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 31] = [
+    const NAMES: [(Places, &'static str); 32] = [
         (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
@@ -100,6 +102,7 @@ impl Places {
         (Places::CAPTURE, "on `capture`"),
         (Places::TAKE, "on `take`"),
         (Places::LET, "on `let`"),
+        (Places::SECRET, "on `secret`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),

@@ -75,10 +75,15 @@ fn plans(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Vec<Plan
         match compile(file, &all(std::slice::from_ref(one)), world) {
             Ok(plan) => plans.push(plan),
             Err(found) => {
+                // Who is told of one plan that is too large need not wait for the next one.
+                let enough = found.iter().any(|problem| problem.code == Code::PlanTooLarge);
                 for problem in found {
                     if !problems.contains(&problem) {
                         problems.push(problem);
                     }
+                }
+                if enough {
+                    break;
                 }
             }
         }

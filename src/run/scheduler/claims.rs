@@ -37,7 +37,10 @@ impl Scheduler {
     /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and its slots, a scope its claim.
     pub(super) fn claim_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
         match self.plan.vertices[vertex.index()] {
-            Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
+            Vertex::Enter(scope) => match self.regaining.get(&vertex) {
+                Some(lent) => lent.iter().flat_map(|scope| self.plan.scope(*scope).claim.iter().copied()).collect(),
+                None => self.plan.scope(scope).claim.to_vec(),
+            },
             Vertex::Leaf(leaf) => {
                 let leaf = self.plan.leaf(leaf);
                 let scope = self.plan.scope(leaf.scope);
@@ -215,7 +218,10 @@ impl Scheduler {
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
             // Its hooks waited for this.
-            Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
+            Vertex::Enter(scope) if self.scope_phase(scope).is_live() => {
+                self.regained(vertex);
+                self.leave(scope, out);
+            }
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             Vertex::Resume => self.resumed(vertex),

@@ -5,7 +5,7 @@ use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{GateId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::End;
-use crate::run::scheduler::{Action, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Queue, Scheduler, TimerKey};
 
 impl Scheduler {
     /// All before a gate have ended.
@@ -71,13 +71,38 @@ impl Scheduler {
 
     /// The scopes from a place at a barrier up to its instance: what they claim is shares of `jobs` alone.
     pub(super) fn lent_by(&self, vertex: VertexId) -> impl Iterator<Item = ScopeId> + '_ {
-        let mut at = Some(self.plan.owner[vertex.index()]);
+        self.up_to_instance(self.plan.owner[vertex.index()])
+    }
+
+    fn up_to_instance(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> + '_ {
+        let mut at = Some(scope);
         std::iter::from_fn(move || {
             let scope = at?;
             let instance = matches!(self.plan.scope(scope).kind, ScopeKind::Instance(_));
             at = self.plan.scope(scope).parent.filter(|_| !instance);
             Some(scope)
         })
+    }
+
+    /// Who was ended at a barrier has lent its share: its hooks wait until it has that again, as a whole.
+    pub(super) fn regains(&mut self, scope: ScopeId) -> bool {
+        if !self.scopes[scope.index()].lent {
+            return false;
+        }
+        let enter = self.plan.scope(scope).enter;
+        let lent: Vec<ScopeId> = self.up_to_instance(scope).filter(|at| self.scopes[at.index()].lent).collect();
+        self.scopes[scope.index()].lent = false;
+        self.regaining.insert(enter, lent);
+        self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+        self.ask(enter);
+        true
+    }
+
+    /// It has all of that again.
+    pub(super) fn regained(&mut self, enter: VertexId) {
+        for scope in self.regaining.remove(&enter).unwrap_or_default() {
+            self.scopes[scope.index()].lent = false;
+        }
     }
 
     /// Whether who does not come to a barrier may come there in another attempt: then the others wait for that.

@@ -24,7 +24,8 @@ impl Scheduler {
         self.due_from(scope, self.judge_body(scope)).is_some()
     }
 
-    fn due_from(&self, scope: ScopeId, body: End) -> Option<usize> {
+    /// The first hook that is due once its body came to this.
+    pub(super) fn due_from(&self, scope: ScopeId, body: End) -> Option<usize> {
         let state = &self.scopes[scope.index()];
         // A body that had to be killed for its time still gets its hooks; what was killed from above does not.
         let above = state.from_above || state.stage > 0;

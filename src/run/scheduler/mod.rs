@@ -104,6 +104,8 @@ pub struct Scheduler {
     /// Who gives back what it held.
     giving: VecDeque<VertexId>,
     ready: VecDeque<VertexId>,
+    /// Who waits for what it lent at a barrier, and which scopes did.
+    regaining: HashMap<VertexId, Vec<ScopeId>>,
     /// How many of those before each gate cannot succeed any more.
     lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
@@ -145,6 +147,7 @@ impl Scheduler {
         Self {
             limits: Limits::new(&plan.limits),
             took: HashMap::new(),
+            regaining: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
             labels: HashMap::new(),
             locking: HashMap::new(),

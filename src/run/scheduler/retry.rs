@@ -99,6 +99,7 @@ impl Scheduler {
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
+            self.regaining.remove(&enter);
         }
         let claim = self.plan.scope(scope).claim.clone();
         self.limits.regain(&claim);

@@ -114,6 +114,10 @@ impl Scheduler {
         if body == End::Ok && self.remember(scope, out) {
             return;
         }
+        // A hook that is named is a hook that begins: what it waits for comes first.
+        if self.due_from(scope, body).is_some() && self.regains(scope) {
+            return;
+        }
         if let Some(hook) = self.next_hook(scope, body) {
             let enter = self.plan.scope(scope).enter;
             if self.phase_of(enter) != Phase::Hooks {

@@ -107,8 +107,10 @@ fn bindings<'t>(
                 let problem = Problem::error(Code::BadValue, format!("`{name}` cannot be `{text}`: that is {why}"));
                 let problem = problem.at(binding.value.span, "").at(param.name.span, "the input");
                 let help = did_you_mean(text, param.choices.iter().map(|choice| &*choice.value).take(1000));
+                let plain = || format!("for example {name}={}", param.ty.example());
                 texts.report(match help {
                     Some(help) => problem.help(help),
+                    None if param.choices.is_empty() => problem.help(plain()),
                     None => problem,
                 });
             }

@@ -17,6 +17,8 @@ pub(super) const TO_PROGRESS: [&str; 6] =
 pub(super) enum Origin {
     /// A `let` of the file.
     Let,
+    /// A `secret` of the file.
+    Secret,
     /// A `param`, `flag` or `rest`.
     Input,
     /// An axis.

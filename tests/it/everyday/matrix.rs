@@ -157,6 +157,19 @@ fn file_names_are_values_whatever_they_hold() {
 }
 
 #[test]
+fn a_file_whose_name_is_no_text_is_not_left_out_in_silence() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let file = r##"task t { matrix { f glob="src/*.c" }; run #"cat -- "$f" >> log"# }"##;
+    let case = case(file, ["t"]).file("src/a.c", "a");
+    let bad =
+        |name: &[u8]| std::fs::write(case.path().join("src").join(std::ffi::OsStr::from_bytes(name)), "b").unwrap();
+    bad(b"\xff.h");
+    bad(b"b\xff.c");
+    let ran = case.run().code(2).says("error[bad-value]");
+    assert!(ran.err().contains("is not UTF-8") && ran.read("log").is_empty(), "{}", ran.story());
+}
+
+#[test]
 fn hostile_values_have_names_that_select_them() {
     let file = r#"
         task t { matrix { v "a,b" "x]y" "p=q" "it's" plain "q\"uote" "a b" "$(x)" "\u{1b}[31m" "\u{202e}é x" "back\\s" }; run "printf '%s\\n' \"$XEC_INSTANCE\" >> log" }
