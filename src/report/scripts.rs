@@ -59,6 +59,8 @@ impl Stage {
             verbose: false,
             why: false,
             status: false,
+            profile: false,
+            trace: None,
             events: None,
             journal: None,
         };

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::command::{NotStarted, Outcome, Usage};
 use crate::base::event::{self, Culprit, Event, Failure, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::report::json::profile::ProfileLine;
 use crate::report::json::why::{Why, hardness};
 use crate::report::words;
 
@@ -136,6 +137,7 @@ pub(super) enum What<'a> {
     Waiting {
         files: usize,
     },
+    Profile(ProfileLine<'a>),
     RunFinished {
         culprits: Vec<Failed<'a>>,
         counts: Counts,
