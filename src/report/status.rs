@@ -48,7 +48,8 @@ impl Status {
             Event::StepFinished { job, verdict, .. } => {
                 self.running.remove(job);
                 self.steps[1] += 1;
-                self.failed += u64::from(matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_)));
+                self.failed +=
+                    u64::from(matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Unreachable(_)));
             }
             // It comes again, and is counted then.
             Event::Retrying { .. } => self.steps[1] = self.steps[1].saturating_sub(1),

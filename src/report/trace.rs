@@ -103,7 +103,7 @@ impl Writer {
 fn complete(step: &StepLabel, verdict: &Verdict, (start, end): (Duration, Duration), lane: u64, args: Value) -> Value {
     let colour = match verdict {
         Verdict::Ok => "good",
-        Verdict::Failed(_) | Verdict::TimedOut(_) => "terrible",
+        Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Unreachable(_) => "terrible",
         Verdict::Cancelled(_) | Verdict::Skipped(_) => "grey",
     };
     json!({

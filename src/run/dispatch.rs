@@ -7,6 +7,7 @@
 mod ask;
 mod asking;
 mod changed;
+mod lasting;
 mod lists;
 mod remember;
 
@@ -23,18 +24,20 @@ use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::defs::Work;
+use crate::plan::defs::{Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
+use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::dispatch::asking::Watch;
+use crate::run::hosts::Reach;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::secrets::Secrets;
+use crate::run::standing::Standing;
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -50,8 +53,10 @@ pub enum Order {
 pub struct Dispatch {
     /// What to do.
     pub plan: Arc<Plan>,
-    /// Where.
+    /// Where, but for what runs elsewhere.
     pub target: Rc<dyn Target>,
+    /// Where else.
+    pub hosts: Rc<dyn Reach>,
     /// What surrounds it.
     pub around: Rc<Surroundings>,
     /// What is known from earlier runs.
@@ -62,6 +67,8 @@ pub struct Dispatch {
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
     pub locks: Locks,
+    /// The services of the session that this run is a part of.
+    pub standing: Option<Standing>,
     /// Slots that are shared with programs that the commands start.
     pub pool: Option<Pool>,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
@@ -87,7 +94,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, around, memory, force, output, locks, pool, suspend } = dispatch;
+    let Dispatch { plan, target, hosts, around, memory, force, output, locks, standing, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -99,6 +106,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         keeper: Keeper::new(&plan, memory, force),
         plan,
         target,
+        hosts,
         around,
         output,
         suspend,
@@ -108,6 +116,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         store,
         questions: Questions::default(),
         watches: HashMap::new(),
+        standing,
         changes: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
@@ -141,6 +150,7 @@ struct Loop {
     clock: Rc<RunClock>,
     plan: Arc<Plan>,
     target: Rc<dyn Target>,
+    hosts: Rc<dyn Reach>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -151,6 +161,7 @@ struct Loop {
     store: Store,
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
+    standing: Option<Standing>,
     changes: HashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
@@ -224,6 +235,7 @@ impl Loop {
                     control(signal);
                 }
                 handle.control = Some(control);
+                self.runs(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
@@ -268,6 +280,7 @@ impl Loop {
     fn act(&mut self, action: Action) {
         match action {
             Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+            Action::Stop { job, reason, level } if self.let_go(job, reason, level) => {}
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
@@ -277,6 +290,10 @@ impl Loop {
             Action::Close(instance, closing) => self.close(instance, closing),
             Action::Feed(feed) => self.list(feed),
             Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
+            Action::Bound { scope, host, label } => {
+                self.store.bind(scope, host);
+                self.store.items.rename(label);
+            }
             Action::Keep(instance, name, by, value) => self.store.set(instance, &name, by, value),
             Action::TryLock(vertex, limits) => {
                 let answer = self.locks.take(&self.plan, vertex, &limits);
@@ -320,21 +337,36 @@ impl Loop {
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        if let Ok(specs) = &mut specs {
+        let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
+        if let (Ok(specs), None) = (&mut specs, host) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
+        let (specs, target) = match self.target_at(host, &plan.command(leaf).place) {
+            Ok(target) => (specs, target),
+            Err(why) => (Err(why), self.target.clone()),
+        };
         let streams = self.plan.fed_by(leaf).next().is_some();
         let slots = self.scheduler.slots_of(leaf);
         let job = Job { id, step, attempt, waits, slots, specs, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
-            self.target.clone(),
+            self.place_of(leaf, target),
             self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
+    }
+
+    /// Where something runs that runs on this host, or here, at a place of the file.
+    fn target_at(&self, host: Option<HostId>, place: &Place) -> Result<Rc<dyn Target>, String> {
+        let host = host.map(|host| self.plan.host(host));
+        let user = place.sudo.as_deref().or(host.and_then(|host| host.sudo.as_deref()));
+        match (host, user) {
+            (None, None) => Ok(self.target.clone()),
+            _ => self.hosts.reach(host, user),
+        }
     }
 
     /// What a job that is over leaves for others.

@@ -13,6 +13,7 @@ pub mod command;
 pub mod dispatch;
 pub mod facts;
 pub mod feed;
+pub mod hosts;
 pub mod items;
 pub mod job;
 pub mod keep;
@@ -26,6 +27,7 @@ pub mod questions;
 pub mod ready;
 pub mod scheduler;
 pub mod secrets;
+pub mod standing;
 #[cfg(test)]
 mod testing;
 pub mod values;

@@ -19,6 +19,7 @@ impl Event {
             Event::Fed { task: owner, .. }
             | Event::Unfed { task: owner, .. }
             | Event::TaskStarted { task: owner }
+            | Event::StillUp { task: owner }
             | Event::ReplayStarted { task: owner, .. }
             | Event::Retrying { task: owner, .. } => task(owner, with),
             Event::TaskStale { task: owner, why } => {
@@ -97,7 +98,7 @@ fn place(site: &mut Site, with: Change<'_>) {
 
 fn verdict(verdict: &mut Verdict, with: Change<'_>) {
     match verdict {
-        Verdict::Failed(Failure::Value(text)) => own(text, with),
+        Verdict::Failed(Failure::Value(text)) | Verdict::Unreachable(text) => own(text, with),
         Verdict::Failed(Failure::Command(outcome)) => match outcome {
             Outcome::Unknown(text)
             | Outcome::NotStarted(

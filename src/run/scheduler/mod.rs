@@ -20,6 +20,7 @@ mod feeds;
 mod flow;
 mod gates;
 mod hooks;
+mod hosts;
 mod jobs;
 mod progress;
 mod questions;
@@ -93,6 +94,7 @@ pub struct Scheduler {
     /// For whom the machine was asked.
     locking: HashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
+    hosts: hosts::Hosts,
     /// Lanes that work on an item are called after it.
     labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
@@ -149,6 +151,7 @@ impl Scheduler {
             took: HashMap::new(),
             regaining: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            hosts: hosts::Hosts::default(),
             labels: HashMap::new(),
             locking: HashMap::new(),
             plan,
@@ -307,7 +310,9 @@ impl Scheduler {
     /// How many slots a leaf holds while it runs.
     pub fn slots_of(&self, leaf: LeafId) -> u32 {
         let weight = self.plan.scope(self.plan.leaf(leaf).scope).weight;
-        if self.plan.leaf(leaf).slot { weight.min(self.slots().unwrap_or(weight)) } else { 0 }
+        // On a host it holds one of that host's.
+        let here = self.host_of(self.plan.leaf(leaf).scope).is_none();
+        if self.plan.leaf(leaf).slot && here { weight.min(self.slots().unwrap_or(weight)) } else { 0 }
     }
 
     /// How many slots there are, for those who show it.
