@@ -19,6 +19,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// The tasks asked for, in order, with what was said of their inputs.
     pub tasks: Vec<Asked>,
+    /// `--on SELECTOR -- command`: instead of tasks.
+    pub command: Option<AdHoc>,
     /// `-a`: private tasks are listed too.
     pub all: bool,
     /// `-j`; `None` is the number of CPUs.
@@ -40,6 +42,15 @@ pub struct Options {
     pub watch: bool,
     /// How a run is shown.
     pub show: Show,
+}
+
+/// A command for hosts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdHoc {
+    /// Which hosts.
+    pub selector: String,
+    /// The command; never empty.
+    pub words: Vec<String>,
 }
 
 /// The verbs.
