@@ -76,7 +76,7 @@ impl Places {
     /// `secret`.
     pub const SECRET: Places = Places(1 << 30);
     /// `shell`.
-    pub const SHELL: Places = Places(1 << 31);
+    pub const SHELL: Places = Places(1 << 36);
     /// `hosts`.
     pub const HOSTS: Places = Places(1 << 32);
     /// `via`.
@@ -88,7 +88,11 @@ impl Places {
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 36] = [
+    /// `on-progress`.
+    pub const PROGRESS: Places = Places(1 << 31);
+
+    const NAMES: [(Places, &'static str); 37] = [
+        (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),

@@ -25,6 +25,7 @@ mod output;
 mod pool;
 mod problems;
 mod processes;
+mod profile;
 mod recipes;
 mod scale;
 mod scarcity;
