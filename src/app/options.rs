@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::plan::request::Asked;
 use crate::report::Mode;
-use crate::report::setup::{Events, Wishes};
+use crate::report::setup::{Events, Wishes, create};
 use crate::xecfile::model::{OnError, Width};
 
 /// One call of xec.
@@ -105,6 +105,10 @@ pub struct Show {
     pub json: bool,
     /// `--events`: everything that happens, as JSON lines.
     pub events: Option<EventsTo>,
+    /// `--profile`: where the time went, at the end.
+    pub profile: bool,
+    /// `--trace`: the file for a trace of the run.
+    pub trace: Option<PathBuf>,
 }
 
 impl Show {
@@ -134,6 +138,8 @@ impl Show {
                 Some(EventsTo::Path(path)) => Some(Events::file(path)?),
                 Some(EventsTo::Fd(number)) => Some(Events::descriptor(*number)?),
             },
+            profile: self.profile,
+            trace: self.trace.as_deref().map(create).transpose()?,
         })
     }
 }

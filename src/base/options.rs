@@ -57,6 +57,8 @@ pub const OPTIONS: &[Own] = &[
     own("color", None, Takes::Value),
     own("json", None, Takes::Nothing),
     own("events", None, Takes::Value),
+    own("profile", None, Takes::Nothing),
+    own("trace", None, Takes::Value),
 ];
 
 /// What is answered at once, and has no place in the environment.
@@ -66,9 +68,7 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 /// changes its meaning one day.
 pub const LATER: &[(&str, Option<char>)] = &[
     ("fmt", None),
-    ("profile", None),
     ("report", None),
-    ("trace", None),
     ("tune", None),
     ("take", None),
     ("init", None),

@@ -166,6 +166,8 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>, words: Vec<String>) -> Result
         why: has("why"),
         json: has("json"),
         events: first(layers, |layer| layer.read("events", values::events))?,
+        profile: has("profile"),
+        trace: path("trace"),
     };
     let verb = first(layers, Layer::verb)?.unwrap_or_default();
     fits(layers[0], &verb, &tasks)?;
@@ -198,6 +200,12 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
         return Err(
             "`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned()
         );
+    }
+    if let Some(name) = ["profile", "trace"].into_iter().find(|name| line.has(name) && *verb != Verb::Run) {
+        return Err(format!(
+            "`--{name}` goes with a run: `xec --{name}{} build`",
+            if name == "trace" { "=FILE.json" } else { "" }
+        ));
     }
     if line.has("watch") && *verb != Verb::Run {
         return Err("`--watch` goes with a run: `xec --watch build`".to_owned());

@@ -26,6 +26,7 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --on-error MODE fail-fast: end the rest; drain: begin nothing; continue
   -o, --output MODE   auto, live, prefixed, grouped, failed, quiet
       --events json[:TO]  all that happens, as lines of JSON; TO: FILE, fd:N
+      --profile       where time went         --trace FILE   for Perfetto
       --cache-gc[=SIZE]   remove what is kept and not wanted, down to 10GiB
   -v, --verbose       waits and usage         --color WHEN   auto, always, never
   -h, --help          this page           -V, --version
