@@ -10,6 +10,7 @@ mod again;
 mod check;
 mod confirm;
 mod explain;
+mod fleet;
 mod gc;
 mod graph;
 mod learn;
