@@ -28,7 +28,7 @@
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to
 //!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others;
-//!   `pump`, `output` and `attend` move what they write; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
+//!   `pump`, `output` and `attend` move what they write, `mask` covers secrets in it; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
 //!   what is shared with others on the machine.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all
@@ -36,7 +36,7 @@
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel`, `gates` and `feeds` its moves, `claims` and `width`
 //!   what is held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of
-//!   one leaf, `command` fills in the values that `values` keeps, `ready` asks until something is there, `probe` and
+//!   one leaf, `command` fills in the values that `values` keeps (`secrets` those that nobody sees), `ready` asks until something is there, `probe` and
 //!   `questions` ask what is decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items`
 //!   what lanes work on, `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs, and
@@ -62,6 +62,7 @@
 //! - A scope's vertices are one range of ids, so a walk over it is a loop. Nothing recurses on the size of data;
 //!   what nests in the text is bounded by the guard.
 //! - Every vertex ends exactly once, and every job says one last thing, even if it panics.
+//! - Nothing reaches the report but through `exec::output`, which covers secrets in output and events alike.
 //! - All memory that grows with output is bounded: who writes faster than the reader reads, waits.
 //! - The text of `run` is never rewritten. A value reaches it as a variable, and only if the text names it.
 //! - Nothing prints but [`report`], [`cli`] and `main`; nothing exits but `main`; `unsafe` is in [`exec`] alone.

@@ -22,7 +22,7 @@ use crate::app::watch;
 use crate::app::world::world;
 use crate::app::{Answer, above, again};
 use crate::base::diagnostic::Problem;
-use crate::base::event::{Event, Level, Message, Reason};
+use crate::base::event::{Event, Level, Reason};
 use crate::cache::state::{NoState, State};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::jobserver::Pool;
@@ -198,14 +198,14 @@ pub(super) async fn once(
     sweep(link, &output, ending.at, orders).await;
     if let Err(why) = learn::keep(&plan, &ending, &here) {
         let why = format!("how long the commands took is not remembered: {why}");
-        let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
+        output.tell(ending.at, Event::Trouble { why });
     }
     if let Memory::Here(state) = memory
         && let Err(why) = state.close()
     {
-        let _ = output.tx.send(Message::Event(ending.at, Event::Trouble { why }));
+        output.tell(ending.at, Event::Trouble { why });
     }
-    let _ = output.tx.send(Message::Event(ending.at, ending.finished.clone()));
+    output.tell(ending.at, ending.finished.clone());
     ending
 }
 
@@ -217,7 +217,7 @@ fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {
         tasks: plan.instances.iter().filter(|instance| !instance.hidden).count() as u32,
         steps: (0..plan.leaves.len() as u32).filter(|leaf| !plan.is_spare(LeafId(*leaf))).count() as u32,
     };
-    let _ = output.tx.send(Message::Event(Duration::ZERO, event));
+    output.tell(Duration::ZERO, event);
 }
 
 /// What earlier runs left, if anything in the plan wants to know. Without it everything runs, which is told.
@@ -229,7 +229,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
         Ok(state) => Memory::Here(Arc::new(state)),
         Err(NoState(why)) => {
             let why = format!("nothing is up to date, and nothing is remembered: {why}");
-            let _ = output.tx.send(Message::Event(Duration::ZERO, Event::Trouble { why }));
+            output.tell(Duration::ZERO, Event::Trouble { why });
             Memory::None
         }
     }
@@ -278,7 +278,7 @@ async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut Unboun
         }
     };
     if !processes.is_empty() {
-        let _ = output.tx.send(Message::Event(at, Event::Swept { processes }));
+        output.tell(at, Event::Swept { processes });
     }
 }
 

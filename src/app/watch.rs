@@ -17,7 +17,7 @@ use crate::app::open::{Opened, open_tracked, refuse};
 use crate::app::options::{EventsTo, Exit, Options};
 use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
 use crate::app::{Answer, again};
-use crate::base::event::{Event, Level, Message, Reason};
+use crate::base::event::{Event, Level, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
@@ -351,8 +351,7 @@ async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {
 }
 
 fn tell(output: &OutputTx, event: Event) {
-    // Where the report has ended, its end says why.
-    let _ = output.tx.send(Message::Event(Duration::ZERO, event));
+    output.tell(Duration::ZERO, event);
 }
 
 /// Why a run begins, for people.

@@ -1,6 +1,8 @@
 //! What happened, told by the side that runs to the side that shows. Neither sees the other: an event holds
 //! all that is to be shown, and nothing of how.
 
+mod texts;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -65,6 +65,24 @@ pub fn reserved(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a word can name a variable of the environment that a shell can read: `[A-Za-z_][A-Za-z0-9_]*`.
+pub fn is_variable_name(word: &str) -> bool {
+    let part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    word.bytes().all(part) && !word.is_empty() && !word.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Why a variable must not be a secret.
+pub fn not_secret(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("xec") {
+        Some("names that begin with `xec` are for what xec itself says")
+    } else if OF_SHELLS.contains(&&*lower) {
+        Some("shells give it a meaning of their own")
+    } else {
+        None
+    }
+}
+
 /// Why a word cannot name a task, for the one who wrote it.
 pub fn task_name_rule(word: &str) -> &'static str {
     match word.len() > LONGEST_TASK_NAME {

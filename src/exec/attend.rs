@@ -111,6 +111,7 @@ impl<E: Send + 'static> Attendant<E> {
                 pump.drain().await;
             }
             open.extend(pump.open_inode());
+            pump.finish();
         }
         if open.is_empty() || self.leave { Vec::new() } else { pipe_holders(&open, self.pid) }
     }

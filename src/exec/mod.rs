@@ -28,6 +28,7 @@ pub mod jobserver;
 pub mod keys;
 pub mod local;
 pub mod locks;
+pub mod mask;
 pub mod output;
 pub mod pipeline;
 mod pump;

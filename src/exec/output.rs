@@ -1,12 +1,15 @@
 //! From the pipes of a command to the report: bounded, in order, and past the dispatcher.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::base::event::{JobId, Message, Output, Stream};
+use crate::base::event::{Event, JobId, Message, Output, Stream};
+use crate::exec::mask::{Masks, Stage};
 
 /// The bytes that may be on their way from all jobs of a run at once.
 pub const BUDGET: usize = 8 * 1024 * 1024;
@@ -22,13 +25,15 @@ type LastErrors = Arc<Mutex<HashMap<JobId, [Vec<u8>; 2]>>>;
 #[derive(Clone, Debug)]
 pub struct OutputTx {
     /// To the report; never blocks, which is why the budget below bounds it.
-    pub tx: UnboundedSender<Message>,
+    tx: UnboundedSender<Message>,
     /// The bytes that may be on their way at once; at least 8 KiB in all.
     pub budget: Arc<Semaphore>,
     /// The last that each job wrote to stderr and to stdout, kept where hooks may want to know.
     pub errors: Option<LastErrors>,
     /// Who else wants what is written.
     pub taps: Vec<Tap>,
+    /// What nobody must see.
+    pub masks: Masks,
 }
 
 type Take = dyn Fn(Stream, &[u8]) + Send + Sync;
@@ -66,7 +71,13 @@ impl OutputTx {
 
     /// With a budget of so many bytes, or 8 KiB where that is less.
     pub fn with_budget(tx: UnboundedSender<Message>, bytes: usize) -> Self {
-        Self { tx, budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))), errors: None, taps: Vec::new() }
+        Self {
+            tx,
+            budget: Arc::new(Semaphore::new(bytes.max(2 * LEAST))),
+            errors: None,
+            taps: Vec::new(),
+            masks: Masks::default(),
+        }
     }
 
     /// Keeps the last that each job writes.
@@ -81,16 +92,33 @@ impl OutputTx {
         Self { taps, ..self }
     }
 
+    /// Tells what happened, at this time since the run began.
+    pub fn tell(&self, at: Duration, mut event: Event) {
+        if self.masks.any() {
+            event.change(&|text| match self.masks.cover(text) {
+                Cow::Owned(covered) => Some(covered),
+                Cow::Borrowed(_) => None,
+            });
+        }
+        let _ = self.tx.send(Message::Event(at, event)); // Without a report nobody has to be told.
+    }
+
     /// Shows bytes that are there already, as those of this job; waits for room as any job does.
     pub async fn show(&self, job: JobId, stream: Stream, bytes: &[u8]) {
+        let mut stage = Stage::new(self.masks.clone());
         for piece in bytes.chunks(64 * 1024) {
-            let mut rest = piece;
-            while !rest.is_empty() {
-                let room = self.room(rest.len()).await;
-                let (now, later) = rest.split_at(room.bytes.min(rest.len()));
-                self.send(job, stream, now.to_vec(), room);
-                rest = later;
-            }
+            self.show_piece(job, stream, &stage.add(piece.to_vec())).await;
+        }
+        self.show_piece(job, stream, &stage.finish()).await;
+    }
+
+    async fn show_piece(&self, job: JobId, stream: Stream, piece: &[u8]) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let room = self.room(rest.len()).await;
+            let (now, later) = rest.split_at(room.bytes.min(rest.len()));
+            self.send(job, stream, now.to_vec(), room);
+            rest = later;
         }
     }
 
@@ -132,7 +160,7 @@ impl OutputTx {
         Room { bytes: want.min(permit.num_permits() - OVERHEAD), permit: Some(permit) }
     }
 
-    /// Hands over a piece, which takes no more of its room than it needs.
+    /// Hands over a piece that holds no secret (see [`Stage`]), which takes no more of its room than it needs.
     pub(crate) fn send(&self, job: JobId, stream: Stream, bytes: Vec<u8>, room: Room) {
         self.remember(job, stream, &bytes);
         self.taps.iter().for_each(|tap| tap.give(stream, &bytes));

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::base::event::{JobId, Stream};
 use crate::exec::fd::{self, SMALL_READ};
+use crate::exec::mask::Stage;
 use crate::exec::output::{OutputTx, Room};
 use crate::exec::remote::markers::{Gate, Markers};
 
@@ -26,13 +27,21 @@ const WATCH_AGAIN: Duration = Duration::from_millis(10);
 /// Where what is read goes.
 pub(crate) enum Destination {
     /// To the report.
-    Report { output: OutputTx, job: JobId, stream: Stream },
+    Report { output: OutputTx, job: JobId, stream: Stream, stage: Stage },
     /// Into memory, up to a cap.
     Capture(Capture),
     /// Into a file of this machine; who writes what it does not take is told by the function.
     File(OwnedFd, Option<Box<dyn FnOnce() + Send + Sync>>),
     /// Kept until it is known whether it is a command's at all; see [`Pump::release`].
     Held(Vec<u8>),
+}
+
+impl Destination {
+    /// To the report, without secrets.
+    pub(crate) fn report(output: OutputTx, job: JobId, stream: Stream) -> Self {
+        let stage = Stage::new(output.masks.clone());
+        Destination::Report { output, job, stream, stage }
+    }
 }
 
 /// What is kept of a stream.
@@ -170,12 +179,21 @@ impl Pump {
 
     /// Sends what was held, and from now on everything, there.
     pub(crate) fn release(&mut self, output: OutputTx, job: JobId, stream: Stream) {
-        let report = Destination::Report { output, job, stream };
-        if let Destination::Held(held) = std::mem::replace(&mut self.destination, report)
-            && let (false, Destination::Report { output, .. }) = (held.is_empty(), &self.destination)
-        {
+        let report = Destination::report(output, job, stream);
+        if let Destination::Held(held) = std::mem::replace(&mut self.destination, report) {
             let room = Room::free(held.len());
-            output.send(job, stream, held, room);
+            self.hand_over(held, room);
+        }
+    }
+
+    /// Hands over what was held back, since nothing more is read.
+    pub(crate) fn finish(&mut self) {
+        if let Destination::Report { output, job, stream, stage } = &mut self.destination {
+            let rest = stage.finish();
+            if !rest.is_empty() {
+                let room = Room::free(rest.len());
+                output.send(*job, *stream, rest, room);
+            }
         }
     }
 
@@ -284,11 +302,20 @@ impl Pump {
             bytes = rest;
             self.gate = None;
         }
+        self.hand_over(bytes, room);
+    }
+
+    fn hand_over(&mut self, bytes: Vec<u8>, room: Room) {
         if bytes.is_empty() {
             return;
         }
         match &mut self.destination {
-            Destination::Report { output, job, stream } => output.send(*job, *stream, bytes, room),
+            Destination::Report { output, job, stream, stage } => {
+                let bytes = stage.add(bytes);
+                if !bytes.is_empty() {
+                    output.send(*job, *stream, bytes, room);
+                }
+            }
             Destination::Capture(capture) => capture.add(&bytes),
             Destination::File(file, failed) => {
                 if let (Err(_), Some(failed)) = (fd::write_all(file, &bytes), failed.take()) {

@@ -55,7 +55,7 @@ impl Streams {
             }
             Stdin::File(_) | Stdin::Passed => streams.passed(0, cx.passed.stdin)?,
         }
-        let report = |stream| Destination::Report { output: cx.output.clone(), job: cx.job, stream };
+        let report = |stream| Destination::report(cx.output.clone(), cx.job, stream);
         let to = match spec.stdout {
             Sink::Inherit => None,
             Sink::File(_) | Sink::Passed => {

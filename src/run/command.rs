@@ -92,12 +92,13 @@ pub fn question(
     text: &Arc<str>,
     around: &Surroundings,
 ) -> Result<CommandSpec, String> {
-    let (shell, exports) = (here.shell()?, here.exports(&place.names_in(text))?);
-    let env = here.env.into_iter().chain(exports).chain(own(label, 1, around));
+    let mut here = here;
+    let (shell, mut env) = (here.shell()?, here.environment(&place.names_in(text))?);
+    env.extend(set(own(label, 1, around)));
     Ok(CommandSpec {
         program: Program::Script { shell, text: text.clone(), args: Vec::new() },
         cwd: here.dir,
-        env: env.map(|(name, value)| (name, Some(value))).collect(),
+        env,
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
@@ -149,6 +150,11 @@ pub fn ancestor(root: &Path, instance: &str) -> OsString {
     entry
 }
 
+/// Sets these variables.
+pub fn set(env: impl IntoIterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (OsString, Option<OsString>)> {
+    env.into_iter().map(|(name, value)| (name, Some(value)))
+}
+
 /// The part of it that is the same for all.
 pub fn common(around: &Surroundings) -> [(OsString, OsString); 3] {
     [
@@ -166,16 +172,16 @@ struct Fill<'f> {
 }
 
 impl Fill<'_> {
-    fn spec(self, own: Own, grace: Duration) -> Result<CommandSpec, String> {
+    fn spec(mut self, own: Own, grace: Duration) -> Result<CommandSpec, String> {
         let (program, stdin) = (self.program()?, self.stdin()?);
         let (stdout, stderr) = self.sinks()?;
-        let exports = match program {
-            Program::Script { .. } => self.here.exports(&self.command.names)?,
-            Program::Words(_) => Vec::new(),
+        let names = match program {
+            Program::Script { .. } => &*self.command.names,
+            Program::Words(_) => &[],
         };
-        let Here { env, dir: cwd, .. } = self.here;
-        let env = env.into_iter().chain(exports).chain(own);
-        let env = env.map(|(name, value)| (name, Some(value))).collect();
+        let mut env = self.here.environment(names)?;
+        env.extend(set(own));
+        let cwd = self.here.dir;
         Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
     }
 

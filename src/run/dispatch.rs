@@ -34,6 +34,7 @@ use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::secrets::Secrets;
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -90,6 +91,8 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
+    let mut store = Store::default();
+    store.secrets = Secrets::new(&plan, &around, output.masks.clone());
     let loop_ = Loop {
         scheduler,
         clock,
@@ -102,7 +105,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         news_tx,
         told_tx,
         controls: HashMap::new(),
-        store: Store::default(),
+        store,
         questions: Questions::default(),
         watches: HashMap::new(),
         changes: HashMap::new(),

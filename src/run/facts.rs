@@ -74,7 +74,11 @@ impl<'f> Facts<'f> {
         let mut all = vec![(self.id, own)];
         let scope = self.plan.instance(self.id).scope;
         for leaf in leaves(self.plan, scope) {
-            all.push((self.plan.leaf(leaf).instance, self.plan.command(leaf).value_names()));
+            let command = self.plan.command(leaf);
+            // What is hidden decides nothing, so it is not asked for.
+            let mut names = command.value_names();
+            names.retain(|name| !command.place.secrets.contains(name));
+            all.push((self.plan.leaf(leaf).instance, names));
         }
         for id in instances(self.plan, scope) {
             let instance = self.plan.instance(id);
@@ -220,7 +224,7 @@ impl<'f> Facts<'f> {
             }
             let is_temp = temps.iter().any(|temp| **temp == *name || temp.replace('-', "_") == *name);
             if let Some(value) = scope.spelled(&name).filter(|_| !is_temp) {
-                facts.push(Entry::text(Kind::Value, &name, &value.flat()));
+                facts.push(self.value_fact(&name, &value.flat()));
             }
         }
         if id != self.id {
@@ -237,8 +241,15 @@ impl<'f> Facts<'f> {
         for (name, bound) in instance.inputs.iter() {
             let Bound::Late(text) = bound else { continue };
             let value = scope.text(text).ok().flatten().map(|value| value.flat());
-            facts.push(Entry::text(Kind::Value, name, &value.unwrap_or_else(|| template(&text.value))));
+            facts.push(self.value_fact(name, &value.unwrap_or_else(|| template(&text.value))));
         }
+    }
+
+    /// A value, untold where it holds a secret.
+    fn value_fact(&self, name: &str, text: &str) -> Entry {
+        let fact = Entry::text(Kind::Value, name, text);
+        let hidden = self.store.secrets.masks.find(text.as_bytes());
+        Entry { shown: fact.shown.filter(|_| !hidden), ..fact }
     }
 
     fn variables(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
@@ -249,7 +260,8 @@ impl<'f> Facts<'f> {
                 facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
             }
         }
-        for (name, value) in dotenv(self.around, command.place.file) {
+        let declared = dotenv(self.around, command.place.file);
+        for (name, value) in declared.filter(|(name, _)| !self.plan.defs.hidden.contains(name)) {
             // What is in such a file is often a secret.
             facts.push(Entry::digest(Kind::Env, name.as_bytes(), Digest::of(value.as_bytes())));
         }

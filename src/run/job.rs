@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
-use crate::base::event::{Event, JobId, Message, StepLabel, Waits};
+use crate::base::event::{Event, JobId, StepLabel, Waits};
 use crate::exec::output::OutputTx;
 use crate::exec::{Finished, JobCx, Running, Signal, Target, pipeline};
 use crate::plan::ids::ScopeId;
@@ -54,12 +54,11 @@ pub struct Job {
 /// Runs a job to its end.
 pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
     let mut guard = Guard { job: job.id, news: Some(news) };
-    let report = output.tx.clone();
+    let report = output.clone();
     let tell = |pid| {
         let Job { id, step, attempt, waits, .. } = &job;
         let event = Event::StepStarted { job: *id, step: step.clone(), attempt: *attempt, waits: *waits, pid };
-        // Without a report nobody has to be told.
-        let _ = report.send(Message::Event(clock.now(), event));
+        report.tell(clock.now(), event);
     };
     let (to, mut lines) = unbounded_channel();
     let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
@@ -76,7 +75,7 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
                     Some(signal) = stops.recv() => {
-                        let _ = report.send(Message::Event(clock.now(), Event::StepStopped { job: job.id, signal }));
+                        report.tell(clock.now(), Event::StepStopped { job: job.id, signal });
                     }
                 }
             };

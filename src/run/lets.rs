@@ -1,4 +1,4 @@
-//! `let`s that are made while the run goes on: which of them somebody is about to need, the script of each, and those
+//! `let`s and secrets that are made while the run goes on: which of them somebody is about to need, the script of each, and those
 //! that are a text around such a one. Asks nothing itself.
 
 use std::collections::HashSet;
@@ -6,33 +6,81 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::source::Spanned;
 use crate::plan::defs::names_in_sh;
 use crate::plan::graph::Plan;
 use crate::plan::ids::InstanceId;
 use crate::plan::values::{Bound, Value};
-use crate::run::command::{Surroundings, common};
-use crate::run::place::{Env, dotenv, exported};
+use crate::run::command::{Surroundings, common, set};
+use crate::run::place::{Changes, Env, dotenv, exported, without};
 use crate::run::values::{CAPTURE_CAP, Store, expand};
-use crate::xecfile::model::{FileId, Let, LetValue};
+use crate::xecfile::model::{FileId, Let, LetValue, Secret, SecretSource};
 
-/// The first `let` that has to be asked for before the values of these names can be said of an instance: with its file,
-/// its name and its script. What it needs itself comes before it.
-pub fn missing(
-    plan: &Plan,
-    instance: InstanceId,
-    names: &[Arc<str>],
-    known: impl Fn(FileId, &str) -> bool,
-) -> Option<(FileId, Arc<str>, Arc<str>)> {
+/// What is asked for, and by what.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Of which file it is.
+    pub file: FileId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What says it.
+    pub source: Source,
+}
+
+/// What says a value.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A script, by its stdout.
+    Script(Arc<str>),
+    /// This file, by what it holds.
+    File(Arc<str>),
+}
+
+/// A value of a file.
+#[derive(Clone, Copy)]
+enum Item<'p> {
+    Let(&'p Let),
+    Secret(&'p Secret),
+}
+
+impl<'p> Item<'p> {
+    fn name(self) -> &'p Spanned<Arc<str>> {
+        match self {
+            Item::Let(item) => &item.name,
+            Item::Secret(item) => &item.name,
+        }
+    }
+
+    fn script(self) -> Option<&'p Arc<str>> {
+        match self {
+            Item::Let(Let { value: LetValue::Run(script), .. })
+            | Item::Secret(Secret { source: SecretSource::Run(script), .. }) => Some(&script.value),
+            _ => None,
+        }
+    }
+
+    fn source(self) -> Option<Source> {
+        match self {
+            Item::Secret(Secret { source: SecretSource::File(path), .. }) => Some(Source::File(path.value.clone())),
+            _ => self.script().cloned().map(Source::Script),
+        }
+    }
+}
+
+/// The first `let` or secret that has to be asked for before the values of these names can be said of an instance.
+/// What it needs itself comes before it.
+pub fn missing(plan: &Plan, instance: InstanceId, names: &[Arc<str>], store: &Store) -> Option<Wanted> {
     let mut at = Some((instance, names.to_vec()));
     while let Some((id, names)) = at.take() {
         let instance = plan.instance(id);
         let file = plan.defs.tasks[instance.def.index()].file;
-        let wanted = closure(lets_of(plan, file), &names);
-        let first = lets_of(plan, file).iter().find_map(|item| match &item.value {
-            LetValue::Run(script) if is_named(&wanted, &item.name.value) && !known(file, &item.name.value) => {
-                Some((file, item.name.value.clone(), script.value.clone()))
-            }
-            _ => None,
+        let items = items_of(plan, file);
+        let wanted = closure(&items, &names, &secrets_of(plan, file));
+        let first = items.iter().find_map(|item| {
+            let name = &item.name().value;
+            let known = || store.has_let(file, name) || store.secrets.has(file, name);
+            let source = item.source().filter(|_| is_named(&wanted, name) && !known())?;
+            Some(Wanted { file, name: name.clone(), source })
         });
         if first.is_some() {
             return first;
@@ -49,14 +97,14 @@ pub fn missing(
     None
 }
 
-/// The names, and those that the `let`s among them name: an earlier one at most.
-fn closure(lets: &[Let], names: &[Arc<str>]) -> HashSet<Arc<str>> {
+/// The names, and those that the items among them name: an earlier one at most.
+fn closure(items: &[Item<'_>], names: &[Arc<str>], secrets: &[Arc<str>]) -> HashSet<Arc<str>> {
     let mut wanted: HashSet<Arc<str>> = names.iter().cloned().collect();
-    for item in lets.iter().rev() {
-        if is_named(&wanted, &item.name.value) {
-            match &item.value {
-                LetValue::Run(script) => wanted.extend(names_in_sh(&script.value)),
-                LetValue::Text(text) => wanted.extend(text.value.names().cloned()),
+    for item in items.iter().rev() {
+        if is_named(&wanted, &item.name().value) {
+            wanted.extend(item.script().into_iter().flat_map(|script| names_in_sh(script, secrets)));
+            if let Item::Let(Let { value: LetValue::Text(text), .. }) = item {
+                wanted.extend(text.value.names().cloned());
             }
         }
     }
@@ -70,6 +118,27 @@ fn is_named(names: &HashSet<Arc<str>>, name: &str) -> bool {
 
 fn lets_of(plan: &Plan, file: FileId) -> &[Let] {
     plan.defs.lets.get(usize::from(file.0)).map_or(&[], Vec::as_slice)
+}
+
+/// What a file says, in its order.
+fn items_of(plan: &Plan, file: FileId) -> Vec<Item<'_>> {
+    let secrets = plan.defs.secrets.get(usize::from(file.0)).map_or(&[][..], Vec::as_slice);
+    let mut items: Vec<Item<'_>> = lets_of(plan, file).iter().map(Item::Let).collect();
+    if !secrets.is_empty() {
+        items.extend(secrets.iter().map(Item::Secret));
+        items.sort_by_key(|item| item.name().span.start);
+    }
+    items
+}
+
+fn secrets_of(plan: &Plan, file: FileId) -> Vec<Arc<str>> {
+    let secrets = plan.defs.secrets.get(usize::from(file.0)).into_iter().flatten();
+    secrets.map(|secret| secret.name.value.clone()).collect()
+}
+
+/// Whether a value of a file is a secret.
+pub fn is_secret(plan: &Plan, file: FileId, name: &str) -> bool {
+    plan.defs.secrets.get(usize::from(file.0)).into_iter().flatten().any(|secret| *secret.name.value == *name)
 }
 
 /// The value of a `let` is there: keeps it, and makes those that are a text around it.
@@ -95,31 +164,44 @@ fn variable_of(plan: &Plan, around: &Surroundings, file: FileId, name: &str) -> 
     found.or_else(|| around.variable(name))
 }
 
-/// What the script of a `let` is asked as: in the directory of its file, with the file's own environment and those
-/// earlier `let`s that it names.
-pub fn spec(plan: &Plan, file: FileId, script: &Arc<str>, around: &Surroundings, store: &Store) -> CommandSpec {
+/// What is asked for a value: in the directory of its file, with the file's own environment and those earlier values
+/// that a script names.
+///
+/// # Errors
+/// A secret that it names cannot be handed over.
+pub fn spec(plan: &Plan, wanted: &Wanted, around: &Surroundings, store: &Store) -> Result<CommandSpec, String> {
+    let file = wanted.file;
     let mut env: Env = dotenv(around, file);
     for (name, value) in plan.files.get(usize::from(file.0)).into_iter().flat_map(|values| values.env()) {
         env.push((OsString::from(&**name), value.into()));
     }
-    for name in names_in_sh(script) {
-        let value = store.of_file(plan, file, &name).or_else(|| store.of_file(plan, file, &name.replace('_', "-")));
-        env.extend(value.and_then(|value| Some((OsString::from(&*name), exported(&name, &value).ok()?))));
-    }
-    env.extend(common(around));
-    CommandSpec {
-        program: Program::Script {
-            shell: ["sh", "-eu", "-c"].map(OsString::from).into(),
-            text: script.clone(),
-            args: Vec::new(),
-        },
+    let mut env: Changes = set(env).chain(without(&plan.defs.hidden)).collect();
+    let program = match &wanted.source {
+        Source::File(path) => Program::Words(["cat", "--", &**path].map(OsString::from).into()),
+        Source::Script(script) => {
+            for name in names_in_sh(script, &secrets_of(plan, file)) {
+                if let Some(secret) = store.secrets.get(file, &name) {
+                    env.push((OsString::from(&*name), Some(secret?.to_owned())));
+                    continue;
+                }
+                let value = store.of_file(plan, file, &name);
+                let value = value.or_else(|| store.of_file(plan, file, &name.replace('_', "-")));
+                env.extend(value.and_then(|value| Some((OsString::from(&*name), Some(exported(&name, &value).ok()?)))));
+            }
+            let shell = ["sh", "-eu", "-c"].map(OsString::from).into();
+            Program::Script { shell, text: script.clone(), args: Vec::new() }
+        }
+    };
+    env.extend(set(common(around)));
+    Ok(CommandSpec {
+        program,
         cwd: plan.defs.dirs[usize::from(file.0)].clone(),
-        env: env.into_iter().map(|(name, value)| (name, Some(value))).collect(),
+        env,
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
         grace: crate::plan::defs::DEFAULT_GRACE,
         leave: false,
-    }
+    })
 }

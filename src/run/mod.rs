@@ -25,6 +25,7 @@ pub mod probe;
 pub mod questions;
 pub mod ready;
 pub mod scheduler;
+pub mod secrets;
 #[cfg(test)]
 mod testing;
 pub mod values;

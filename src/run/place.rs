@@ -20,11 +20,16 @@ const LARGEST_VARIABLE: usize = 100 * 1024;
 /// Variables, the later one of a name wins.
 pub type Env = Vec<(OsString, OsString)>;
 
+/// Changes to the environment that xec was started with, later ones win; `None` removes.
+pub type Changes = Vec<(OsString, Option<OsString>)>;
+
 /// A place, filled in.
 pub struct Here<'h> {
     place: &'h Place,
     around: &'h Surroundings,
     scope: Scope<'h>,
+    /// What no process has that does not name it.
+    hidden: &'h [Arc<str>],
     /// The declared environment, outermost first.
     pub env: Env,
     /// The directory.
@@ -36,9 +41,10 @@ impl<'h> Here<'h> {
     ///
     /// # Errors
     /// The name of a value that is not there, in words.
-    pub fn new(plan: &Plan, place: &'h Place, around: &'h Surroundings, scope: Scope<'h>) -> Result<Self, String> {
+    pub fn new(plan: &'h Plan, place: &'h Place, around: &'h Surroundings, scope: Scope<'h>) -> Result<Self, String> {
         let dir = plan.defs.dirs[usize::from(place.file.0)].clone();
-        let mut here = Self { place, around, scope, env: dotenv(around, place.file), dir };
+        let hidden = &plan.defs.hidden;
+        let mut here = Self { place, around, scope, hidden, env: dotenv(around, place.file), dir };
         for entry in place.env.iter() {
             let value = here.flat(&entry.value)?;
             here.env.push((OsString::from(&*entry.name.value), value.into()));
@@ -97,6 +103,17 @@ impl<'h> Here<'h> {
         own.or_else(|| self.around.env.get(OsStr::new("PATH"))).cloned().unwrap_or_default()
     }
 
+    /// All of the environment of a process: what is declared, no secret, and the values that its script names.
+    ///
+    /// # Errors
+    /// As for [`Here::exports`].
+    pub fn environment(&mut self, names: &[Arc<str>]) -> Result<Changes, String> {
+        let exports = self.exports(names)?;
+        let declared = std::mem::take(&mut self.env).into_iter().map(|(name, value)| (name, Some(value)));
+        let exports = exports.into_iter().map(|(name, value)| (name, Some(value)));
+        Ok(declared.chain(without(self.hidden)).chain(exports).collect())
+    }
+
     /// The values that a script names, and no others; what has no value stays unset, so that `-u` speaks up, but
     /// for a hook, where it is empty unless the environment says otherwise.
     ///
@@ -106,6 +123,10 @@ impl<'h> Here<'h> {
         let mut env = Env::new();
         for name in names {
             let Some(value) = self.scope.spelled(name) else {
+                if let Some(secret) = self.scope.secrets().get(self.place.file, name) {
+                    env.push((OsString::from(&**name), secret?.to_owned()));
+                    continue;
+                }
                 if self.scope.in_hook() && self.variable(name).is_none() {
                     env.push((OsString::from(&**name), OsString::new()));
                 }
@@ -119,7 +140,7 @@ impl<'h> Here<'h> {
 
 /// What each variable that a place declares comes to, as far as that can be said; outermost first.
 pub fn variables(place: &Place, around: &Surroundings, scope: Scope<'_>) -> Vec<Option<String>> {
-    let mut here = Here { place, around, scope, env: dotenv(around, place.file), dir: PathBuf::new() };
+    let mut here = Here { place, around, scope, hidden: &[], env: dotenv(around, place.file), dir: PathBuf::new() };
     let mut all = Vec::with_capacity(place.env.len());
     for entry in place.env.iter() {
         let value = here.flat(&entry.value).ok();
@@ -127,6 +148,11 @@ pub fn variables(place: &Place, around: &Surroundings, scope: Scope<'_>) -> Vec<
         all.push(value);
     }
     all
+}
+
+/// Removes these variables.
+pub fn without(names: &[Arc<str>]) -> impl Iterator<Item = (OsString, Option<OsString>)> {
+    names.iter().map(|name| (OsString::from(&**name), None))
 }
 
 /// A value as a variable.

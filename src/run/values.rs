@@ -17,6 +17,7 @@ use crate::plan::inputs::{Misfit, fit};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::run::items::Items;
+use crate::run::secrets::Secrets;
 use crate::xecfile::model::{CaptureForm, FileId};
 
 /// The most that a step may keep.
@@ -39,6 +40,8 @@ pub struct Store {
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+    /// What nobody is shown.
+    pub secrets: Secrets,
     /// What lanes work on.
     pub items: Items,
 }
@@ -320,6 +323,11 @@ impl<'s> Scope<'s> {
         };
         instance.takes.iter().any(|take| *take.here == *name)
             || self.plan.scope(instance.scope).vertices.clone().any(kept)
+    }
+
+    /// What is known of secrets.
+    pub fn secrets(&self) -> &'s Secrets {
+        &self.store.secrets
     }
 
     /// The values of all names that a script may spell with `_` for `-`.

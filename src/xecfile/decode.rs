@@ -26,15 +26,16 @@ pub(crate) use crate::xecfile::decode::template::Templates;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use kdl::{KdlDocument, KdlNode};
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::model::{EnvEntry, Let, Limit, Settings, Task};
+use crate::xecfile::model::{EnvEntry, Let, Limit, Secret, Settings, Task};
 use crate::xecfile::plain;
 use crate::xecfile::schema::{self, Places, Row, State};
 
@@ -45,6 +46,7 @@ pub(crate) struct Decoded {
     pub(crate) env: Vec<EnvEntry>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) lets: Vec<Let>,
+    pub(crate) secrets: Vec<Secret>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) dotenvs: Vec<Dotenv>,
     pub(crate) includes: Vec<Include>,
@@ -86,15 +88,15 @@ struct Top {
 }
 
 impl Top {
-    /// Tells of a second `let` of one name.
-    fn is_new(&mut self, reader: &mut Reader<'_>, found: &Let) -> bool {
-        let name = crate::base::name::variable(&found.name.value);
+    /// Tells of a second value of one name.
+    fn is_new(&mut self, reader: &mut Reader<'_>, found: &Spanned<Arc<str>>) -> bool {
+        let name = crate::base::name::variable(&found.value);
         let Some(first) = self.lets.get(&name) else {
-            self.lets.insert(name, found.name.span);
+            self.lets.insert(name, found.span);
             return true;
         };
-        let problem = Problem::error(Code::Duplicate, format!("there are two values `{}`", found.name.value));
-        let problem = problem.at(found.name.span, "the second one").at(*first, "the first one");
+        let problem = Problem::error(Code::Duplicate, format!("there are two values `{}`", found.value));
+        let problem = problem.at(found.span, "the second one").at(*first, "the first one");
         reader.report(problem.help("give one of them another name"));
         false
     }
@@ -127,8 +129,15 @@ fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
         "let" => {
             let span = whole(reader, node);
             let found = file::value(reader, cursor, row, span);
-            if let Some(found) = found.filter(|found| top.is_new(reader, found)) {
+            if let Some(found) = found.filter(|found| top.is_new(reader, &found.name)) {
                 top.out.lets.push(found);
+            }
+        }
+        "secret" => {
+            let span = whole(reader, node);
+            let found = file::secret(reader, cursor, row, span);
+            if let Some(found) = found.filter(|found| top.is_new(reader, &found.name)) {
+                top.out.secrets.push(found);
             }
         }
         "limit" => top.out.limits.extend(limits::limit(reader, cursor, row)),

@@ -179,7 +179,8 @@ impl Loading {
         self.problems = reader.problems;
         self.broken[usize::from(source.0)] = guarded.broken;
         let scope = &mut self.files[file];
-        (scope.defaults, scope.env, scope.lets) = (decoded.defaults, decoded.env, decoded.lets);
+        (scope.defaults, scope.env) = (decoded.defaults, decoded.env);
+        (scope.lets, scope.secrets) = (decoded.lets, decoded.secrets);
         let prefix = scope.prefix.clone();
         self.limits.extend(decoded.limits);
         let whole = |name: &mut Spanned<Arc<str>>| {

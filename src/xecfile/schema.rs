@@ -73,10 +73,12 @@ impl Places {
     pub const READY: Places = Places(1 << 27);
     /// `wait`.
     pub const WAIT: Places = Places(1 << 29);
+    /// `secret`.
+    pub const SECRET: Places = Places(1 << 30);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 30] = [
+    const NAMES: [(Places, &'static str); 31] = [
         (Places::REDUCE, "on `reduce`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
@@ -96,6 +98,7 @@ impl Places {
         (Places::CAPTURE, "on `capture`"),
         (Places::TAKE, "on `take`"),
         (Places::LET, "on `let`"),
+        (Places::SECRET, "on `secret`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),

@@ -26,6 +26,7 @@ mod processes;
 mod recipes;
 mod scale;
 mod scarcity;
+mod secrets;
 mod signals;
 mod terminal;
 mod watch;

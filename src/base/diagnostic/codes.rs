@@ -240,6 +240,19 @@ codes! {
     /// task show { param version default="1"; exec echo "${version}" "${env.HOME}" }
     /// ```
     UnknownValue = "unknown-value",
+    /// A secret where others could see it: in the words of a process, in a path, in the name of an instance, in `env`.
+    /// A `secret` reaches only those scripts whose text names it, as a variable of their environment. What needs it
+    /// in an argument or under another name is told so by the script.
+    ///
+    /// ```kdl wrong
+    /// secret TOKEN
+    /// task publish { exec curl --oauth2-bearer "${TOKEN}" "https://example.com" }
+    /// ```
+    /// ```kdl
+    /// secret TOKEN
+    /// task publish { run #"REGISTRY_TOKEN="$TOKEN" ./publish"# }
+    /// ```
+    SecretShown = "secret-shown",
     /// `uses` names a limit that no file declares. `limit` declares one, at the top of any file of the run.
     ///
     /// ```kdl wrong

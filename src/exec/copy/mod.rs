@@ -156,9 +156,7 @@ pub fn start(what: Copy, from: RemoteTarget, to: RemoteTarget, cx: JobCx) -> Run
                     Ok(_) => break Outcome::Exited(0),
                     Err(trouble) => {
                         if let Trouble::Failed(why) = &trouble {
-                            let line = format!("{why}\n").into_bytes();
-                            let room = cx.output.room(line.len()).await;
-                            cx.output.send(cx.job, Stream::Stderr, line, room);
+                            cx.output.show(cx.job, Stream::Stderr, format!("{why}\n").as_bytes()).await;
                         }
                         break trouble.outcome();
                     }

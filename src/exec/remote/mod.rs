@@ -129,7 +129,7 @@ impl RemoteTarget {
         let to = match (&spec.stdout, cx.passed.stdout.take()) {
             (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill).told(cx.lines.clone())),
             (_, Some(file)) => Destination::File(file, Some(kill)),
-            _ => Destination::Report { output: cx.output.clone(), job: cx.job, stream: Stream::Stdout },
+            _ => Destination::report(cx.output.clone(), cx.job, Stream::Stdout),
         };
         let stdout_pump = Pump::new(stdout.ours, to).behind_gate(markers::Gate::new(&self.nonce));
         let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));

@@ -1,6 +1,6 @@
 //! From the steps of the file to nodes and commands: what flows down is settled on the way. Knows no instances.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::base::event::TaskLabel;
@@ -10,8 +10,8 @@ use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeK
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Condition, Data, Group, Hooks, Late, OnError, Ready, Reference, SLOTS, Settings, Step,
-    StepKind, Xecfile,
+    Capture, CaptureForm, Condition, Data, FileScope, Group, Hooks, Late, OnError, Ready, Reference, SLOTS, Settings,
+    Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -53,6 +53,7 @@ impl Ambient {
                 false => outer.env.iter().chain(env).cloned().collect(),
             },
             shell: shell.as_ref().map_or_else(|| outer.shell.clone(), |shell| shell.value.as_slice().into()),
+            secrets: outer.secrets.clone(),
             grace: grace.clone().or_else(|| outer.grace.clone()),
         })
     }
@@ -98,6 +99,8 @@ impl Defs {
                 tasks: Vec::with_capacity(reached.len()),
                 commands: Vec::new(),
                 lets: file.files.iter().map(|scope| scope.lets.clone()).collect(),
+                secrets: file.files.iter().map(|scope| scope.secrets.clone()).collect(),
+                hidden: hidden(file),
                 files,
                 by_name: HashMap::new(),
             },
@@ -110,7 +113,7 @@ impl Defs {
             let scope = &file.files[usize::from(id.0)];
             let (env, shell) = (scope.env.as_slice().into(), shell.clone());
             let base = Ambient {
-                place: Arc::new(Place { file: id, cwd: None, env, shell, grace: None }),
+                place: Arc::new(Place { file: id, cwd: None, env, shell, secrets: secrets(scope), grace: None }),
                 on_error,
                 priority: 0,
                 interactive: false,
@@ -278,6 +281,17 @@ impl Lower<'_> {
             args: step.data.args.clone(),
         }
     }
+}
+
+/// The names of the secrets of a file.
+fn secrets(file: &FileScope) -> Arc<[Arc<str>]> {
+    file.secrets.iter().map(|secret| secret.name.value.clone()).collect()
+}
+
+/// Those of all files, each once.
+fn hidden(file: &Xecfile) -> Arc<[Arc<str>]> {
+    let names: BTreeSet<Arc<str>> = file.files.iter().flat_map(|scope| secrets(scope).to_vec()).collect();
+    names.into_iter().collect()
 }
 
 /// The data of a step that makes one item of many: its stdout is kept for that.

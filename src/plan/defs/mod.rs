@@ -17,7 +17,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, OnError, Param, Ready, Reference, RetryText, Service, Share, Width,
+    Capture, FileId, Files, Group, Input, Late, Let, OnError, Param, Ready, Reference, RetryText, Secret, Service,
+    Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -47,6 +48,10 @@ pub struct Defs {
     pub commands: Vec<Command>,
     /// The `let`s of each file, in order.
     pub lets: Vec<Vec<Let>>,
+    /// The secrets of each file, in order.
+    pub secrets: Vec<Vec<Secret>>,
+    /// The names of all of them: no process has these, but those that name them.
+    pub hidden: Arc<[Arc<str>]>,
     files: Vec<Arc<str>>,
     by_name: HashMap<Arc<str>, TaskDefId>,
 }

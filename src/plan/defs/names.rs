@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use crate::base::value::Template;
 
-/// The words of a script for `sh` that may be values.
-pub fn names_in_sh(script: &str) -> Vec<Arc<str>> {
-    names_in(script, &[Template::plain("sh")])
+/// The words of a script for `sh` that may be values, or are one of these secrets.
+pub fn names_in_sh(script: &str, secrets: &[Arc<str>]) -> Vec<Arc<str>> {
+    names_in(script, &[Template::plain("sh")], secrets)
 }
 
 /// The words of a script that may be values: for a shell of the Bourne family after `$` or `${` and anywhere in
 /// `$((…))`, any word for another interpreter, which may read its environment in ways of its own.
-pub(super) fn names_in(script: &str, shell: &[Template]) -> Vec<Arc<str>> {
+/// Values begin with a small letter; secrets are called as they like.
+pub(super) fn names_in(script: &str, shell: &[Template], secrets: &[Arc<str>]) -> Vec<Arc<str>> {
     let program =
         shell.first().and_then(Template::as_text).map_or("", |program| program.rsplit('/').next().unwrap_or(""));
     let bourne = matches!(program, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh" | "busybox");
@@ -41,7 +42,8 @@ pub(super) fn names_in(script: &str, shell: &[Template]) -> Vec<Arc<str>> {
             || (behind(1, b'#') || behind(1, b'!')) && behind(2, b'{') && behind(3, b'$');
         let named = !bourne || behind(1, b'$') || braced || open > 0;
         let word = &script[at..at + length];
-        if named && bytes[at].is_ascii_lowercase() && seen.insert(word) {
+        let known = bytes[at].is_ascii_lowercase() || secrets.iter().any(|secret| **secret == *word);
+        if named && known && seen.insert(word) {
             names.push(word.into());
         }
         at += length;
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn arithmetic_names_without_a_dollar() {
-        let names = |script: &str| names_in_sh(script).iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let names = |script: &str| names_in_sh(script, &[]).iter().map(|name| name.to_string()).collect::<Vec<_>>();
         assert_eq!(names("echo $((i*10)) no"), ["i"]);
         assert_eq!(names("echo $(( (a + $b) * 0x1f % c )) $(no) $((d)) no (no)"), ["a", "b", "c", "d"]);
         assert!(names("((no)) ( (no) ) $(no) $(").is_empty());
@@ -64,10 +66,13 @@ mod tests {
     #[test]
     fn a_script_names_what_it_expands() {
         let sh = [Template::plain("/bin/sh")];
-        let names = |script: &str| names_in(script, &sh).iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let names = |script: &str| {
+            names_in(script, &sh, &["S_1".into()]).iter().map(|name| name.to_string()).collect::<Vec<_>>()
+        };
         assert_eq!(names(r#"echo "$a" ${b:-x} ${#c} $HOME $1 d '$e'"#), ["a", "b", "c", "e"]);
         assert_eq!(names("py$py tox"), ["py"]);
-        let python = names_in("os.environ['version']", &[Template::plain("python3")]);
+        assert_eq!(names("S_1 $S_2 ${S_1:-} $S_1"), ["S_1"]);
+        let python = names_in("os.environ['version']", &[Template::plain("python3")], &[]);
         assert!(python.iter().any(|name| &**name == "version"));
     }
 }

@@ -20,6 +20,8 @@ pub struct Place {
     pub env: Arc<[EnvEntry]>,
     /// The interpreter of scripts.
     pub shell: Arc<[Template]>,
+    /// The secrets of the file.
+    pub secrets: Arc<[Arc<str>]>,
     /// From the first signal to SIGKILL.
     pub grace: Option<Spanned<Late<Duration>>>,
 }
@@ -31,9 +33,9 @@ impl Place {
         env.chain(self.cwd.iter().map(|cwd| &cwd.value)).flat_map(Template::names)
     }
 
-    /// The words of a script that may be values.
+    /// The words of a script that may be values, or are secrets.
     pub fn names_in(&self, script: &str) -> Vec<Arc<str>> {
-        names_in(script, &self.shell)
+        names_in(script, &self.shell, &self.secrets)
     }
 }
 

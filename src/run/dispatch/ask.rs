@@ -128,11 +128,14 @@ impl Loop {
     /// there is one to wait for.
     pub(super) fn wait_for_let(&mut self, instance: InstanceId, names: &[Arc<str>], waiter: Waiter) -> bool {
         let plan = self.plan.clone();
-        let known = |file: FileId, name: &str| self.store.has_let(file, name);
-        let Some((file, name, script)) = lets::missing(&plan, instance, names, known) else { return false };
-        if let Some(job) = self.questions.for_let(file, name, waiter) {
-            let spec = lets::spec(&plan, file, &script, &self.around, &self.store);
-            self.ask(job, Question { spec, by_code: false });
+        let Some(wanted) = lets::missing(&plan, instance, names, &self.store) else { return false };
+        match lets::spec(&plan, &wanted, &self.around, &self.store) {
+            Ok(spec) => {
+                if let Some(job) = self.questions.for_let(wanted.file, wanted.name, waiter) {
+                    self.ask(job, Question { spec, by_code: false });
+                }
+            }
+            Err(why) => self.without(waiter, &self.what(wanted.file, &wanted.name), &why),
         }
         true
     }
@@ -171,14 +174,30 @@ impl Loop {
                 }
                 Err(why) => self.passed(scope, purpose, Err(why)),
             },
-            Waiting::Let { file, name } => match said.and_then(probe::let_value) {
-                Ok(value) => {
-                    lets::keep(&mut self.store, &self.plan, &self.around, file, name, value);
-                    waiters.into_iter().for_each(|waiter| self.go_on(waiter));
+            Waiting::Let { file, name } => match said.and_then(|said| self.learn(file, &name, said)) {
+                Ok(()) => waiters.into_iter().for_each(|waiter| self.go_on(waiter)),
+                Err(why) => {
+                    let what = self.what(file, &name);
+                    waiters.into_iter().for_each(|waiter| self.without(waiter, &what, &why));
                 }
-                Err(why) => waiters.into_iter().for_each(|waiter| self.without(waiter, &name, &why)),
             },
         }
+    }
+
+    /// A value of a file is there.
+    fn learn(&mut self, file: FileId, name: &Arc<str>, said: (i32, Vec<u8>)) -> Result<(), String> {
+        if lets::is_secret(&self.plan, file, name) {
+            return self.store.secrets.learn(file, name.clone(), said.1);
+        }
+        let value = probe::let_value(said)?;
+        lets::keep(&mut self.store, &self.plan, &self.around, file, name.clone(), value);
+        Ok(())
+    }
+
+    /// What a value of a file is, as it is written.
+    fn what(&self, file: FileId, name: &str) -> String {
+        let word = if lets::is_secret(&self.plan, file, name) { "secret" } else { "let" };
+        format!("{word} {name}")
     }
 
     fn go_on(&mut self, waiter: Waiter) {
@@ -190,8 +209,8 @@ impl Loop {
     }
 
     /// The value that someone waits for cannot be had.
-    fn without(&mut self, waiter: Waiter, name: &str, why: &str) {
-        let bad = format!("`let {name}`: {why}");
+    fn without(&mut self, waiter: Waiter, what: &str, why: &str) {
+        let bad = format!("`{what}`: {why}");
         match waiter {
             Waiter::Job(start) => {
                 self.controls.remove(&start.id);

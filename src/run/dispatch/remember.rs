@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::event::{Event, Message};
+use crate::base::event::Event;
 use crate::cache::task::{Begun, Fresh, Probed, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
@@ -194,6 +194,12 @@ impl Loop {
             }
         }
         let Some((task, begun, log)) = self.keeper.take(id) else { return self.feed(Input::Settled(scope)) };
+        let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
+        let captures = self.store.save(&plan, &instances);
+        let kept = match self.store.secrets.masks.find(&captures) {
+            true => kept.and(Err("a value that it captured holds a secret".to_owned())),
+            false => kept,
+        };
         let begun = match kept {
             Ok(kept) => begun.filter(|_| kept),
             Err(why) => {
@@ -201,8 +207,6 @@ impl Loop {
                 None
             }
         };
-        let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
-        let captures = self.store.save(&plan, &instances);
         let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };
         let own = state.clone();
         state.spawn(move || reply.send(Told::Settled(scope, own.settle(&task, begun, captures, log))));
@@ -223,7 +227,6 @@ impl Loop {
 
     /// Something that is told to people and machines alike.
     pub(super) fn tell(&self, event: Event) {
-        // Without a report nobody has to be told.
-        let _ = self.output.tx.send(Message::Event(self.clock.now(), event));
+        self.output.tell(self.clock.now(), event);
     }
 }

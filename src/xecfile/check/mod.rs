@@ -8,6 +8,7 @@ mod limits;
 mod names;
 mod scope;
 mod script;
+mod secrets;
 mod twice;
 mod values;
 
@@ -28,6 +29,8 @@ pub(crate) struct Texts<'a> {
     pub(crate) broken: &'a [Vec<Range<usize>>],
     /// What was found.
     pub(crate) problems: Problems,
+    /// The secrets of all files.
+    secrets: HashSet<Arc<str>>,
     told: HashSet<(Code, Span)>,
     /// How many more words of scripts may be compared with names of values: what is slow and only a warning.
     comparisons: usize,
@@ -35,7 +38,8 @@ pub(crate) struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     pub(crate) fn new(sources: &'a SourceMap, broken: &'a [Vec<Range<usize>>], problems: Problems) -> Self {
-        Self { sources, broken, problems, told: HashSet::new(), comparisons: 1_000_000 }
+        let (secrets, told) = (HashSet::new(), HashSet::new());
+        Self { sources, broken, problems, secrets, told, comparisons: 1_000_000 }
     }
 
     /// Tells a problem, unless it only comes from a word that was told already. What a template of nodes brings
@@ -91,6 +95,7 @@ pub(crate) fn check(
     limits::unique(texts, limits);
     barriers::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
+    texts.secrets = files.iter().flat_map(|file| &file.secrets).map(|secret| secret.name.value.clone()).collect();
     let unsure = texts.unsure();
     values::check(texts, files, tasks, &unsure);
     edges::check(texts, tasks, &index, &unsure);

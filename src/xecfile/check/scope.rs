@@ -14,6 +14,8 @@ pub(super) const TO_HOOKS: [&str; 4] = ["xec_status", "xec_failed", "xec_error",
 pub(super) enum Origin {
     /// A `let` of the file.
     Let,
+    /// A `secret` of the file.
+    Secret,
     /// A `param`, `flag` or `rest`.
     Input,
     /// An axis.

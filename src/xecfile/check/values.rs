@@ -8,10 +8,10 @@ use crate::base::name::did_you_mean;
 use crate::base::source::{SourceId, Span, Spanned};
 use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
-use crate::xecfile::check::{Texts, each_step_of, foreign, script, twice};
+use crate::xecfile::check::{Texts, each_step_of, foreign, script, secrets, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind, Ready,
-    Reference, RetryText, Settings, Step, StepKind, Task,
+    AxisSource, Condition, EnvEntry, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind,
+    Ready, Reference, RetryText, SecretSource, Settings, Step, StepKind, Task,
 };
 
 /// Checks all files and tasks.
@@ -52,12 +52,16 @@ fn file_scope(texts: &mut Texts<'_>, file: &FileScope, unsure: &HashSet<SourceId
         }
         scope.add(&value.name, Origin::Let);
     }
+    for secret in &file.secrets {
+        if let SecretSource::Run(text) = &secret.source {
+            script::check(texts, &text.value, text.span, &scope, &[]);
+        }
+        scope.add(&secret.name, Origin::Secret);
+    }
     let place = file.env.first().map(|entry| entry.name.span.source).or(place_of(&file.defaults));
     let sure = place.is_none_or(|source| !unsure.contains(&source));
     let mut walk = Walk { texts, scope: &mut scope, sure, set: Vec::new(), added: Vec::new() };
-    for entry in &file.env {
-        walk.template(&entry.value);
-    }
+    walk.env(&file.env);
     walk.settings(&file.defaults);
     scope
 }
@@ -281,10 +285,13 @@ impl Walk<'_, '_> {
         self.scope.hook(false);
     }
 
+    fn env(&mut self, entries: &[EnvEntry]) {
+        secrets::declared(self.texts, entries);
+        entries.iter().for_each(|entry| self.template(&entry.value));
+    }
+
     fn settings(&mut self, settings: &Settings) {
-        for entry in &settings.env {
-            self.template(&entry.value);
-        }
+        self.env(&settings.env);
         if let Some(cwd) = &settings.cwd {
             self.template(cwd);
         }
@@ -336,8 +343,13 @@ impl Walk<'_, '_> {
                     continue;
                 }
             };
-            let variable = name.strip_prefix("env.").is_some_and(|variable| !variable.contains('.'));
-            if !variable && self.sure && self.scope.get(name).is_none() && !self.texts.problems.is_full() {
+            let variable = name.strip_prefix("env.").filter(|variable| !variable.contains('.'));
+            let secret = variable.is_some_and(|variable| self.texts.secrets.contains(variable));
+            if secret || self.scope.get(name) == Some(Origin::Secret) {
+                secrets::shown(self.texts, name, text.span);
+                continue;
+            }
+            if variable.is_none() && self.sure && self.scope.get(name).is_none() && !self.texts.problems.is_full() {
                 self.unknown(name, text.span);
             }
         }

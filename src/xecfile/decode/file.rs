@@ -1,13 +1,13 @@
-//! What stands at the top of a file besides tasks: `let`, `dotenv`, `include`.
+//! What stands at the top of a file besides tasks: `let`, `secret`, `dotenv`, `include`.
 
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem, clipped};
-use crate::base::name::{is_task_name, task_name_rule};
+use crate::base::name::{is_task_name, is_variable_name, not_secret, task_name_rule};
 use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::{details, not_yet, values};
-use crate::xecfile::model::{Let, LetValue};
+use crate::xecfile::model::{Let, LetValue, Secret, SecretSource};
 use crate::xecfile::schema::{Places, Row};
 
 /// A file of variables.
@@ -58,6 +58,44 @@ pub(super) fn value<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
         }
     };
     Some(Let { name, value, span })
+}
+
+/// `secret NAME`, `secret NAME file="path"`, `secret NAME run="script"`.
+pub(super) fn secret<'a>(
+    reader: &mut Reader<'a>,
+    mut cursor: Cursor<'a>,
+    row: &'static Row,
+    span: Span,
+) -> Option<Secret> {
+    let value = cursor.arg(reader, row)?;
+    let mut sources: Vec<(Span, SecretSource)> = Vec::new();
+    for (row, mut detail) in details(reader, &mut cursor, Places::SECRET) {
+        if let Some(value) = detail.arg(reader, row) {
+            let source = match row.name {
+                "file" => SecretSource::File(path(reader, &value)?),
+                _ => SecretSource::Run(Spanned::new(values::script(reader, &value)?.into(), value.span)),
+            };
+            sources.push((detail.head, source));
+        }
+        detail.finish(reader);
+    }
+    cursor.finish(reader);
+    if let [(one, _), (other, _), ..] = &sources[..] {
+        let problem = Problem::error(Code::ExtraValue, "a `secret` has a file or a script, not both");
+        reader.report(problem.at(*other, "").at(*one, "").help("remove one of them"));
+    }
+    let name = values::text(reader, &value)?;
+    let why = match is_variable_name(name) {
+        true => not_secret(name),
+        false => Some("it is the name of a variable: letters, digits and `_`, the first one no digit"),
+    };
+    if let Some(why) = why {
+        let message = format!("`{}` cannot be the name of a secret", clipped(name));
+        reader.report(Problem::error(Code::BadName, message).at(value.span, "").help(why));
+        return None;
+    }
+    let source = sources.pop().map_or(SecretSource::Variable, |(_, source)| source);
+    Some(Secret { name: Spanned::new(name.into(), value.span), source, span })
 }
 
 /// `dotenv ".env" optional=#true`.

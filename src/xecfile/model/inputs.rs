@@ -196,6 +196,28 @@ pub enum LetValue {
     Run(Spanned<Arc<str>>),
 }
 
+/// A value of a file that nobody is shown.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// Its name, in its own case.
+    pub name: Spanned<Arc<str>>,
+    /// Where it comes from.
+    pub source: SecretSource,
+    /// The whole node.
+    pub span: Span,
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// From the variable of its name in the environment of xec, or in a `dotenv` of its file.
+    Variable,
+    /// From what this file holds, against the directory of the Xecfile, when it is first used.
+    File(Spanned<Arc<str>>),
+    /// From the stdout of this script, once a run, when it is first used.
+    Run(Spanned<Arc<str>>),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

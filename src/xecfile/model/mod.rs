@@ -18,7 +18,7 @@ mod matrix;
 mod ready;
 mod settings;
 
-pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Take, size};
+pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Secret, SecretSource, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
@@ -59,6 +59,8 @@ pub struct FileScope {
     pub env: Vec<EnvEntry>,
     /// Its `let`s, in order; a later one may name an earlier one.
     pub lets: Vec<Let>,
+    /// Its secrets, in order; a `let` and a secret may name what stands before them.
+    pub secrets: Vec<Secret>,
 }
 
 impl Xecfile {

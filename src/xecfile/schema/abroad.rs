@@ -13,6 +13,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("parallel", &["async", "concurrently", "together"]),
     ("desc", &["description", "doc", "help", "summary", "title"]),
     ("cwd", &["chdir", "dir", "directory", "workdir", "working-directory", "working_directory"]),
+    ("secret", &["secrets"]),
     ("let", &["const", "set", "var", "variables", "vars"]),
     ("param", &["argument", "arguments", "option", "options", "parameter", "parameters", "params"]),
     ("env", &["environment", "envs", "export"]),

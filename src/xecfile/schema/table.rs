@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
     row("task", TOP, args(1, 1, Kind::Name), NODE, "", ["Something that can be run by its name", r#"task build { run "cargo build" }"#]),
     row("dotenv", TOP, args(1, 1, Kind::Text), NODE, "", ["A file of variables for every process, weaker than the environment; nothing in it is expanded or executed, and a later file wins", r#"dotenv ".env" optional=#true"#]),
     row("let", TOP, args(1, 2, Kind::Template), NODE_LATE, "", ["A value with a name, for this file: a text, or what a script writes when it is first used", r#"let sha run="git rev-parse HEAD""#]),
-    row("secret", TOP, NAME, L_NODE_LATE, "", ["A value that is never shown", "secret TOKEN"]),
+    row("secret", TOP, NAME, NODE_LATE, "", ["A value that nobody is shown: the variable of that name, which from then on reaches only those `run` whose text names it, and is `***` in all that is shown", "secret TOKEN"]),
     row("host", TOP, NAME, L_NODE, "", ["A machine that steps can run on", r#"host "web[01-12].example.com" { tags web }"#]),
     row("limit", TOP, args(2, 2, Kind::Number), NODE, "", ["How much of something there is to use at once, in the whole run: a name and a number. `uses` holds some of it. The same line in two files is one limit", "limit db 1"]),
     row("include", TOP, args(1, 1, Kind::Text), NODE, "", ["The tasks of another file, as `api:build`. Its own names come first in it, and `:x` is the task `x` of the first file; a file that is included twice is one, by its first name", r#"include "api/Xecfile.kdl" as=api"#]),
@@ -223,6 +223,8 @@ pub(super) const ROWS: &[Row] = &[
     row("exists", READY, TEMPLATE, DETAIL_LATE, "", ["A path is there, against the `cwd` of the task", "wait exists=server.pid"]),
     row("timeout", Places::READY, DURATION, DETAIL, "30s", ["How long that may take", r#"ready tcp=5432 timeout="1m""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
+    row("file", Places::SECRET, TEXT, DETAIL, "", ["The file that holds it, against the directory of the Xecfile; read when it is first used", r#"secret KEY file="deploy.key""#]),
+    row("run", Places::SECRET, TEXT, DETAIL_LATE, "", ["A script, run once when the secret is first used; its stdout is the secret", r#"secret TOKEN run="pass show deploy""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),
     row("as", Places::INCLUDE, NAME, DETAIL, "", ["What stands before the names of its tasks", r#"include "api/Xecfile.kdl" as=api"#]),
 ];
