@@ -1,4 +1,4 @@
-//! xec: a declarative task runner. One graph of tasks, run on this machine; other hosts are meant to be one more place.
+//! xec: a declarative task runner. One graph of tasks, run on this machine and on hosts, which are one more place.
 //!
 //! # The way of the data
 //!
@@ -15,7 +15,7 @@
 //!
 //! # The floors, from below, and their rooms
 //!
-//! - [`base`], words that every floor speaks: `diagnostic` (problems, and a page for each kind), `value` (text with
+//! - [`base`], words that every floor speaks: `selector` (which hosts are meant), `diagnostic` (problems, and a page for each kind), `value` (text with
 //!   `${…}`), `event`, `command` (what a place is asked to do), `source` (where it was written), `name`, `options`.
 //! - [`xecfile`], from bytes to a typed file or all problems: `load` and `include` read files, `guard` takes bytes
 //!   that the parser should not see, `plain` reads what is plain a hundred times faster than it, `cursor` and `decode`
@@ -23,7 +23,7 @@
 //! - [`plan`], from a file and a request to frozen arrays: `select` (names to tasks), `cycle`, `defs` (policies that
 //!   flow down, settled once for each task), `inputs` and `values` (what an instance is given; what is only known
 //!   late), `matrix` (axes to combinations), `conditions`, `units` (what is shared: a task with one set of inputs),
-//!   `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
+//!   `hosts` (which ones a task means), `compile` (instances, scopes and edges: `roots` and `frames` are its loops, one file for each thing laid out),
 //!   `layout` (the arrays as they grow), `graph` (as they stay), `paths` (who is far from the end goes first).
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to

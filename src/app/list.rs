@@ -8,6 +8,8 @@ use crate::xecfile::model::Task;
 
 pub(super) fn list(options: &Options, opened: &Opened) -> Answer {
     let tasks: Vec<&Task> = opened.file.tasks.iter().filter(|task| options.all || !task.private).collect();
-    let out = if options.show.json { list::json(&tasks) } else { list::text(&tasks, stdout_style(options)) };
+    let hosts = &opened.file.hosts;
+    let out =
+        if options.show.json { list::json(&tasks, hosts) } else { list::text(&tasks, hosts, stdout_style(options)) };
     opened.answer(options, out)
 }

@@ -11,6 +11,7 @@ mod again;
 mod check;
 mod confirm;
 mod explain;
+mod fleet;
 mod gc;
 mod graph;
 mod learn;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::confirm::{Question, confirm};
+use crate::app::fleet::Fleet;
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
@@ -194,7 +195,10 @@ pub(super) async fn once(
     let plan = Arc::new(plan);
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
-    let ending = drive(plan.clone(), around, link, (memory.clone(), how.force, pool), output.clone(), orders).await;
+    let fleet = Rc::new(Fleet::new(link.clone()));
+    let places = (link, fleet.clone());
+    let ending = drive(plan.clone(), around, places, (memory.clone(), how.force, pool), output.clone(), orders).await;
+    fleet.close().await;
     sweep(link, &output, ending.at, orders).await;
     if let Err(why) = learn::keep(&plan, &ending, &here) {
         let why = format!("how long the commands took is not remembered: {why}");
@@ -238,7 +242,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
 async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
-    link: &Link,
+    (link, fleet): (&Link, Rc<Fleet>),
     (memory, force, pool): (Memory, bool, Option<Pool>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
@@ -247,6 +251,7 @@ async fn drive(
     let dispatch = Dispatch {
         plan,
         target: Rc::new(LocalTarget::new(link.clone())),
+        hosts: fleet,
         around,
         memory,
         force,

@@ -102,6 +102,8 @@ pub enum Verdict {
     Ok,
     /// A command failed, or something in it did.
     Failed(Failure),
+    /// Its host could not be reached, for this reason: nothing of it ran.
+    Unreachable(String),
     /// Its time was up.
     TimedOut(Duration),
     /// It was ended, or kept from starting, from outside.
@@ -210,6 +212,8 @@ pub struct Counts {
     /// Failures: steps that failed, and tasks and groups whose time was up; also those that do not count. A task in
     /// which only something else failed is none.
     pub failed: u32,
+    /// Of these failures, those for which a host could not be reached; they are not counted as failed.
+    pub unreachable: u32,
     /// Were ended from outside after they had begun.
     pub cancelled: u32,
     /// Were not begun.

@@ -4,8 +4,10 @@ pub mod command;
 pub mod diagnostic;
 pub mod duration;
 pub mod event;
+pub mod hostname;
 pub mod name;
 pub mod options;
+pub mod selector;
 pub mod source;
 pub mod value;
 

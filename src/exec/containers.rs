@@ -3,7 +3,9 @@
 
 use std::ffi::OsString;
 
-use crate::base::command::NotStarted;
+use tokio::sync::OnceCell;
+
+use crate::base::command::{CommandSpec, NotStarted};
 use crate::exec::broker::Link;
 use crate::exec::broker::link::Exit;
 use crate::exec::broker::proto::Stdio;
@@ -12,6 +14,7 @@ use crate::exec::find::no_room;
 use crate::exec::pump::{Destination, Pump};
 use crate::exec::remote::RemoteTarget;
 use crate::exec::remote::channel::start_client;
+use crate::exec::{JobCx, LocalFuture, Running, Target};
 
 /// How long a client may take to end, should xec be gone.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -131,6 +134,42 @@ impl Engine {
             }
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+/// The first container or pod that carries some labels when something first runs there.
+pub struct Labelled {
+    link: Link,
+    engine: Engine,
+    labels: String,
+    login: Option<String>,
+    user: Option<String>,
+    found: OnceCell<RemoteTarget>,
+}
+
+impl Labelled {
+    /// With these labels; who logs in, and as whom commands run.
+    pub fn new(link: Link, engine: Engine, labels: &str, login: Option<&str>, user: Option<&str>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let (login, user) = (owned(login), owned(user));
+        Self { link, engine, labels: labels.to_owned(), login, user, found: OnceCell::new() }
+    }
+
+    async fn find(&self) -> Result<RemoteTarget, NotStarted> {
+        let names = self.engine.find(&self.link, &self.labels).await?;
+        let none = || NotStarted::Unreachable(format!("nothing that runs carries the label `{}`", self.labels));
+        let target = self.engine.target(&self.link, names.first().ok_or_else(none)?, self.login.as_deref());
+        let target = target.and_then(|target| match &self.user {
+            Some(user) => target.as_user(user),
+            None => Ok(target),
+        });
+        target.map_err(NotStarted::Failed)
+    }
+}
+
+impl Target for Labelled {
+    fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>> {
+        Box::pin(async move { self.found.get_or_try_init(|| self.find()).await?.start(spec, cx).await })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::base::diagnostic::Problem;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::defs::Conditions;
+use crate::plan::defs::{Conditions, Place};
 use crate::plan::values::{Known, Values};
 use crate::xecfile::model::{EnvEntry, PredicateKind};
 
@@ -27,7 +27,7 @@ pub fn decide(conditions: &Conditions, values: Values<'_>) -> Result<Decision, B
     for condition in conditions.all.iter() {
         let (mut broken, mut open) = (false, false);
         for line in &condition.lines {
-            match holds(&line.kind, &conditions.place.env, values)? {
+            match holds(&line.kind, &conditions.place, values)? {
                 Some(true) => {}
                 Some(false) => broken = true,
                 None => open = true,
@@ -43,14 +43,15 @@ pub fn decide(conditions: &Conditions, values: Values<'_>) -> Result<Decision, B
 }
 
 /// What one line comes to; `None` where that is asked later.
-fn holds(kind: &PredicateKind, env: &[EnvEntry], values: Values<'_>) -> Result<Option<bool>, Box<Problem>> {
+fn holds(kind: &PredicateKind, place: &Place, values: Values<'_>) -> Result<Option<bool>, Box<Problem>> {
     let is = |wanted: &[Spanned<Template>], have: &str| any(wanted, values, |text| text == have);
     match kind {
+        PredicateKind::Os(_) | PredicateKind::Arch(_) if place.remote => Ok(None),
         PredicateKind::Os(names) => is(names, values.world.os),
         PredicateKind::Arch(names) => is(names, values.world.arch),
         PredicateKind::Env(name, wanted) => {
             let Known::Value(name) = values.known(name)? else { return Ok(None) };
-            let have = match variable(&name.flat(), env, values)? {
+            let have = match variable(&name.flat(), &place.env, values)? {
                 Known::Value(value) => value.flat(),
                 Known::Unset => String::new(),
                 Known::Late => return Ok(None),

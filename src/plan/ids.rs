@@ -30,6 +30,10 @@ ids! {
     GateId,
     /// What lanes are fed with: their number is known, their items are not.
     FeedId,
+    /// A host that steps run on.
+    HostId,
+    /// Hosts of which one is picked.
+    PoolId,
     /// A task as it was lowered once for all of its instances.
     TaskDefId,
     /// A command as it was lowered once for all of its instances.

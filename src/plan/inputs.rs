@@ -9,7 +9,7 @@ use crate::base::value::Template;
 use crate::plan::request::{Asked, Word};
 use crate::plan::values::{Bound, Inputs, Known, Value, Values, nearest};
 use crate::plan::words::input_at;
-use crate::xecfile::model::{Binding, Param, ParamRole, Task};
+use crate::xecfile::model::{Binding, HOST_AXIS, Param, ParamRole, Task};
 
 type Given = Vec<(usize, Vec<Bound>, Option<Span>)>;
 
@@ -223,9 +223,10 @@ pub fn fit(task: &str, param: &Param, value: Value) -> Result<Value, Misfit> {
     })
 }
 
-/// What is in an instance's brackets: what it was given beyond the defaults, and its axes.
+/// What follows the task in an instance's name: its host, and in brackets what it was given beyond the defaults, and its axes.
 pub fn brackets(task: &Task, inputs: &Inputs, own: Values<'_>) -> String {
-    let mut shown = Vec::new();
+    let over_hosts = task.matrix.as_ref().is_some_and(|matrix| matrix.on().is_some());
+    let (mut shown, mut host) = (Vec::new(), String::new());
     for (name, bound) in inputs.iter() {
         let value = match bound {
             Bound::Static(value) => value,
@@ -235,13 +236,17 @@ pub fn brackets(task: &Task, inputs: &Inputs, own: Values<'_>) -> String {
             }
             Bound::Late(_) => continue,
         };
+        if over_hosts && &**name == HOST_AXIS {
+            host = format!("@{}", value.flat());
+            continue;
+        }
         let param = task.params.iter().find(|param| param.name.value == *name);
         if param.is_some_and(|param| default(task, param, own, None).is_ok_and(|usual| usual == *bound)) {
             continue;
         }
         shown.push(format!("{name}={}", quoted(&value.flat())));
     }
-    if shown.is_empty() { String::new() } else { format!("[{}]", shown.join(",")) }
+    if shown.is_empty() { host } else { format!("{host}[{}]", shown.join(",")) }
 }
 
 /// The name of a lane while it works on an item: `name` is the one that [`brackets`] gave it.

@@ -8,12 +8,12 @@ use crate::base::source::Span;
 use crate::plan::compile::MAX_VERTICES;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{
-    Claim, Completion, Csr, Edge, EdgeKind, Feed, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Scope,
-    ScopeKind, Set, Vertex,
+    Claim, Completion, Csr, Edge, EdgeKind, Feed, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Pool, Scope,
+    ScopeKind, Set, Target, Vertex,
 };
-use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, HostId, InstanceId, LimitId, PoolId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
-use crate::xecfile::model::{OnError, Retry, Share};
+use crate::xecfile::model::{Host, OnError, Retry, Share};
 
 /// What a new scope goes by, settled.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ pub struct Rules {
     pub shared: bool,
     /// It follows the scope around it.
     pub is_hook: bool,
+    /// Where it runs, if not where what is around it does.
+    pub place: Option<Where>,
+}
+
+/// Where a new scope runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Where {
+    /// Here.
+    Here,
+    /// On this host.
+    Host(HostId),
+    /// On one of these, which is picked when it begins.
+    One(PoolId),
 }
 
 impl Rules {
@@ -66,6 +79,7 @@ impl Rules {
             memory: Memory::None,
             shared: false,
             is_hook: false,
+            place: None,
         }
     }
 }
@@ -91,6 +105,12 @@ pub struct Layout {
     pub requested: Vec<(Arc<str>, VertexId)>,
     /// What there is only so much of.
     pub limits: Vec<Limit>,
+    /// The hosts of the run.
+    pub hosts: Arc<[Host]>,
+    /// Where their limits begin.
+    pub host_limits: u32,
+    /// Hosts of which one is picked.
+    pub pools: Vec<Pool>,
     /// Where several arrive.
     pub gates: Vec<Gate>,
     /// The sets of matrices.
@@ -154,6 +174,12 @@ impl Layout {
         };
         let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
         let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
+        let target = match rules.place {
+            None => around.map_or(Target::Here, |around| around.target),
+            Some(Where::Here) => Target::Here,
+            Some(Where::Host(host)) => Target::Host(host),
+            Some(Where::One(pool)) => Target::Pick(pool, id),
+        };
         let child_token = rules.jobs.map(|limit| {
             self.limits.push(limit);
             LimitId(self.limits.len() as u32 - 1)
@@ -186,6 +212,7 @@ impl Layout {
             timed_parent,
             claim,
             weight,
+            target,
             child_token,
             service: around_service,
             ready: None,
@@ -248,6 +275,9 @@ impl Layout {
             gates: self.gates,
             sets: self.sets,
             feeds: self.feeds,
+            hosts: self.hosts,
+            host_limits: self.host_limits,
+            pools: self.pools,
             links: self.links,
             spared: std::collections::HashMap::new(),
             defs,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::plan::hosts;
 use crate::plan::inputs::quoted;
 use crate::plan::values::{Value, Values, nearest};
 use crate::xecfile::model::{AxisSource, Binding, Matrix};
@@ -13,8 +14,8 @@ use crate::xecfile::model::{AxisSource, Binding, Matrix};
 /// One combination: a value for each axis, in the order of the axes.
 pub type Row = Arc<[(Arc<str>, Arc<str>)]>;
 
-/// What a selector or a binding asks of combinations: these axes have these values.
-pub type Filter = Vec<(Arc<str>, Arc<str>)>;
+/// What a selector or a binding asks of combinations: each of these axes has one of these values.
+pub type Filter = Vec<(Arc<str>, Vec<Arc<str>>)>;
 
 /// The most combinations that one matrix may have.
 const MAX_ROWS: usize = 1_000_000;
@@ -99,6 +100,10 @@ fn values(source: &AxisSource, dir: &Path, own: Values<'_>) -> Result<Option<Vec
             Ok(Some(found.into_iter().map(Arc::from).collect()))
         }
         AxisSource::Range(text) => range(&own.must(text, "a range")?.flat(), text).map(Some),
+        AxisSource::Hosts(text) | AxisSource::On(text) => {
+            let found = hosts::meant(text, own)?;
+            Ok(Some(found.into_iter().map(|at| own.file.hosts()[at].name.value.clone()).collect()))
+        }
         AxisSource::From(_) => Ok(None),
     }
 }
@@ -140,7 +145,7 @@ fn filters(
                 let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
                 return Err(Box::new(problem.help(nearest(&value, values))));
             }
-            filter.push((binding.name.value.clone(), value));
+            filter.push((binding.name.value.clone(), vec![value]));
         }
         filters.push(filter);
     }
@@ -169,7 +174,7 @@ fn complete(added: &[Binding], axes: &[(Arc<str>, Vec<Arc<str>>)], own: Values<'
 
 /// Whether a combination is one that is asked for.
 pub fn matches(row: &Row, filter: &Filter) -> bool {
-    filter.iter().all(|(name, value)| row.iter().any(|(axis, has)| axis == name && has == value))
+    filter.iter().all(|(name, values)| row.iter().any(|(axis, has)| axis == name && values.contains(has)))
 }
 
 /// A filter on a matrix from bindings that name no param.
@@ -205,15 +210,19 @@ pub fn filter(
             let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
             return Err(Box::new(problem.help(nearest(&value, &known))));
         }
-        filter.push((name.clone(), value));
+        filter.push((name.clone(), vec![value]));
     }
     Ok(filter)
 }
 
-/// The values of a combination as they stand in the name of an instance: `os=linux,py=3.12`.
-pub fn shown(row: &Row) -> String {
-    let pairs: Vec<String> = row.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
-    pairs.join(",")
+/// What follows a task in the name of the instance of a combination: `[os=linux,py=3.12]`, `@web1[region=eu]`.
+pub fn shown(matrix: &Matrix, row: &Row) -> String {
+    let on = matrix.on().map(|(axis, _)| &axis.name.value);
+    let host = row.iter().find(|(name, _)| Some(name) == on);
+    let others = row.iter().filter(|(name, _)| Some(name) != on);
+    let pairs: Vec<String> = others.map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    let host = host.map(|(_, host)| format!("@{host}")).unwrap_or_default();
+    if pairs.is_empty() { host } else { format!("{host}[{}]", pairs.join(",")) }
 }
 
 /// The values of a combination, as inputs.

@@ -17,6 +17,7 @@ pub mod conditions;
 pub mod cycle;
 pub mod defs;
 pub mod graph;
+pub mod hosts;
 pub mod ids;
 pub mod inputs;
 pub mod layout;

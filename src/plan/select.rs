@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
+use crate::base::selector::Selector;
 use crate::base::source::Span;
 use crate::plan::matrix::Filter;
-use crate::xecfile::model::{Hooks, Reference, Step, StepKind, Task, Xecfile};
+use crate::xecfile::model::{HOST_AXIS, Hooks, Reference, Step, StepKind, Task, Xecfile, select};
 
 /// A task by its place in the file.
 pub type TaskIndex = usize;
@@ -62,7 +63,7 @@ impl<'f> Names<'f> {
 
     /// The task of a selector that names one.
     pub fn named(&self, selector: &str) -> Option<&'f Task> {
-        let name = selector.split_once('[').map_or(selector, |(name, _)| name);
+        let name = parts(selector).0;
         self.get(name).map(|at| &self.file.tasks[at])
     }
 
@@ -71,11 +72,8 @@ impl<'f> Names<'f> {
     /// # Errors
     /// No task has that name, with the nearest ones; it is private; the brackets make no sense.
     pub fn select(&self, selector: &str) -> Result<(Vec<TaskIndex>, Filter), Box<Problem>> {
-        let (name, brackets) = match selector.split_once('[') {
-            Some((name, rest)) => (name, Some(rest)),
-            None => (selector, None),
-        };
-        let filter = match brackets {
+        let (name, hosts, brackets) = parts(selector);
+        let mut filter = match brackets {
             Some(rest) => brackets_of(rest).ok_or_else(|| {
                 let message = format!("`{selector}` is no selector");
                 let help = format!("write the axes it should have: '{name}[axis=value,…]'");
@@ -83,6 +81,9 @@ impl<'f> Names<'f> {
             })?,
             None => Filter::new(),
         };
+        if let Some(hosts) = hosts {
+            filter.push((HOST_AXIS.into(), self.hosts(hosts)?));
+        }
         if name.contains('*') {
             let public = |task: &&Task| !task.private && glob(name, &task.name.value);
             let found: Vec<TaskIndex> =
@@ -98,6 +99,15 @@ impl<'f> Names<'f> {
             Some(at) => Ok((vec![at], filter)),
             None => Err(Box::new(self.unknown(name))),
         }
+    }
+
+    /// The hosts that a selector on the command line means.
+    fn hosts(&self, text: &str) -> Result<Vec<Arc<str>>, Box<Problem>> {
+        let selector = Selector::parse(text)
+            .map_err(|bad| Box::new(Problem::error(Code::Usage, format!("`{text}` selects no hosts: {}", bad.why))))?;
+        let found = select(&self.file.hosts, &selector, text)
+            .map_err(|none| Box::new(Problem::error(Code::UnknownHost, none.message).help(none.help)))?;
+        Ok(found.into_iter().map(|at| self.file.hosts[at].name.value.clone()).collect())
     }
 
     fn unknown(&self, name: &str) -> Problem {
@@ -163,6 +173,25 @@ impl<'f> Names<'f> {
     }
 }
 
+/// The name, the hosts and the brackets of a selector: `deploy@web*`, `deploy@web1[region=eu]`, or the other way round.
+/// The opening bracket is gone. Brackets without a `=` are a range of hosts.
+fn parts(selector: &str) -> (&str, Option<&str>, Option<&str>) {
+    let end = selector.find(['@', '[']).unwrap_or(selector.len());
+    let (name, rest) = selector.split_at(end);
+    if let Some(brackets) = rest.strip_prefix('[') {
+        return match brackets.rfind("]@") {
+            Some(end) => (name, Some(&brackets[end + 2..]), Some(&brackets[..=end])),
+            None => (name, None, Some(brackets)),
+        };
+    }
+    let Some(hosts) = rest.strip_prefix('@') else { return (name, None, None) };
+    let is_axes = |at: &usize| hosts[*at..].split(']').next().is_some_and(|inner| inner.contains('='));
+    match hosts.match_indices('[').map(|(at, _)| at).find(is_axes) {
+        Some(at) => (name, Some(&hosts[..at]), Some(&hosts[at + 1..])),
+        None => (name, Some(hosts), None),
+    }
+}
+
 /// What stands in the brackets of a selector, the opening one gone.
 fn brackets_of(rest: &str) -> Option<Filter> {
     let inner = rest.strip_suffix(']')?;
@@ -178,7 +207,7 @@ fn brackets_of(rest: &str) -> Option<Filter> {
             let end = value.find(',').unwrap_or(value.len());
             (value[..end].into(), &value[end..])
         };
-        filter.push((name.trim().into(), value));
+        filter.push((name.trim().into(), vec![value]));
         left = match more.strip_prefix(',') {
             Some(next) => next,
             None if more.is_empty() => more,
@@ -210,9 +239,23 @@ mod tests {
     #[test]
     fn brackets_hold_axes() {
         let filter = brackets_of(r#"os=linux,py="3, 12"]"#).expect("a filter");
-        let pairs: Vec<(&str, &str)> = filter.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let pairs: Vec<(&str, &str)> = filter.iter().map(|(name, values)| (&**name, &*values[0])).collect();
         assert_eq!(pairs, [("os", "linux"), ("py", "3, 12")]);
         assert!(brackets_of("os=linux").is_none() && brackets_of("os]").is_none());
+    }
+
+    #[test]
+    fn hosts_and_axes_stand_in_any_order() {
+        for (selector, expected) in [
+            ("deploy", ("deploy", None, None)),
+            ("deploy@web*", ("deploy", Some("web*"), None)),
+            ("deploy@web[1-3]", ("deploy", Some("web[1-3]"), None)),
+            ("deploy@web[1-3][a=b]", ("deploy", Some("web[1-3]"), Some("a=b]"))),
+            ("deploy[a=b]@web & !canary", ("deploy", Some("web & !canary"), Some("a=b]"))),
+            ("deploy[a=b]", ("deploy", None, Some("a=b]"))),
+        ] {
+            assert_eq!(parts(selector), expected, "{selector}");
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::plan::hosts;
 use crate::plan::world::World;
-use crate::xecfile::model::{FileScope, Late, LetValue};
+use crate::xecfile::model::{FileScope, HOST_AXIS, Host, Late, LetValue};
 
 /// A value.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -69,12 +70,18 @@ pub enum Known {
 /// The values of a file, once for all of its tasks.
 #[derive(Clone, Debug, Default)]
 pub struct FileValues {
+    hosts: Arc<[Host]>,
     env: Vec<(Arc<str>, String)>,
     declared: usize,
     lets: Vec<(Arc<str>, Known)>,
 }
 
 impl FileValues {
+    /// The hosts of the run.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
     /// What can be said of a `let` of this file.
     pub fn get(&self, name: &str) -> Option<&Known> {
         self.lets.iter().rev().find(|(given, _)| **given == *name).map(|(_, known)| known)
@@ -94,8 +101,8 @@ impl FileValues {
     ///
     /// # Errors
     /// One problem for each that names what is not there.
-    pub fn of(file: &FileScope, world: World<'_>) -> Result<Self, Vec<Problem>> {
-        let mut values = Self { declared: file.env.len(), ..Self::default() };
+    pub fn of(file: &FileScope, hosts: &Arc<[Host]>, world: World<'_>) -> Result<Self, Vec<Problem>> {
+        let mut values = Self { hosts: hosts.clone(), declared: file.env.len(), ..Self::default() };
         let mut problems = Vec::new();
         for (name, value) in &file.dotenv {
             if (world.env)(name).is_none() {
@@ -141,6 +148,13 @@ impl Values<'_> {
             let declared = self.file.env.iter().rev().find(|(name, _)| **name == *variable);
             let found = declared.map(|(_, value)| value.clone()).or_else(|| (self.world.env)(variable));
             return found.map_or(Known::Unset, |value| Known::Value(Value::text(value)));
+        }
+        if let Some(part) = name.strip_prefix("host.") {
+            let Known::Value(host) = self.get(HOST_AXIS) else { return Known::Late };
+            return match self.file.hosts.iter().find(|known| *known.name.value == *host.flat()) {
+                Some(host) => hosts::part(host, part).map_or(Known::Late, Known::Value),
+                None => Known::Late,
+            };
         }
         if let Some((_, bound)) = self.inputs.iter().rev().find(|(given, _)| **given == *name) {
             return match bound {

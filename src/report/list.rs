@@ -1,4 +1,4 @@
-//! `--list`: the tasks of a file and what they take, for people and for machines. Text out; reads nothing.
+//! `--list`: the tasks of a file and what they take, and its hosts, for people and for machines. Text out; reads nothing.
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -6,13 +6,15 @@ use unicode_width::UnicodeWidthStr;
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
-use crate::xecfile::model::{Param, ParamRole, Task};
+use crate::xecfile::model::{Host, Param, ParamRole, Task};
+
+mod hosts;
 
 /// A usage wider than this stands on its own and moves no other.
 const WIDEST: usize = 40;
 
 /// One line for each task, in the order given, the descriptions in one column.
-pub fn text(tasks: &[&Task], style: Style) -> String {
+pub fn text(tasks: &[&Task], known: &[Host], style: Style) -> String {
     let usages: Vec<_> = tasks.iter().map(|task| visible(&spell::usage(task)).into_owned()).collect();
     let widest = usages.iter().map(|usage| usage.width()).filter(|width| *width <= WIDEST).max().unwrap_or(0);
     let mut lines = String::new();
@@ -27,6 +29,7 @@ pub fn text(tasks: &[&Task], style: Style) -> String {
         }
         lines.push('\n');
     }
+    lines.push_str(&hosts::text(known, style));
     lines
 }
 
@@ -43,6 +46,8 @@ fn about(task: &Task) -> String {
 struct List<'a> {
     v: u32,
     tasks: Vec<Listed<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<hosts::Listed<'a>>,
 }
 
 /// What both a list and a page say of a task.
@@ -103,9 +108,10 @@ impl<'a> Input<'a> {
 }
 
 /// The same as one line of JSON.
-pub fn json(tasks: &[&Task]) -> String {
+pub fn json(tasks: &[&Task], known: &[Host]) -> String {
     let tasks = tasks.iter().map(|task| Listed::of(task)).collect();
-    let mut line = serde_json::to_string(&List { v: 1, tasks }).expect("strings and numbers are always JSON");
+    let mut line = serde_json::to_string(&List { v: 1, tasks, hosts: hosts::listed(known) })
+        .expect("strings and numbers are always JSON");
     line.push('\n');
     line
 }
@@ -138,9 +144,9 @@ bare
 evil   \\u{1b}]0;owned\\u{7} …
 a-name-that-is-so-long-that-no-other-follows-it  far out
 ";
-        assert_eq!(text(&tasks, Style::default()), expected);
-        assert_eq!(text(&tasks[..1], Style { on: true }), "\x1b[1mbuild\x1b[0m  \x1b[2mcompile it all\x1b[0m\n");
-        assert_eq!(text(&[], Style::default()), "");
+        assert_eq!(text(&tasks, &[], Style::default()), expected);
+        assert_eq!(text(&tasks[..1], &[], Style { on: true }), "\x1b[1mbuild\x1b[0m  \x1b[2mcompile it all\x1b[0m\n");
+        assert_eq!(text(&[], &[], Style::default()), "");
     }
 
     #[test]
@@ -157,8 +163,8 @@ deploy env=<string> [--dry]  send it off [alias: d, ship]
 hidden                       [private]
 evil [x=\\u{202e}]
 ";
-        assert_eq!(text(&[&deploy, &hidden, &evil], Style::default()), expected);
-        let painted = text(&[&deploy], Style { on: true });
+        assert_eq!(text(&[&deploy, &hidden, &evil], &[], Style::default()), expected);
+        let painted = text(&[&deploy], &[], Style { on: true });
         assert!(painted.starts_with("\x1b[1mdeploy\x1b[0m env=<string> [--dry]  \x1b[2msend"), "{painted}");
     }
 
@@ -181,6 +187,6 @@ evil [x=\\u{202e}]
             r#""short":null,"desc":"more"}]}]}"#,
             "\n",
         );
-        assert_eq!(json(&[&task]), expected);
+        assert_eq!(json(&[&task], &[]), expected);
     }
 }

@@ -283,7 +283,7 @@ impl Screen {
     ) -> io::Result<()> {
         self.release(id, Stream::Stdout)?;
         self.release(id, Stream::Stderr)?;
-        let failed = matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_));
+        let failed = matches!(verdict, Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_));
         self.ending_line(label, verdict, duration, usage)?;
         if let Some(Job { out, err, spool, mut since, .. }) = self.jobs.remove(&id) {
             if self.mode == Mode::Grouped || (self.mode == Mode::Failed && failed) {
@@ -323,10 +323,10 @@ impl Screen {
         let used = usage.filter(|_| self.verbose).map(|usage| format!(", {}", words::used(&usage))).unwrap_or_default();
         let ending = words::ending(verdict, Some(duration));
         match verdict {
-            Verdict::Failed(_) | Verdict::TimedOut(_) if label.optional => {
+            Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) if label.optional => {
                 self.say(Ink::Warn, &format!("✗ {name}: {ending} ({site}), optional{used}"))
             }
-            Verdict::Failed(_) | Verdict::TimedOut(_) => {
+            Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) => {
                 self.say(Ink::Bad, &format!("✗ {name}: {ending} ({site}){used}"))
             }
             _ if !self.verbose && (self.quiet || self.mode != Mode::Grouped) => Ok(()),

@@ -146,5 +146,5 @@ pub(crate) fn run_finished(culprits: &[(u64, &str, i32)], counts: Counts) -> Eve
 }
 
 pub(crate) fn counts(ok: u32, failed: u32, cancelled: u32, skipped: u32) -> Counts {
-    Counts { ok, failed, cancelled, skipped, fresh: 0 }
+    Counts { ok, failed, cancelled, skipped, ..Counts::default() }
 }

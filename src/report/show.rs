@@ -151,6 +151,8 @@ fn matrix(matrix: &Matrix) -> Row {
                 AxisSource::Values(values) => spell::words(values),
                 AxisSource::Glob(glob) => format!("glob={}", spell::quoted(&spell::template(&glob.value))),
                 AxisSource::Range(range) => format!("range={}", spell::quoted(&spell::template(&range.value))),
+                AxisSource::Hosts(text) => format!("hosts={}", spell::quoted(&spell::template(&text.value))),
+                AxisSource::On(text) => format!("on {}", spell::quoted(&spell::template(&text.value))),
                 AxisSource::From(from) => spell::from(from),
             };
             Row::new(&*axis.name.value, values)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::xecfile::model::{
-    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, OnError, Param, ParamRole, ParamType, Predicate,
-    PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
+    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType,
+    Predicate, PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -129,6 +129,8 @@ pub(crate) fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("cwd", said(&settings.cwd, |cwd| quoted(&template(cwd)))),
         ("shell", said(&settings.shell, shell)),
         ("on-error", said(&settings.on_error, |mode| on_error(*mode).to_owned())),
+        ("on", said(&settings.on, on)),
+        ("sudo", said(&settings.sudo, |user| user.to_string())),
         ("priority", said(&settings.priority, i32::to_string)),
         ("timeout", said(&settings.timeout, |value| late(value, |time| duration(*time)))),
         ("grace", said(&settings.grace, |value| late(value, |time| duration(*time)))),
@@ -141,6 +143,15 @@ pub(crate) fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
         ("interactive", said(&settings.interactive, yes)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// `web & !canary`, `workers pick=first`.
+fn on(on: &On) -> String {
+    match on {
+        On::Here => "local".to_owned(),
+        On::Hosts(selector) => quoted(&template(&selector.value)),
+        On::One(selector, pick) => format!("{} pick={}", quoted(&template(&selector.value)), pick.name()),
+    }
 }
 
 fn uses(uses: &[Use]) -> Option<String> {

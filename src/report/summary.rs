@@ -122,7 +122,7 @@ impl Summary {
             // They are counted, which is all that people want to know of them.
             Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => return,
             Verdict::Skipped(_) | Verdict::Cancelled(_) => words::ending(verdict, None),
-            Verdict::Ok | Verdict::Failed(_) | Verdict::TimedOut(_) => return,
+            Verdict::Ok | Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) => return,
         };
         let notable = matches!(verdict, Verdict::Skipped(SkipReason::Value { .. }));
         self.group(why, notable, task.instance.clone(), 1);
@@ -244,9 +244,11 @@ fn last_lines(tail: &Tail, look: Look, lines: &mut Vec<u8>) {
 
 /// `1 failed, 2 ok`, without what there was none of. `culprits`: so many of the failures count.
 fn counts(counts: Counts, culprits: usize) -> String {
-    let culprits = u32::try_from(culprits).unwrap_or(u32::MAX);
+    // Those that could not be reached are counted apart.
+    let culprits = u32::try_from(culprits).unwrap_or(u32::MAX).saturating_sub(counts.unreachable);
     let parts = [
         (culprits, "failed"),
+        (counts.unreachable, "unreachable"),
         (counts.failed.saturating_sub(culprits), "failed and not counted"),
         (counts.ok, "ok"),
         (counts.fresh, "up to date"),

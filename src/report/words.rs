@@ -25,6 +25,7 @@ pub(crate) fn ending(verdict: &Verdict, duration: Option<Duration>) -> String {
     match verdict {
         Verdict::Ok => format!("ok{after}"),
         Verdict::Failed(failure) => failed(failure, &after),
+        Verdict::Unreachable(why) => format!("unreachable: {}", visible(why)),
         Verdict::TimedOut(limit) => format!("timed out after {}", show(*limit)),
         Verdict::Cancelled(reason) => format!("cancelled{after}: {}", why(*reason)),
         Verdict::Skipped(SkipReason::Dependency(needed)) => format!("skipped because `{}` failed", visible(needed)),

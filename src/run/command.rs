@@ -16,6 +16,7 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::LeafId;
 use crate::plan::values::Value;
 use crate::run::place::{self, Here};
+use crate::run::probe::Script;
 use crate::run::values::{CAPTURE_CAP, Store};
 use crate::xecfile::model::Input;
 
@@ -89,14 +90,21 @@ pub fn question(
     label: &TaskLabel,
     place: &Place,
     here: Here<'_>,
-    text: &Arc<str>,
+    script: &Script<'_>,
     around: &Surroundings,
 ) -> Result<CommandSpec, String> {
     let mut here = here;
-    let (shell, mut env) = (here.shell()?, here.environment(&place.names_in(text))?);
+    let (shell, text, args, names) = match script {
+        Script::OfFile(text) => (here.shell()?, Arc::clone(text), Vec::new(), place.names_in(text)),
+        Script::There(text, words) => {
+            let words: Result<Vec<OsString>, String> = words.iter().map(|word| Ok(here.flat(word)?.into())).collect();
+            (["sh", "-c"].map(OsString::from).into(), Arc::from(*text), words?, Vec::new())
+        }
+    };
+    let mut env = here.environment(&names)?;
     env.extend(set(own(label, 1, around)));
     Ok(CommandSpec {
-        program: Program::Script { shell, text: text.clone(), args: Vec::new() },
+        program: Program::Script { shell, text, args },
         cwd: here.dir,
         env,
         stdin: Stdin::Null,
@@ -208,7 +216,7 @@ impl Fill<'_> {
 
     fn path(&self, text: &Spanned<Template>) -> Result<PathBuf, String> {
         let path = self.here.flat(text)?;
-        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.dir.join(path)) }
+        if path.is_empty() { Err("the name of a file is empty".to_owned()) } else { Ok(self.here.files.join(path)) }
     }
 
     fn program(&self) -> Result<Program, String> {

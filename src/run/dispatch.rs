@@ -23,12 +23,13 @@ use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::defs::Work;
+use crate::plan::defs::{Place, Work};
 use crate::plan::graph::Plan;
-use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
+use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
 use crate::run::dispatch::asking::Watch;
+use crate::run::hosts::Reach;
 use crate::run::job::{self, Control, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
@@ -50,8 +51,10 @@ pub enum Order {
 pub struct Dispatch {
     /// What to do.
     pub plan: Arc<Plan>,
-    /// Where.
+    /// Where, but for what runs elsewhere.
     pub target: Rc<dyn Target>,
+    /// Where else.
+    pub hosts: Rc<dyn Reach>,
     /// What surrounds it.
     pub around: Rc<Surroundings>,
     /// What is known from earlier runs.
@@ -87,7 +90,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, around, memory, force, output, locks, pool, suspend } = dispatch;
+    let Dispatch { plan, target, hosts, around, memory, force, output, locks, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -99,6 +102,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         keeper: Keeper::new(&plan, memory, force),
         plan,
         target,
+        hosts,
         around,
         output,
         suspend,
@@ -141,6 +145,7 @@ struct Loop {
     clock: Rc<RunClock>,
     plan: Arc<Plan>,
     target: Rc<dyn Target>,
+    hosts: Rc<dyn Reach>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -277,6 +282,10 @@ impl Loop {
             Action::Close(instance, closing) => self.close(instance, closing),
             Action::Feed(feed) => self.list(feed),
             Action::Give { lane, number, values, label } => self.store.items.give(lane, number, values, label),
+            Action::Bound { scope, host, label } => {
+                self.store.bind(scope, host);
+                self.store.items.rename(label);
+            }
             Action::Keep(instance, name, by, value) => self.store.set(instance, &name, by, value),
             Action::TryLock(vertex, limits) => {
                 let answer = self.locks.take(&self.plan, vertex, &limits);
@@ -320,20 +329,35 @@ impl Loop {
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        if let Ok(specs) = &mut specs {
+        let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
+        if let (Ok(specs), None) = (&mut specs, host) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
+        let (specs, target) = match self.target_at(host, &plan.command(leaf).place) {
+            Ok(target) => (specs, target),
+            Err(why) => (Err(why), self.target.clone()),
+        };
         let streams = self.plan.fed_by(leaf).next().is_some();
         let job = Job { id, step, attempt, waits, specs, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
-            self.target.clone(),
+            target,
             self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),
         ));
+    }
+
+    /// Where something runs that runs on this host, or here, at a place of the file.
+    fn target_at(&self, host: Option<HostId>, place: &Place) -> Result<Rc<dyn Target>, String> {
+        let host = host.map(|host| self.plan.host(host));
+        let user = place.sudo.as_deref().or(host.and_then(|host| host.sudo.as_deref()));
+        match (host, user) {
+            (None, None) => Ok(self.target.clone()),
+            _ => self.hosts.reach(host, user),
+        }
     }
 
     /// What a job that is over leaves for others.

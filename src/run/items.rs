@@ -31,6 +31,11 @@ impl Items {
         self.labels.extend(label);
     }
 
+    /// An instance is called so from now on.
+    pub fn rename(&mut self, label: Option<(InstanceId, Arc<TaskLabel>)>) {
+        self.labels.extend(label);
+    }
+
     /// How an instance is shown.
     pub fn label<'i>(&'i self, plan: &'i Plan, id: InstanceId) -> &'i Arc<TaskLabel> {
         self.labels.get(&id).unwrap_or(&plan.instance(id).label)

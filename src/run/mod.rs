@@ -13,6 +13,7 @@ pub mod command;
 pub mod dispatch;
 pub mod facts;
 pub mod feed;
+pub mod hosts;
 pub mod items;
 pub mod job;
 pub mod keep;

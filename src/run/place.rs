@@ -9,10 +9,11 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::defs::Place;
 use crate::plan::graph::Plan;
+use crate::plan::ids::HostId;
 use crate::plan::values::Value;
 use crate::run::command::Surroundings;
 use crate::run::values::Scope;
-use crate::xecfile::model::FileId;
+use crate::xecfile::model::{FileId, Host};
 
 /// The largest value that goes by environment: more of it breaks `execve`.
 const LARGEST_VARIABLE: usize = 100 * 1024;
@@ -32,8 +33,12 @@ pub struct Here<'h> {
     hidden: &'h [Arc<str>],
     /// The declared environment, outermost first.
     pub env: Env,
-    /// The directory.
+    /// The directory; on a host, against that of the login.
     pub dir: PathBuf,
+    /// The directory that files of this machine are against.
+    pub files: PathBuf,
+    /// Where it is, if not here.
+    pub host: Option<HostId>,
 }
 
 impl<'h> Here<'h> {
@@ -43,14 +48,31 @@ impl<'h> Here<'h> {
     /// The name of a value that is not there, in words.
     pub fn new(plan: &'h Plan, place: &'h Place, around: &'h Surroundings, scope: Scope<'h>) -> Result<Self, String> {
         let dir = plan.defs.dirs[usize::from(place.file.0)].clone();
-        let hidden = &plan.defs.hidden;
-        let mut here = Self { place, around, scope, hidden, env: dotenv(around, place.file), dir };
+        let host = scope.host();
+        let (hidden, files) = (&plan.defs.hidden, PathBuf::new());
+        let mut here = Self { place, around, scope, hidden, env: dotenv(around, place.file), dir, files, host };
+        if let Some(host) = host {
+            // What is said of the host itself is weaker than what the file says, and `dotenv` is for here.
+            let host = plan.host(host);
+            (here.files, here.dir) = (std::mem::take(&mut here.dir), PathBuf::new());
+            here.env = Env::new();
+            for entry in &host.env {
+                let value = of_host(host, &entry.value, around)?;
+                here.env.push((OsString::from(&*entry.name.value), value.into()));
+            }
+            if let Some(cwd) = host.cwd.as_ref().filter(|_| place.cwd.is_none()) {
+                here.dir = of_host(host, cwd, around)?.into();
+            }
+        }
         for entry in place.env.iter() {
             let value = here.flat(&entry.value)?;
             here.env.push((OsString::from(&*entry.name.value), value.into()));
         }
         if let Some(cwd) = &place.cwd {
             here.dir = here.dir.join(here.flat(cwd)?);
+        }
+        if host.is_none() {
+            here.files.clone_from(&here.dir);
         }
         Ok(here)
     }
@@ -138,9 +160,23 @@ impl<'h> Here<'h> {
     }
 }
 
+/// What is said of a host, which is the same for whoever runs there.
+fn of_host(host: &Host, text: &Spanned<Template>, around: &Surroundings) -> Result<String, String> {
+    let value = |name: &str| match name {
+        "host" => Some(host.name.value.to_string()),
+        _ => match (name.strip_prefix("env."), name.strip_prefix("host.")) {
+            (Some(variable), _) => around.variable(variable),
+            (None, Some(part)) => crate::plan::hosts::part(host, part).map(|value| value.flat()),
+            (None, None) => None,
+        },
+    };
+    text.value.expand(&value).map_err(|unknown| format!("{unknown}, for the host `{}`", host.name.value))
+}
+
 /// What each variable that a place declares comes to, as far as that can be said; outermost first.
 pub fn variables(place: &Place, around: &Surroundings, scope: Scope<'_>) -> Vec<Option<String>> {
-    let mut here = Here { place, around, scope, hidden: &[], env: dotenv(around, place.file), dir: PathBuf::new() };
+    let (dir, files) = (PathBuf::new(), PathBuf::new());
+    let mut here = Here { place, around, scope, hidden: &[], env: dotenv(around, place.file), dir, files, host: None };
     let mut all = Vec::with_capacity(place.env.len());
     for entry in place.env.iter() {
         let value = here.flat(&entry.value).ok();

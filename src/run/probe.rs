@@ -76,6 +76,41 @@ async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &U
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))
 }
 
+/// The script that answers a line.
+pub enum Script<'p> {
+    /// This one of the file.
+    OfFile(&'p Arc<str>),
+    /// On a host, by this script of ours, for any of these words.
+    There(&'static str, &'p [Spanned<Template>]),
+}
+
+impl<'p> Script<'p> {
+    /// What is asked of a place; of a host, also what can be seen here without asking.
+    pub fn of(kind: &'p PredicateKind) -> Option<Self> {
+        match kind {
+            PredicateKind::Os(words) => Some(Script::There(OS, words)),
+            PredicateKind::Arch(words) => Some(Script::There(ARCH, words)),
+            PredicateKind::Exists(words) => Some(Script::There(EXISTS, words)),
+            PredicateKind::Command(words) => Some(Script::There(COMMAND, words)),
+            PredicateKind::Run(script) => Some(Script::OfFile(&script.value)),
+            PredicateKind::Env(..) | PredicateKind::Equal(..) | PredicateKind::Changed(_) => None,
+        }
+    }
+}
+
+/// Whether there is a path, or one that matches: words are patterns and are not split.
+pub const EXISTS: &str =
+    r#"IFS=; for p do for f in $p; do if [ -e "$f" ] || [ -L "$f" ]; then exit 0; fi; done; done; exit 1"#;
+const COMMAND: &str = r#"for p do command -v "$p" >/dev/null 2>&1 && exit 0; done; exit 1"#;
+/// As Rust calls the systems.
+const OS: &str =
+    r#"s=$(uname -s | tr A-Z a-z); [ "$s" = darwin ] && s=macos; for p do [ "$p" = "$s" ] && exit 0; done; exit 1"#;
+/// As Rust calls the processors.
+const ARCH: &str = concat!(
+    r#"m=$(uname -m); case $m in arm64) m=aarch64 ;; amd64) m=x86_64 ;; i?86) m=x86 ;; armv*) m=arm ;; esac; "#,
+    r#"for p do [ "$p" = "$m" ] && exit 0; done; exit 1"#
+);
+
 /// What conditions come to, as far as that can be said without a script; else what to ask, by line.
 pub struct Probe {
     conditions: Arc<[Condition]>,
@@ -151,6 +186,9 @@ fn holds(here: &Here<'_>, kind: &PredicateKind) -> Result<Option<bool>, String> 
         }
         Ok(Some(false))
     };
+    if here.host.is_some() && Script::of(kind).is_some() {
+        return Ok(None);
+    }
     match kind {
         PredicateKind::Os(names) => any(names, &|name| name == std::env::consts::OS),
         PredicateKind::Arch(names) => any(names, &|name| name == std::env::consts::ARCH),

@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use crate::base::command::Captures;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::graph::{Leaf, Plan, TakeFrom, Vertex};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::graph::{Leaf, Plan, TakeFrom, Target, Vertex};
+use crate::plan::ids::{HostId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::{Misfit, fit};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::run::items::Items;
 use crate::run::secrets::Secrets;
-use crate::xecfile::model::{CaptureForm, FileId};
+use crate::xecfile::model::{CaptureForm, FileId, HOST_AXIS};
 
 /// The most that a step may keep.
 pub const CAPTURE_CAP: usize = 16 * 1024 * 1024;
@@ -37,6 +37,8 @@ pub struct Store {
     made: HashMap<InstanceId, HashMap<Arc<str>, Vec<Made>>>,
     /// Where one child decides a scope: the vertex where that one ended.
     decided: HashMap<ScopeId, VertexId>,
+    /// Which host was picked for whom.
+    bound: HashMap<ScopeId, HostId>,
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
@@ -158,6 +160,20 @@ impl Store {
         let made = self.made.entry(id).or_default().entry(name.clone()).or_default();
         made.retain(|one| one.by != by);
         made.push(Made { by, value });
+    }
+
+    /// A host was picked for a scope.
+    pub fn bind(&mut self, scope: ScopeId, host: HostId) {
+        self.bound.insert(scope, host);
+    }
+
+    /// Where what is directly in a scope runs; `None` is here.
+    pub fn host_of(&self, plan: &Plan, scope: ScopeId) -> Option<HostId> {
+        match plan.scope(scope).target {
+            Target::Here => None,
+            Target::Host(host) => Some(host),
+            Target::Pick(_, by) => self.bound.get(&by).copied(),
+        }
     }
 
     /// One child, by the vertex where it ended, has decided a scope: what it made counts, what the others made does not.
@@ -305,9 +321,30 @@ impl<'s> Scope<'s> {
         if let Some(value) = instance.set.and_then(|set| Scope { id: set, ..*self }.get(name)) {
             return Some(value);
         }
-        let found = self.store.of_file(self.plan, self.plan.defs.tasks[instance.def.index()].file, name);
+        let file = self.plan.defs.tasks[instance.def.index()].file;
+        let found = self.store.of_file(self.plan, file, name).or_else(|| self.of_host(name));
         // A hook runs however far its body came: what has no value yet is empty there.
         found.or_else(|| (!self.extra.is_empty() && self.is_promised(name)).then(|| Value::text("")))
+    }
+
+    /// Where what is at this vertex runs; `None` is here.
+    pub fn host(&self) -> Option<HostId> {
+        let scope = match self.plan.vertices[self.at.index()] {
+            Vertex::Enter(scope) | Vertex::Exit(scope) => scope,
+            _ => self.plan.owner[self.at.index()],
+        };
+        self.store.host_of(self.plan, scope)
+    }
+
+    /// `host`, `host.address`, `host.tags`: of the axis, or else of where this runs.
+    fn of_host(&self, name: &str) -> Option<Value> {
+        if name == HOST_AXIS {
+            return self.host().map(|host| Value::Text(self.plan.host(host).name.value.clone()));
+        }
+        let part = name.strip_prefix("host.")?;
+        let called = self.get(HOST_AXIS)?.flat();
+        let host = self.plan.hosts.iter().find(|host| *host.name.value == *called)?;
+        crate::plan::hosts::part(host, part)
     }
 
     /// Whether the instance has a value of that name once all went well.

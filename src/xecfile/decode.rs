@@ -6,6 +6,7 @@ mod data;
 mod edge;
 mod file;
 mod files;
+mod hosts;
 mod inputs;
 mod limits;
 mod matrix;
@@ -35,7 +36,7 @@ use crate::base::name::did_you_mean;
 use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::model::{EnvEntry, Let, Limit, Secret, Settings, Task};
+use crate::xecfile::model::{EnvEntry, Host, Let, Limit, Secret, Settings, Task};
 use crate::xecfile::plain;
 use crate::xecfile::schema::{self, Places, Row, State};
 
@@ -48,6 +49,9 @@ pub(crate) struct Decoded {
     pub(crate) lets: Vec<Let>,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) hosts: Vec<Host>,
+    /// Files of hosts, against the directory of the file that names them.
+    pub(crate) inventories: Vec<Spanned<Arc<str>>>,
     pub(crate) dotenvs: Vec<Dotenv>,
     pub(crate) includes: Vec<Include>,
 }
@@ -133,6 +137,8 @@ fn read_top<'a>(reader: &mut Reader<'a>, node: &'a KdlNode, top: &mut Top) {
                 top.out.lets.push(found);
             }
         }
+        "host" => hosts::host(reader, cursor, row, &mut top.out.hosts),
+        "hosts" => top.out.inventories.extend(hosts::inventory(reader, cursor, row)),
         "secret" => {
             let span = whole(reader, node);
             let found = file::secret(reader, cursor, row, span);

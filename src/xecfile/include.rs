@@ -1,6 +1,7 @@
 //! One file and all that it includes, each read once, one after the other and never within one another; then
 //! all of them checked as one. The IO of included files and of `dotenv`; no process is started, nothing written.
 
+mod hosts;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use crate::xecfile::circle::circles;
 use crate::xecfile::cursor::Reader;
 use crate::xecfile::decode::{self, Dotenv, Include};
 use crate::xecfile::load::{LARGEST, Loaded, clean, read_bytes};
-use crate::xecfile::model::{FileId, FileScope, Limit, Task, Xecfile};
+use crate::xecfile::model::{FileId, FileScope, Host, Limit, Task, Xecfile};
 use crate::xecfile::{dotenv, guard};
 
 /// Files within files, at most.
@@ -36,6 +37,7 @@ pub(super) struct Loading {
     files: Vec<FileScope>,
     links: Vec<Links>,
     limits: Vec<Limit>,
+    hosts: Vec<Host>,
     tasks: Vec<Task>,
     /// The files by their true paths.
     known: HashMap<PathBuf, usize>,
@@ -69,6 +71,7 @@ impl Loading {
             files: Vec::new(),
             links: Vec::new(),
             limits: Vec::new(),
+            hosts: Vec::new(),
             tasks: Vec::new(),
             known: HashMap::new(),
             edges: Vec::new(),
@@ -183,6 +186,7 @@ impl Loading {
         (scope.lets, scope.secrets) = (decoded.lets, decoded.secrets);
         let prefix = scope.prefix.clone();
         self.limits.extend(decoded.limits);
+        self.hosts.extend(decoded.hosts);
         let whole = |name: &mut Spanned<Arc<str>>| {
             if let Some(prefix) = &prefix {
                 name.value = format!("{prefix}:{}", name.value).into();
@@ -197,6 +201,9 @@ impl Loading {
         let folder = shown.parent().unwrap_or(Path::new("")).to_path_buf();
         for include in decoded.includes {
             self.include(file, &include, &folder, depth);
+        }
+        for inventory in &decoded.inventories {
+            self.inventory(file, inventory, &folder);
         }
         for file_of_variables in decoded.dotenvs {
             self.dotenv(file, &file_of_variables, &folder);
@@ -291,6 +298,7 @@ impl Loading {
     }
 
     fn finish(mut self) -> Loaded {
+        self.hosts_of_ssh();
         let (files, problems) = (&self.files, &mut self.problems);
         circles(&self.edges, |circle| {
             let mut problem = Problem::error(Code::Cycle, "files include each other in a circle");
@@ -301,7 +309,7 @@ impl Loading {
         });
         let mut texts = Texts::new(&self.sources, &self.broken, std::mem::take(problems));
         if self.whole {
-            check::check(&mut texts, files, &self.links, &mut self.limits, &mut self.tasks);
+            check::check(&mut texts, files, &self.links, &mut self.limits, &mut self.hosts, &mut self.tasks);
         }
         let mut problems = texts.problems.into_vec();
         problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
@@ -312,8 +320,8 @@ impl Loading {
         }
         let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
         let root = self.files.first().map(|file| file.dir.clone()).unwrap_or_default();
-        let file =
-            Xecfile { sources: self.sources.clone(), root, files: self.files, limits: self.limits, tasks: self.tasks };
+        let (sources, limits, hosts) = (self.sources.clone(), self.limits, self.hosts);
+        let file = Xecfile { sources, root, files: self.files, limits, hosts, tasks: self.tasks };
         Loaded { file: (!failed).then_some(file), sources: self.sources, problems, looked_for: self.looked_for }
     }
 }

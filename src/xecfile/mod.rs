@@ -13,4 +13,5 @@ mod decode;
 mod dotenv;
 mod guard;
 mod include;
+mod inventory;
 mod plain;

@@ -11,7 +11,7 @@ pub use abroad::word_for;
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Places(u32);
+pub struct Places(u64);
 
 impl Places {
     /// The top of the file.
@@ -75,11 +75,23 @@ impl Places {
     pub const WAIT: Places = Places(1 << 29);
     /// `secret`.
     pub const SECRET: Places = Places(1 << 30);
+    /// `hosts`.
+    pub const HOSTS: Places = Places(1 << 32);
+    /// `via`.
+    pub const VIA: Places = Places(1 << 33);
+    /// `on`.
+    pub const ON: Places = Places(1 << 34);
+    /// `pool`.
+    pub const POOL: Places = Places(1 << 35);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 31] = [
+    const NAMES: [(Places, &'static str); 35] = [
         (Places::REDUCE, "on `reduce`"),
+        (Places::HOSTS, "on `hosts`"),
+        (Places::VIA, "on `via`"),
+        (Places::ON, "on `on`"),
+        (Places::POOL, "on `pool`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

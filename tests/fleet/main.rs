@@ -7,6 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod binary;
 mod copies;
 mod cost;
 mod faults;
@@ -56,7 +57,7 @@ fn main() {
         };
         due && (filters.is_empty() || filters.iter().any(fits))
     };
-    let groups = [smoke::CASES, faults::CASES, limits::CASES, logins::CASES, copies::CASES];
+    let groups = [smoke::CASES, binary::CASES, faults::CASES, limits::CASES, logins::CASES, copies::CASES];
     let cases: Vec<&Case> = groups.iter().copied().flatten().filter(|(name, when, _)| wanted(name, *when)).collect();
     if flag("--list") {
         let listed = if flag("--ignored") { &[][..] } else { &cases[..] };

@@ -15,6 +15,7 @@ mod examples;
 mod failures;
 mod groups;
 mod harness;
+mod hosts;
 mod journal;
 mod late;
 mod leave;

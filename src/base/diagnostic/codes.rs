@@ -291,6 +291,55 @@ codes! {
     /// task load { uses network; run "curl -O data.csv"; run "psql -f load.sql" { uses db } }
     /// ```
     LimitOrder = "limit-order",
+    /// A selector means no host: a word of it names neither a host nor a tag, or no host is all that it asks for.
+    /// Hosts are selected by names, tags, patterns (`web*`) and ranges (`web[1-3]`), joined by `,` (or), `&` (and) and
+    /// `!` (not), of which `!` binds tightest, then `&`. A name that your ssh configuration has by itself, and not by
+    /// a pattern, is a host too.
+    ///
+    /// ```kdl wrong
+    /// host "web[1-3]" { tags web; }
+    /// task up { on wbe; run "uptime" }
+    /// ```
+    /// ```kdl
+    /// host "web[1-3]" { tags web; }
+    /// task up { on "web & !web3"; run "uptime" }
+    /// ```
+    UnknownHost = "unknown-host",
+    /// A step or a group runs at one place, and its `on` means several hosts. On a task, `on` makes an instance for
+    /// each host; a step is put on one of several by `pick`.
+    ///
+    /// ```kdl wrong
+    /// host "web[1-3]" { tags web; }
+    /// task release { run "make"; run "systemctl restart app" { on web; } }
+    /// ```
+    /// ```kdl
+    /// host "web[1-3]" { tags web; }
+    /// task release { run "make"; call restart; run "app migrate" { on web pick=first; } }
+    /// task restart { on web; run "systemctl restart app" }
+    /// ```
+    OneHost = "one-host",
+    /// Something that can only be here is asked for on a host: the terminal (`interactive`), what outlives the run
+    /// (`leave`), files that are remembered or brought back (`outputs`, `cache`), and a `pipe`, whose commands are
+    /// joined here.
+    ///
+    /// ```kdl wrong
+    /// host db1
+    /// task dump { on db1; outputs dump.sql; run "pg_dump app > dump.sql" }
+    /// ```
+    /// ```kdl
+    /// host db1
+    /// task dump { on db1; run "pg_dump app" { stdout dump.sql; } }
+    /// ```
+    NotOnHost = "not-on-host",
+    /// A task runs on several hosts, and a failure on one of them ends it on all others, wherever they are by then:
+    /// that is what `on-error` is where nobody says otherwise. Said of the task or of its matrix, whatever it says, it
+    /// is as you want it. Only `--check` warns of this.
+    ///
+    /// ```kdl
+    /// host "web[1-3]" { tags web; }
+    /// task deploy { matrix on-error=continue { on web; }; run "./update" }
+    /// ```
+    FailFastHosts = "fail-fast-hosts",
     /// A `barrier` stands where not all instances of a matrix come to it alike, or where one would wait while it holds
     /// what the others may want: in a task without a matrix, beside other steps, in a hook, under `uses`. It belongs
     /// among the steps of a task with a matrix.

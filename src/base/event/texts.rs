@@ -97,7 +97,7 @@ fn place(site: &mut Site, with: Change<'_>) {
 
 fn verdict(verdict: &mut Verdict, with: Change<'_>) {
     match verdict {
-        Verdict::Failed(Failure::Value(text)) => own(text, with),
+        Verdict::Failed(Failure::Value(text)) | Verdict::Unreachable(text) => own(text, with),
         Verdict::Failed(Failure::Command(outcome)) => match outcome {
             Outcome::Unknown(text)
             | Outcome::NotStarted(

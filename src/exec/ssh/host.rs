@@ -8,6 +8,8 @@ use std::num::NonZeroU8;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::base::hostname::{Part, trouble};
+
 /// One host.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Host {
@@ -45,20 +47,16 @@ impl Host {
     /// What is wrong, in words for the user.
     pub fn check(&self) -> Result<(), String> {
         let parts = [
-            ("the name of a host", Some(&self.name), HOST),
-            ("the address of a host", self.address.as_ref(), HOST),
-            ("the name of a user", self.user.as_ref(), USER),
+            // A name may be an address, too.
+            (Part::Name, Part::Address, Some(&self.name)),
+            (Part::Address, Part::Address, self.address.as_ref()),
+            (Part::User, Part::User, self.user.as_ref()),
         ];
-        for (what, word, allowed) in parts {
+        for (part, allowed, word) in parts {
             let Some(word) = word else { continue };
-            let fits = |character: char| character.is_alphanumeric() || allowed.contains(character);
-            let trouble = match word.chars().find(|character| !fits(*character)) {
-                _ if word.is_empty() => "it is empty".to_owned(),
-                _ if word.starts_with('-') => "it would be an option".to_owned(),
-                Some(character) => format!("it holds `{}`", character.escape_debug()),
-                None => continue,
-            };
-            return Err(format!("`{}` cannot be {what}: {trouble}", word.escape_debug()));
+            if let Some(why) = trouble(allowed, word) {
+                return Err(format!("`{}` cannot be {}: {why}", word.escape_debug(), part.describe()));
+            }
         }
         Ok(())
     }
@@ -95,11 +93,6 @@ impl Host {
         words
     }
 }
-
-/// What a name of a host may hold beside letters and digits.
-const HOST: &str = "._-:%[]+";
-/// What a name of a user may hold beside letters and digits.
-const USER: &str = "._-+@%#\\";
 
 /// How long ssh waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

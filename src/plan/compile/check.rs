@@ -16,7 +16,8 @@ use crate::xecfile::model::{Axis, AxisSource, Task, Xecfile};
 /// These. Axes of files that have none just now are no mistake, and warned of where nothing else is wrong.
 pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Checked, Vec<Problem>> {
     let plans = plans(file, request, World { lenient: true, ..world })?;
-    let warnings = file.tasks.iter().flat_map(|task| no_files(file, task, world)).collect();
+    let no_files = file.tasks.iter().flat_map(|task| no_files(file, task, world));
+    let warnings = no_files.chain(file.fail_fast()).collect();
     Ok(Checked { plans, warnings })
 }
 

@@ -114,6 +114,7 @@ impl Builder<'_, '_> {
             return self.branch(frame, node).map(|branch| Some(vec![branch]));
         }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
+        let rules = Rules { place: self.place_of_step(node.on.as_ref(), owner, frame.scope)?, ..rules };
         Ok(Some(match &node.kind {
             NodeKind::Barrier => {
                 self.barrier(frame, node.span)?;

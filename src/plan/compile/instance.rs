@@ -26,6 +26,8 @@ impl Builder<'_, '_> {
     ) -> Laid<Frame<'d>> {
         let def = &defs.tasks[task.index()];
         let rules = self.settle(&def.set_policy, self.cx.scope(task, &inputs))?;
+        let jobs = if def.set_policy.jobs.is_none() { self.fleet_jobs(task, &inputs) } else { rules.jobs };
+        let rules = Rules { jobs, ..rules };
         let scope = self.layout.open(Some(parent), ScopeKind::Group, Rules { shared, ..rules }, def.span)?;
         self.layout.scopes[scope.index()].side_by_side = true;
         self.sets.insert(scope, (task, inputs.clone()));
@@ -58,10 +60,14 @@ impl Builder<'_, '_> {
         let label = self.cx.label(task, &inputs);
         let memory = memory(&def.files, def.asks_changed);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
+        let rules = Rules { place: self.place_of_task(task, &inputs)?, ..rules };
         let runs = !matches!(rules.guard, Guard::Never(_));
         let waits = runs && (!written.needs.is_empty() || !def.after.is_empty());
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
+        if runs {
+            self.refuse_task_on_host(scope, task)?;
+        }
         let enter = self.layout.scopes[scope.index()].enter;
         if def.service.is_some() && shared {
             self.layout.scopes[scope.index()].ready.clone_from(&def.service);

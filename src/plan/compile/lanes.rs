@@ -42,8 +42,15 @@ impl Builder<'_, '_> {
             let help = "take `inputs`, `outputs`, `cache` and `changed` off; what makes the list may have them";
             return Err(Box::new(problem.at(written.name.span, "").help(help)));
         }
+        if let Some((on, _)) = matrix.on() {
+            let message = "instances that come late cannot be on each of several hosts yet";
+            let problem = Problem::error(Code::NotYet, message).at(axis.span, "they come from here").at(on.span, "");
+            return Err(Box::new(problem.help("put each on one of them: on … pick=least-loaded, in the task")));
+        }
         let rows = self.cx.combinations(task, inputs, matrix)?;
         let rules = Rules { shared, ..self.settle(&def.set_policy, self.cx.scope(task, inputs))? };
+        let jobs = if def.set_policy.jobs.is_none() { self.fleet_jobs(task, inputs) } else { rules.jobs };
+        let rules = Rules { jobs, ..rules };
         let waits = !written.needs.is_empty() || !def.after.is_empty();
         let gate = if waits { Some(self.gate(parent, &rules, def.span)?) } else { None };
         let lanes = self.lanes(&rules);
@@ -176,6 +183,7 @@ impl Builder<'_, '_> {
         let values = self.cx.scope(task, inputs);
         let guard = self.guard(&def.conditions, values)?;
         let rules = Rules { guard, ..self.settle(&def.policy, values)? };
+        let rules = Rules { place: self.place_of_task(task, inputs)?, ..rules };
         let id = InstanceId(self.layout.instances.len() as u32);
         let scope = self.layout.open(Some(parent), ScopeKind::Instance(id), rules, def.span)?;
         let enter = self.layout.scopes[scope.index()].enter;

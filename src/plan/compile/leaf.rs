@@ -26,6 +26,7 @@ impl Builder<'_, '_> {
         };
         let scope = around.unwrap_or(frame.scope);
         let this = &self.cx.defs.commands[command.index()];
+        self.refuse_on_host(scope, this)?;
         let inputs = self.layout.instances[instance.index()].inputs.clone();
         let values = self.cx.scope(self.layout.instances[instance.index()].def, &inputs);
         let time = |text: &str| crate::base::duration::parse(text).ok();

@@ -24,6 +24,7 @@ mod instance;
 mod lanes;
 mod leaf;
 mod outputs;
+mod places;
 mod roots;
 mod rules;
 mod services;
@@ -47,7 +48,7 @@ use crate::plan::units::{Context, Meant, UnitId, Units};
 use crate::plan::values::{FileValues, Inputs};
 use crate::plan::words;
 use crate::plan::world::World;
-use crate::xecfile::model::{OnError, Xecfile};
+use crate::xecfile::model::{Host, OnError, Xecfile};
 
 pub use check::{Checked, check};
 
@@ -67,8 +68,9 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     let (reached, mentions) = names.reach(&roots);
     problems.extend(cycle::check(file, &mentions));
     let mut values = Vec::new();
+    let hosts: Arc<[Host]> = file.hosts.as_slice().into();
     for scope in &file.files {
-        match FileValues::of(scope, world) {
+        match FileValues::of(scope, &hosts, world) {
             Ok(found) => values.push(found),
             Err(found) => problems.extend(found),
         }
@@ -128,8 +130,14 @@ fn matching(
     }
     let name = &cx.task(id).name.value;
     let problem = Problem::error(Code::UnknownInput, format!("`{selector}` means no instance of `{name}`"));
-    let known: Vec<String> =
-        rows.unwrap_or(&[]).iter().take(6).map(|row| format!("{name}[{}]", matrix::shown(row))).collect();
+    let written = cx.task(id).matrix.as_ref();
+    let known: Vec<String> = rows
+        .unwrap_or(&[])
+        .iter()
+        .zip(written.into_iter().cycle())
+        .take(6)
+        .map(|(row, matrix)| format!("{name}{}", matrix::shown(matrix, row)))
+        .collect();
     Err(Box::new(match known.is_empty() {
         true => problem.help(format!("`{name}` has no matrix")),
         false => problem.help(format!("there are {}", known.join(", "))),
@@ -170,8 +178,10 @@ struct Demand {
 impl<'b, 'c> Builder<'b, 'c> {
     fn new(cx: &'b Context<'c>, units: &'b mut Units, request: &Request) -> Self {
         let slots = request.slots.map_or(Limit::held(None), |width| Limit::of_slots(width, request.cpus));
-        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).collect();
-        let layout = Layout { limits, ..Layout::default() };
+        let of_hosts = cx.file.hosts.iter().map(|host| Limit::held(places::host_jobs(host, request.cpus)));
+        let limits = std::iter::once(slots).chain(cx.file.limits.iter().map(rules::limit)).chain(of_hosts).collect();
+        let (hosts, host_limits) = (cx.file.hosts.as_slice().into(), 1 + cx.file.limits.len() as u32);
+        let layout = Layout { limits, hosts, host_limits, ..Layout::default() };
         Self {
             cx,
             units,

@@ -10,8 +10,8 @@ use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeK
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Condition, Data, FileScope, Group, Hooks, Late, OnError, Ready, Reference, SLOTS, Settings,
-    Step, StepKind, Xecfile,
+    Capture, CaptureForm, Condition, Data, FileScope, Group, Hooks, Late, On, OnError, Ready, Reference, SLOTS,
+    Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -40,8 +40,8 @@ impl Ambient {
 
     /// One place for all that is written in it: most say nothing new.
     fn place_with(&self, settings: &Settings) -> Arc<Place> {
-        let Settings { cwd, env, shell, grace, .. } = settings;
-        if cwd.is_none() && env.is_empty() && shell.is_none() && grace.is_none() {
+        let Settings { cwd, env, shell, grace, sudo, on, .. } = settings;
+        if cwd.is_none() && env.is_empty() && shell.is_none() && grace.is_none() && sudo.is_none() && on.is_none() {
             return self.place.clone();
         }
         let outer = &self.place;
@@ -55,6 +55,8 @@ impl Ambient {
             shell: shell.as_ref().map_or_else(|| outer.shell.clone(), |shell| shell.value.as_slice().into()),
             secrets: outer.secrets.clone(),
             grace: grace.clone().or_else(|| outer.grace.clone()),
+            remote: on.as_ref().map_or(outer.remote, |on| !matches!(on.value, On::Here)),
+            sudo: sudo.as_ref().map(|user| user.value.clone()).or_else(|| outer.sudo.clone()),
         })
     }
 
@@ -113,7 +115,16 @@ impl Defs {
             let scope = &file.files[usize::from(id.0)];
             let (env, shell) = (scope.env.as_slice().into(), shell.clone());
             let base = Ambient {
-                place: Arc::new(Place { file: id, cwd: None, env, shell, secrets: secrets(scope), grace: None }),
+                place: Arc::new(Place {
+                    file: id,
+                    cwd: None,
+                    env,
+                    shell,
+                    secrets: secrets(scope),
+                    grace: None,
+                    remote: false,
+                    sudo: None,
+                }),
                 on_error,
                 priority: 0,
                 interactive: false,
@@ -141,7 +152,10 @@ struct Lower<'f> {
 impl Lower<'_> {
     fn task(&mut self, at: TaskIndex, base: &Ambient) -> TaskDef {
         let task = &self.file.tasks[at];
-        let ambient = base.with(&task.settings);
+        let mut ambient = base.with(&task.settings);
+        if task.matrix.as_ref().is_some_and(|matrix| matrix.on().is_some()) {
+            ambient.place = Arc::new(Place { remote: true, ..(*ambient.place).clone() });
+        }
         let defaults = &self.file.scope(task).defaults;
         let no_hooks = Hooks::default();
         let (set_policy, set_hooks) = match &task.matrix {
@@ -167,6 +181,7 @@ impl Lower<'_> {
             body,
             temps: task.temps.iter().map(|temp| temp.value.clone()).collect(),
             service: task.service.clone().map(Arc::new),
+            on: task.settings.on.clone(),
             files: Arc::new(task.files.clone()),
             hooks,
             set_hooks: self.hooks(set_hooks, &ambient),
@@ -236,6 +251,7 @@ impl Lower<'_> {
         let node = Node {
             kind,
             policy: ambient.policy(&step.settings, None),
+            on: step.settings.on.clone(),
             conditions: ambient.conditions(&step.conditions),
             hooks: self.hooks(&step.hooks, &ambient),
             span: step.span,
@@ -303,7 +319,7 @@ fn joins(step: &Step) -> Data {
 /// A leaf with hooks is a sequence of one, whose hooks and policies they are.
 fn hooked(node: Node) -> Node {
     let conditions = Conditions { all: Arc::from([]), ..node.conditions.clone() };
-    let inner = Node { policy: Policy::default(), conditions, hooks: HookDefs::default(), ..node.clone() };
+    let inner = Node { policy: Policy::default(), on: None, conditions, hooks: HookDefs::default(), ..node.clone() };
     Node { kind: NodeKind::Group(Group::Sequence, vec![inner]), ..node }
 }
 

@@ -17,7 +17,7 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, OnError, Param, Ready, Reference, RetryText, Secret, Service,
+    Capture, FileId, Files, Group, Input, Late, Let, On, OnError, Param, Ready, Reference, RetryText, Secret, Service,
     Share, Width,
 };
 
@@ -75,6 +75,8 @@ pub struct TaskDef {
     pub temps: Arc<[Arc<str>]>,
     /// It stays up while others need it.
     pub service: Option<Arc<Service>>,
+    /// Where its instances run, if that is said and is no axis.
+    pub on: Option<Spanned<On>>,
     /// What decides whether an instance has to run, and what it leaves.
     pub files: Arc<Files>,
     /// What follows an instance.
@@ -100,6 +102,8 @@ pub struct Node {
     pub kind: NodeKind,
     /// What its scope goes by.
     pub policy: Policy,
+    /// Where it runs, if that is said.
+    pub on: Option<Spanned<On>>,
     /// It runs only if all of these hold.
     pub conditions: Conditions,
     /// What follows it.
@@ -131,7 +135,7 @@ impl Node {
         let policy = &self.policy;
         let holds = !policy.uses.is_empty() || policy.weight.is_some();
         let acts = policy.optional.is_some() || policy.timeout.is_some() || policy.retry.is_some();
-        holds || acts || !self.conditions.all.is_empty()
+        holds || acts || self.on.is_some() || !self.conditions.all.is_empty()
     }
 }
 

@@ -24,6 +24,10 @@ pub struct Place {
     pub secrets: Arc<[Arc<str>]>,
     /// From the first signal to SIGKILL.
     pub grace: Option<Spanned<Late<Duration>>>,
+    /// It is on a host, by what is written around it: what can be seen here says nothing of there.
+    pub remote: bool,
+    /// As whom, where that is another one.
+    pub sudo: Option<Arc<str>>,
 }
 
 impl Place {

@@ -3,6 +3,7 @@
 mod csr;
 mod feed;
 mod gate;
+mod host;
 mod instance;
 mod limit;
 mod scope;
@@ -13,12 +14,14 @@ use std::sync::Arc;
 
 use crate::base::event::{Site, SkipReason, StepLabel};
 use crate::plan::defs::{Command, Defs};
-use crate::plan::ids::{FeedId, GateId, InstanceId, LeafId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, GateId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
+use crate::xecfile::model::Host;
 
 pub use csr::Csr;
 pub use feed::{Feed, FeedWay};
 pub use gate::{Gate, Set};
+pub use host::{Pool, Target};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Adapts, Limit, LimitKind};
 pub use scope::{Claim, Completion, Guard, Memory, Scope, ScopeKind};
@@ -126,6 +129,12 @@ pub struct Plan {
     pub sets: Vec<Set>,
     /// What lanes are fed with.
     pub feeds: Vec<Feed>,
+    /// The hosts of the run, whether anything runs on them or not.
+    pub hosts: Arc<[Host]>,
+    /// Where the limits of the hosts begin, which are in the same order.
+    pub host_limits: u32,
+    /// Hosts of which one is picked.
+    pub pools: Vec<Pool>,
     /// What need not run of what comes late, and why.
     pub spared: HashMap<Arc<str>, SkipReason>,
     /// How instances are tied.
@@ -140,6 +149,16 @@ impl Plan {
     /// A scope.
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.index()]
+    }
+
+    /// A host.
+    pub fn host(&self, id: HostId) -> &Host {
+        &self.hosts[id.index()]
+    }
+
+    /// What steps on a host take of it.
+    pub fn host_limit(&self, id: HostId) -> LimitId {
+        LimitId(self.host_limits + id.0)
     }
 
     /// A leaf.

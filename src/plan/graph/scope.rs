@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::event::SkipReason;
 use crate::base::source::Span;
 use crate::plan::defs::Conditions;
+use crate::plan::graph::Target;
 use crate::plan::ids::{FeedId, InstanceId, LimitId, ScopeId, VertexId};
 use crate::xecfile::model::{OnError, Retry, Service, Share};
 
@@ -90,6 +91,8 @@ pub struct Scope {
     pub claim: Claim,
     /// How many slots each command in it takes.
     pub weight: u32,
+    /// Where what is in it runs.
+    pub target: Target,
     /// The limit that each of its direct children takes one of.
     pub child_token: Option<LimitId>,
     /// The service that it is, or is a part of.

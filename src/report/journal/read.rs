@@ -115,6 +115,6 @@ fn is_well(verdict: &Verdict) -> bool {
             | SkipReason::Restored => true,
             SkipReason::Dependency(_) | SkipReason::Earlier | SkipReason::Batch | SkipReason::Cancelled(_) => false,
         },
-        Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Cancelled(_) => false,
+        Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) | Verdict::Cancelled(_) => false,
     }
 }

@@ -119,7 +119,9 @@ impl Open {
 /// Whether a summary is made of it.
 fn is_told(event: &Event) -> bool {
     match event {
-        Event::StepFinished { verdict, .. } => matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_)),
+        Event::StepFinished { verdict, .. } => {
+            matches!(verdict, Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_))
+        }
         Event::RunStarted { .. }
         | Event::Fed { .. }
         | Event::Unfed { .. }

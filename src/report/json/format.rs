@@ -203,6 +203,8 @@ impl From<&Usage> for Used {
 pub(super) struct Counts {
     ok: u32,
     failed: u32,
+    #[serde(skip_serializing_if = "is_none")]
+    unreachable: u32,
     cancelled: u32,
     skipped: u32,
     fresh: u32,
@@ -210,9 +212,13 @@ pub(super) struct Counts {
 
 impl From<&event::Counts> for Counts {
     fn from(counts: &event::Counts) -> Self {
-        let event::Counts { ok, failed, cancelled, skipped, fresh } = *counts;
-        Self { ok, failed, cancelled, skipped, fresh }
+        let event::Counts { ok, failed, unreachable, cancelled, skipped, fresh } = *counts;
+        Self { ok, failed, unreachable, cancelled, skipped, fresh }
     }
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -258,6 +264,9 @@ pub(super) enum End {
         why: &'static str,
         message: String,
     },
+    Unreachable {
+        message: String,
+    },
     Unknown {
         message: String,
     },
@@ -294,6 +303,7 @@ impl From<&Verdict> for End {
             Verdict::Failed(Failure::Inside(count)) => End::FailedInside { count: *count },
             Verdict::Failed(Failure::CaptureTooLarge(limit)) => End::CaptureTooLarge { limit: *limit },
             Verdict::Failed(Failure::Value(message)) => End::BadValue { message: message.clone() },
+            Verdict::Unreachable(message) => End::Unreachable { message: message.clone() },
             Verdict::TimedOut(limit) => End::TimedOut { limit: seconds(*limit) },
             Verdict::Cancelled(reason) => End::Cancelled(Why::from(*reason)),
             Verdict::Skipped(SkipReason::Dependency(needed)) => skipped("dependency", Some(needed.to_string()), None),
@@ -339,6 +349,7 @@ fn code(verdict: &Verdict) -> Option<i32> {
         Verdict::Ok => Some(0),
         Verdict::Failed(Failure::Command(outcome)) => Some(outcome.code()),
         Verdict::TimedOut(_) => Some(124),
+        Verdict::Unreachable(_) => Some(255),
         Verdict::Failed(Failure::Inside(_) | Failure::CaptureTooLarge(_) | Failure::Value(_)) => Some(1),
         Verdict::Cancelled(_) | Verdict::Skipped(_) => None,
     }

@@ -138,6 +138,8 @@ enum Source {
     Glob(String),
     Range(String),
     From(String),
+    Hosts(String),
+    On(String),
 }
 
 impl<'a> Matrix<'a> {
@@ -149,6 +151,8 @@ impl<'a> Matrix<'a> {
                 AxisSource::Glob(glob) => Source::Glob(text(glob)),
                 AxisSource::Range(range) => Source::Range(text(range)),
                 AxisSource::From(from) => Source::From(text(&from.list)),
+                AxisSource::Hosts(selector) => Source::Hosts(text(selector)),
+                AxisSource::On(selector) => Source::On(text(selector)),
             },
         };
         let rows = |rows: &'a [Vec<Binding>]| rows.iter().map(|row| bindings(row)).collect();

@@ -1,10 +1,11 @@
 //! Questions of a run: the conditions of scopes, and `let`s.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
-use crate::exec::Signal;
+use crate::exec::{Signal, Target};
 use crate::plan::defs::Conditions;
 use crate::plan::graph::{Guard, Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId, VertexId};
@@ -13,7 +14,7 @@ use crate::run::dispatch::Loop;
 use crate::run::dispatch::changed::Asked;
 use crate::run::lets;
 use crate::run::place::Here;
-use crate::run::probe::{self, Probe, Question, Said};
+use crate::run::probe::{self, Probe, Question, Said, Script};
 use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
 use crate::run::scheduler::{Answer, Input, JobEnd};
 use crate::xecfile::model::{FileId, PredicateKind};
@@ -86,30 +87,37 @@ impl Loop {
             return self.passed(scope, purpose, Ok(probe.answer().unwrap_or(true)));
         };
         let script = match kind {
-            PredicateKind::Run(script) => script.value.clone(),
             PredicateKind::Changed(globs) => {
                 let globs = globs.clone();
                 return self.ask_changed(scope, &globs, Asked { purpose, probe, condition, line });
             }
-            _ => return self.passed(scope, purpose, Err("nobody can say whether it has to run".to_owned())),
+            kind => Script::of(kind),
         };
-        match self.question(scope, purpose, &script) {
-            Ok(question) => {
+        let asked = script.ok_or("nobody can say whether it has to run".to_owned());
+        match asked.and_then(|script| self.question(scope, purpose, &script)) {
+            Ok((question, target)) => {
                 let job = self.questions.probe(scope, purpose, probe, condition, line);
-                self.ask(job, question);
+                self.ask(job, question, target);
             }
             Err(why) => self.passed(scope, purpose, Err(why)),
         }
     }
 
-    fn question(&self, scope: ScopeId, purpose: Purpose, script: &Arc<str>) -> Result<Question, String> {
-        let asked = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
-        let (Conditions { place, .. }, instance) = asked.ok_or("nobody asks")?;
+    /// A question, and where it is asked.
+    fn question(
+        &self,
+        scope: ScopeId,
+        purpose: Purpose,
+        script: &Script<'_>,
+    ) -> Result<(Question, Rc<dyn Target>), String> {
+        let who = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
+        let (Conditions { place, .. }, instance) = who.ok_or("nobody asks")?;
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
         let here = Here::new(&self.plan, &place, &self.around, seen)?;
         let label = self.store.items.label(&self.plan, instance);
+        let target = self.target_at(here.host, &place)?;
         let spec = command::question(label, &place, here, script, &self.around)?;
-        Ok(Question { spec, by_code: true })
+        Ok((Question { spec, by_code: true }, target))
     }
 
     /// What conditions came to.
@@ -132,7 +140,7 @@ impl Loop {
         match lets::spec(&plan, &wanted, &self.around, &self.store) {
             Ok(spec) => {
                 if let Some(job) = self.questions.for_let(wanted.file, wanted.name, waiter) {
-                    self.ask(job, Question { spec, by_code: false });
+                    self.ask(job, Question { spec, by_code: false }, self.target.clone());
                 }
             }
             Err(why) => self.without(waiter, &self.what(wanted.file, &wanted.name), &why),
@@ -140,8 +148,8 @@ impl Loop {
         true
     }
 
-    fn ask(&mut self, job: JobId, question: Question) {
-        tokio::task::spawn_local(probe::ask(question, self.target.clone(), job, self.news_tx.clone()));
+    fn ask(&mut self, job: JobId, question: Question, target: Rc<dyn Target>) {
+        tokio::task::spawn_local(probe::ask(question, target, job, self.news_tx.clone()));
     }
 
     /// What is asked of a scope is of no use any more.

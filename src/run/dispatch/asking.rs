@@ -1,6 +1,7 @@
 //! What the dispatcher asks again and again: whether a service is ready, and whether what a step waits for is there.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use regex_lite::Regex;
@@ -9,8 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::base::command::Outcome;
 use crate::base::event::Event;
-use crate::exec::Signal;
 use crate::exec::output::Tap;
+use crate::exec::{Signal, Target};
 use crate::plan::defs::Place;
 use crate::plan::graph::ScopeKind;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
@@ -18,6 +19,7 @@ use crate::run::command;
 use crate::run::dispatch::Loop;
 use crate::run::job::News;
 use crate::run::place::Here;
+use crate::run::probe::{EXISTS, Script};
 use crate::run::questions::Start;
 use crate::run::ready::{Probe, until};
 use crate::run::scheduler::{Input, JobEnd};
@@ -28,6 +30,9 @@ type Log = UnboundedSender<Vec<u8>>;
 
 /// Who asks, and from where it looks.
 type Asker = (InstanceId, VertexId);
+
+/// What is asked, where what it writes goes, and where scripts run.
+type Asking = (Probe, Option<Log>, Rc<dyn Target>);
 
 /// A service that is asked whether it is ready.
 pub(super) struct Watch {
@@ -49,7 +54,7 @@ impl Loop {
         };
         let at = plan.scope(scope).enter;
         let place = &plan.defs.tasks[plan.instance(instance).def.index()].conditions.place;
-        let (probe, log) = match self.probe_for(&service.ready, place, (instance, at)) {
+        let (probe, log, target) = match self.probe_for(&service.ready, place, (instance, at)) {
             Ok(found) => found,
             // It is never ready then, and this says why.
             Err(why) => {
@@ -58,7 +63,7 @@ impl Loop {
         };
         let (stop, stopped) = oneshot::channel();
         self.watches.insert(scope, Watch { _stop: stop, log });
-        let (target, news) = (self.target.clone(), self.news_tx.clone());
+        let news = self.news_tx.clone();
         tokio::task::spawn_local(async move {
             if until(probe, target, stopped).await {
                 // Without a dispatcher there is no run.
@@ -95,8 +100,8 @@ impl Loop {
         let found =
             self.probe_for(ready, &plan.command(leaf).place, (plan.leaf(leaf).instance, plan.leaf(leaf).vertex));
         let news = self.news_tx.clone();
-        let probe = match found {
-            Ok((probe, _)) => probe,
+        let (probe, target) = match found {
+            Ok((probe, _, target)) => (probe, target),
             Err(why) => {
                 let mut end = JobEnd::plain(Outcome::Exited(1));
                 end.bad_value = Some(why);
@@ -112,7 +117,6 @@ impl Loop {
             }
         };
         let _ = news.send(News::Started(id, Box::new(control)));
-        let target = self.target.clone();
         tokio::task::spawn_local(async move {
             let there = until(probe, target, stopped).await;
             let outcome = if there { Outcome::Exited(0) } else { Outcome::Signalled(SIGTERM) };
@@ -122,23 +126,31 @@ impl Loop {
     }
 
     /// What is asked, with all values filled in; with the other end of a log, where that is looked at.
-    fn probe_for(&self, ready: &Ready, place: &Place, (instance, at): Asker) -> Result<(Probe, Option<Log>), String> {
+    fn probe_for(&self, ready: &Ready, place: &Place, (instance, at): Asker) -> Result<Asking, String> {
         let (plan, around) = (&self.plan, &*self.around);
         let here = Here::new(plan, place, around, self.store.scope(plan, around, instance).seen_from(at))?;
-        Ok(match ready {
+        let target = self.target_at(here.host, place)?;
+        let label = self.store.items.label(plan, instance);
+        let (probe, log) = match ready {
+            // Ports and servers are looked at from here, wherever they are.
             Ready::Tcp(text) => (Probe::Tcp(here.flat(text)?), None),
             Ready::Http(text) => (Probe::Http(here.flat(text)?), None),
+            Ready::Exists(text) if here.host.is_some() => {
+                let asked = Script::There(EXISTS, std::slice::from_ref(text));
+                (Probe::Run(command::question(label, place, here, &asked, around)?), None)
+            }
             Ready::Exists(text) => (Probe::Exists(here.dir.clone(), here.flat(text)?), None),
             Ready::Run(script) => {
-                let label = self.store.items.label(plan, instance);
-                (Probe::Run(command::question(label, place, here, &script.value, around)?), None)
+                let asked = Script::OfFile(&script.value);
+                (Probe::Run(command::question(label, place, here, &asked, around)?), None)
             }
             Ready::Log(pattern) => {
                 let pattern = Regex::new(&pattern.value).map_err(|why| why.to_string())?;
                 let (tell, told) = unbounded_channel();
                 (Probe::Log(pattern, told), Some(tell))
             }
-        })
+        };
+        Ok((probe, log, target))
     }
 
     /// Nobody wants to know any more whether a service is ready.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::event::{Culprit, Failure, Reason, TaskLabel, Verdict};
 use crate::plan::graph::Vertex;
 use crate::plan::ids::{FeedId, ScopeId, VertexId};
+use crate::run::scheduler::hosts::verdict_of;
 use crate::run::scheduler::{End, Scheduler};
 
 /// What counts of all that failed.
@@ -144,7 +145,7 @@ impl Scheduler {
                         Failure::Command(_) => end.outcome.code(),
                         _ => 1,
                     },
-                    verdict: Verdict::Failed(failure),
+                    verdict: verdict_of(&end.outcome).unwrap_or(Verdict::Failed(failure)),
                 })
             }
             Vertex::Exit(_) if self.complaints.contains_key(&vertex) => {

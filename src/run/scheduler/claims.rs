@@ -45,7 +45,9 @@ impl Scheduler {
                 let leaf = self.plan.leaf(leaf);
                 let scope = self.plan.scope(leaf.scope);
                 let token = scope.child_token.map(|token| (token, 1));
-                let slots = leaf.slot.then_some((LimitId::SLOTS, scope.weight));
+                // What runs on a host takes of that, and nothing here.
+                let slots = self.host_of(leaf.scope).map_or(LimitId::SLOTS, |host| self.plan.host_limit(host));
+                let slots = leaf.slot.then_some((slots, scope.weight));
                 token.into_iter().chain(slots).collect()
             }
             Vertex::Resume => {

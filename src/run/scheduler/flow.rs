@@ -70,6 +70,11 @@ impl Scheduler {
         if matches!(guard, Guard::Never(_)) || self.spared_item(scope).is_some() {
             return self.skip(enter, End::Passed, out);
         }
+        self.unbind(scope);
+        if let Guard::Ask(_) = guard {
+            // That is asked on the host.
+            self.bind(scope, out);
+        }
         if let (ScopeKind::Instance(instance), false) =
             (self.plan.scope(scope).kind, std::mem::replace(&mut self.scopes[scope.index()].opened, true))
         {
@@ -115,6 +120,7 @@ impl Scheduler {
         if let Some(parent) = plan.scope(scope).parent {
             self.scopes[parent.index()].open += 1;
         }
+        self.enter_host(scope, out);
         if let ScopeKind::Instance(instance) = plan.scope(scope).kind {
             out.push(Action::Emit(Event::TaskStarted { task: self.label(instance) }));
         }
@@ -146,7 +152,11 @@ impl Scheduler {
         queue.attempt = self.attempt_around(plan.leaf(leaf).scope);
         self.jobs.insert(job, super::Job { leaf, started: None, queue });
         self.live.insert(leaf, job);
+        self.occupy(leaf);
         let Queue { attempt, waits, .. } = queue;
+        if let Some(why) = self.lost_host(leaf) {
+            return self.start_nowhere(leaf, why, out);
+        }
         let Some(time) = plan.leaf(leaf).wait else {
             return out.push(Action::Start { job, leaf, attempt, waits });
         };

@@ -7,6 +7,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Failure, JobId, Level, Reason, Verdict};
 use crate::plan::ids::{LeafId, LimitId, ScopeId};
 use crate::run::phase::{Phase, Trigger};
+use crate::run::scheduler::hosts::verdict_of;
 use crate::run::scheduler::{Action, End, Input, JobEnd, Queue, Scheduler, TimerKey};
 
 /// How often a leaf is tried again when there is no room even for it alone.
@@ -72,6 +73,7 @@ impl Scheduler {
         let Some(live) = self.jobs.remove(&job) else { return };
         let (leaf, vertex) = (live.leaf, self.plan.leaf(live.leaf).vertex);
         self.live.remove(&leaf);
+        self.vacate(leaf);
         self.scopes[self.plan.leaf(leaf).scope.index()].open -= 1;
         if let (Outcome::NotStarted(NotStarted::Scarce(why)), Phase::Running) = (&end.outcome, self.phase_of(vertex)) {
             let why = why.clone();
@@ -88,10 +90,13 @@ impl Scheduler {
             end.bad_value = self.plan.leaf(leaf).service.map(|service| self.too_late(service));
         }
         let (how, verdict) = self.judge(leaf, &end);
+        if let End::Failed(_) = how {
+            self.lose_host(leaf, &end);
+        }
         let (step, usage) = (std::sync::Arc::new(self.step_label(leaf)), end.usage);
         let duration = self.now.saturating_sub(live.started.unwrap_or(self.now));
         out.push(Action::Emit(Event::StepFinished { job, step, verdict, duration, usage }));
-        let slot = self.plan.leaf(leaf).slot;
+        let slot = self.plan.leaf(leaf).slot && self.host_of(self.plan.leaf(leaf).scope).is_none();
         if slot && matches!(how, End::Ok | End::Failed(_)) {
             self.adapt(LimitId::SLOTS, how == End::Ok);
         }
@@ -140,7 +145,10 @@ impl Scheduler {
         match (&end.outcome, end.capture_overflow) {
             (_, Some(cap)) => (End::Failed(1), Verdict::Failed(Failure::CaptureTooLarge(cap))),
             (Outcome::Exited(0), None) => (End::Ok, Verdict::Ok),
-            (outcome, None) => (End::Failed(outcome.code()), Verdict::Failed(Failure::Command(outcome.clone()))),
+            (outcome, None) => {
+                let verdict = verdict_of(outcome).unwrap_or_else(|| Verdict::Failed(Failure::Command(outcome.clone())));
+                (End::Failed(outcome.code()), verdict)
+            }
         }
     }
 

@@ -20,6 +20,7 @@ mod feeds;
 mod flow;
 mod gates;
 mod hooks;
+mod hosts;
 mod jobs;
 mod questions;
 mod retry;
@@ -92,6 +93,7 @@ pub struct Scheduler {
     /// For whom the machine was asked.
     locking: HashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
+    hosts: hosts::Hosts,
     /// Lanes that work on an item are called after it.
     labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
@@ -148,6 +150,7 @@ impl Scheduler {
             took: HashMap::new(),
             regaining: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            hosts: hosts::Hosts::default(),
             labels: HashMap::new(),
             locking: HashMap::new(),
             plan,

@@ -24,7 +24,11 @@ impl Scheduler {
             }
             _ => !state.from_above,
         };
-        if !own || state.tries > retry.times || !matches!(body, End::Failed(_) | End::TimedOut) {
+        if !own
+            || state.tries > retry.times
+            || !matches!(body, End::Failed(_) | End::TimedOut)
+            || self.is_unknown(scope)
+        {
             return false;
         }
         let pause = pause(retry, state.tries, self.random(scope));
@@ -263,10 +267,29 @@ impl Scheduler {
         retried.map_or(1, |id| self.scopes[id.index()].tries)
     }
 
-    /// A number that differs from scope to scope, attempt to attempt and run to run (the finalizer of SplitMix64).
+    /// Whether something in a scope that fails now may be tried again, by the scope or one around it.
+    pub(super) fn may_be_tried_again(&self, scope: ScopeId) -> bool {
+        let this = self.plan.scope(scope);
+        let mut at = if this.retry.is_some() { Some(scope) } else { this.retried_parent };
+        while let Some(id) = at {
+            let state = &self.scopes[id.index()];
+            if self.plan.scope(id).retry.is_some_and(|retry| state.tries <= retry.times) && !state.from_above {
+                return true;
+            }
+            at = self.plan.scope(id).retried_parent;
+        }
+        false
+    }
+
+    /// A number that differs from scope to scope, attempt to attempt and run to run.
     fn random(&self, scope: ScopeId) -> u64 {
         let attempt = u64::from(self.scopes[scope.index()].attempt);
-        let mut mixed = self.seed ^ (u64::from(scope.0) << 32 | attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.number(u64::from(scope.0) << 32 | attempt)
+    }
+
+    /// A number that differs from key to key and run to run (the finalizer of SplitMix64).
+    pub(super) fn number(&self, key: u64) -> u64 {
+        let mut mixed = self.seed ^ key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::command::{Captures, Outcome, Usage};
 use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
-use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::Value;
 
 /// What happened.
@@ -148,6 +148,15 @@ pub enum Action {
         /// By name.
         values: Vec<(Arc<str>, Value)>,
         /// For an instance.
+        label: Option<(InstanceId, Arc<TaskLabel>)>,
+    },
+    /// A host was picked for a scope, and what its instance is called from now on.
+    Bound {
+        /// For which.
+        scope: ScopeId,
+        /// Which.
+        host: HostId,
+        /// Where it is an instance.
         label: Option<(InstanceId, Arc<TaskLabel>)>,
     },
     /// An instance has a value, made at this vertex.

@@ -153,7 +153,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                     }
                 }
                 Action::Open(instance) => judge.begins_anew(instance, &scheduler),
-                Action::Close(..) | Action::Give { .. } | Action::Keep(..) => {}
+                Action::Close(..) | Action::Give { .. } | Action::Keep(..) | Action::Bound { .. } => {}
                 Action::TryLock(who, parts) => {
                     // Another run holds it, now and then.
                     let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };

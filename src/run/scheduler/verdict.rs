@@ -162,6 +162,7 @@ impl Scheduler {
             }
         }
         self.shift(this.enter, Trigger::End);
+        self.leave_host(scope);
         let closing = if end == End::Ok { Closing::Well } else { Closing::Badly };
         self.close_values(scope, closing, out);
         self.finish(this.exit, end);
@@ -224,7 +225,10 @@ impl Scheduler {
             End::Lacked(take) => Verdict::Skipped(self.lacked(scope, take)),
             End::Fresh(false) => Verdict::Skipped(SkipReason::UpToDate),
             End::Fresh(true) => Verdict::Skipped(SkipReason::Restored),
-            End::Failed(inside) => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
+            End::Failed(inside) => match self.unreached(scope) {
+                Some(why) => Verdict::Unreachable(why),
+                None => Verdict::Failed(Failure::Inside(inside.unsigned_abs())),
+            },
             End::TimedOut => Verdict::TimedOut(self.plan.scope(scope).timeout.unwrap_or_default()),
             End::Cancelled(reason) => Verdict::Cancelled(reason),
             End::Dropped(reason) => Verdict::Skipped(SkipReason::Cancelled(reason)),
@@ -275,7 +279,9 @@ impl Scheduler {
                 Failed::Gone(..) => forgiven += 1,
             }
         }
-        self.counts.failed = (culprits.len() + forgiven) as u32;
+        let unreached = culprits.iter().filter(|culprit| matches!(culprit.verdict, Verdict::Unreachable(_))).count();
+        self.counts.unreachable = unreached as u32;
+        self.counts.failed = (culprits.len() - unreached + forgiven) as u32;
         let code = match (self.signal, culprits.as_slice()) {
             (Some(signal), _) => 128 + signal,
             // Whatever the reason: what was asked for and did not come about is no success.
@@ -299,7 +305,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
     match verdict {
         Verdict::Ok => counts.ok += 1,
         // What failed is counted by itself at the end: around one failure there can be many tasks.
-        Verdict::Failed(_) | Verdict::TimedOut(_) => {}
+        Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) => {}
         Verdict::Cancelled(_) => counts.cancelled += 1,
         Verdict::Skipped(SkipReason::UpToDate | SkipReason::Restored) => counts.fresh += 1,
         Verdict::Skipped(_) => counts.skipped += 1,

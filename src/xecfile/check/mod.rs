@@ -4,6 +4,7 @@
 mod barriers;
 mod edges;
 mod foreign;
+mod hosts;
 mod limits;
 mod names;
 mod scope;
@@ -19,7 +20,9 @@ use std::sync::Arc;
 use crate::base::diagnostic::{Code, Problem, Problems};
 use crate::base::source::{SourceId, SourceMap, Span};
 use crate::xecfile::cursor::overlaps;
-use crate::xecfile::model::{FileScope, Hooks, Limit, Reference, Step, StepKind, Task};
+use crate::xecfile::model::{FileScope, Hooks, Host, Limit, Reference, Step, StepKind, Task};
+
+pub(crate) use hosts::fail_fast;
 
 /// Where checking reads from and reports to.
 pub(crate) struct Texts<'a> {
@@ -87,6 +90,7 @@ pub(crate) fn check(
     files: &[FileScope],
     links: &[Links],
     limits: &mut Vec<Limit>,
+    hosts: &mut Vec<Host>,
     tasks: &mut Vec<Task>,
 ) {
     names::unique(texts, tasks);
@@ -95,6 +99,8 @@ pub(crate) fn check(
     limits::unique(texts, limits);
     barriers::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
+    hosts::unique(texts, hosts);
+    hosts::check(texts, hosts, tasks);
     texts.secrets = files.iter().flat_map(|file| &file.secrets).map(|secret| secret.name.value.clone()).collect();
     let unsure = texts.unsure();
     values::check(texts, files, tasks, &unsure);
@@ -125,7 +131,7 @@ fn each_hook<'t>(hooks: &'t Hooks, visit: &mut impl FnMut(&'t Step)) {
 }
 
 /// All steps of a task, those of its hooks and of its matrix's too.
-fn each_step_of<'t>(task: &'t Task, visit: &mut impl FnMut(&'t Step)) {
+pub(crate) fn each_step_of<'t>(task: &'t Task, visit: &mut impl FnMut(&'t Step)) {
     each_step(&task.body, visit);
     each_hook(&task.hooks, visit);
     if let Some(matrix) = &task.matrix {

@@ -10,7 +10,7 @@ use crate::base::value::{Part, Template};
 use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
 use crate::xecfile::check::{Texts, each_step_of, foreign, script, secrets, twice};
 use crate::xecfile::model::{
-    AxisSource, Condition, EnvEntry, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, PredicateKind,
+    AxisSource, Condition, EnvEntry, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, On, PredicateKind,
     Ready, Reference, RetryText, SecretSource, Settings, Step, StepKind, Task,
 };
 
@@ -93,6 +93,14 @@ pub(super) fn made_by(step: &Step) -> impl Iterator<Item = &Spanned<Arc<str>>> {
     capture.into_iter().chain(&step.data.status).chain(takes.iter().map(|take| &take.here))
 }
 
+/// What can be said of a host.
+const OF_HOST: [&str; 3] = ["host", "host.address", "host.tags"];
+
+/// Whether something runs on a host of its own.
+fn is_host(on: &Spanned<On>) -> bool {
+    !matches!(on.value, On::Here)
+}
+
 struct Walk<'w, 't> {
     texts: &'w mut Texts<'t>,
     scope: &'w mut Scope,
@@ -108,6 +116,11 @@ impl Walk<'_, '_> {
     fn add(&mut self, name: &Spanned<Arc<str>>, origin: Origin) {
         self.scope.add(name, origin);
         self.added.push(name.value.clone());
+    }
+
+    /// What can be said of the host that something runs on.
+    fn of_host(&mut self, span: Span, names: &[&str]) {
+        names.iter().for_each(|name| self.add(&Spanned::new(Arc::from(*name), span), Origin::Axis));
     }
 
     fn set(&mut self, settings: &Settings) -> usize {
@@ -130,6 +143,9 @@ impl Walk<'_, '_> {
         if let Some(matrix) = &task.matrix {
             self.axes(matrix);
             matrix.axes.iter().for_each(|axis| self.add(&axis.name, Origin::Axis));
+            if let Some((axis, _)) = matrix.on() {
+                self.of_host(axis.span, &OF_HOST[1..]);
+            }
         }
         for reference in task.needs.iter().chain(&task.after) {
             self.reference(reference, true);
@@ -147,6 +163,9 @@ impl Walk<'_, '_> {
                 batches.pause.iter().for_each(|pause| self.late(pause));
                 batches.require.iter().for_each(|require| self.late(require));
             }
+        }
+        if let Some(on) = task.settings.on.as_ref().filter(|on| is_host(on)) {
+            self.of_host(on.span, &OF_HOST);
         }
         self.conditions(&task.conditions);
         self.files(&task.files);
@@ -199,6 +218,7 @@ impl Walk<'_, '_> {
             match &axis.source {
                 AxisSource::Values(words) => words.iter().for_each(|word| self.template(word)),
                 AxisSource::Glob(text) | AxisSource::Range(text) => self.template(text),
+                AxisSource::Hosts(text) | AxisSource::On(text) => self.template(text),
                 // It may be taken from others, which are known only below.
                 AxisSource::From(_) => {}
             }
@@ -233,6 +253,10 @@ impl Walk<'_, '_> {
 
     fn step(&mut self, step: &Step) {
         let before = self.set(&step.settings);
+        let there = step.settings.on.as_ref().filter(|on| is_host(on));
+        if let Some(on) = there {
+            OF_HOST.iter().for_each(|name| self.scope.add(&Spanned::new(Arc::from(*name), on.span), Origin::Xec));
+        }
         self.conditions(&step.conditions);
         self.settings(&step.settings);
         let stdin = step.data.stdin.as_ref().map(Input::text);
@@ -255,6 +279,9 @@ impl Walk<'_, '_> {
         }
         made_by(step).for_each(|name| self.add(name, Origin::Captured));
         self.hooks(&step.hooks);
+        if there.is_some() {
+            OF_HOST.iter().for_each(|name| self.scope.remove(name));
+        }
         self.set.truncate(before);
     }
 
@@ -291,6 +318,9 @@ impl Walk<'_, '_> {
     }
 
     fn settings(&mut self, settings: &Settings) {
+        if let Some(Spanned { value: On::Hosts(selector) | On::One(selector, _), .. }) = &settings.on {
+            self.template(selector);
+        }
         self.env(&settings.env);
         if let Some(cwd) = &settings.cwd {
             self.template(cwd);

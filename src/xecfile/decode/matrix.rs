@@ -1,19 +1,20 @@
 //! `matrix`: axes, what is left out and added, and the policies and hooks of the set.
 
 mod batches;
+mod combinations;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::name::{did_you_mean, one_of};
+use crate::base::name::did_you_mean;
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook};
-use crate::xecfile::decode::{Once, details, edge, empty, row_of, unreachable_row, values};
-use crate::xecfile::model::{Axis, AxisSource, Binding, From, Hooks, Matrix, range};
+use crate::xecfile::decode::{Once, details, edge, empty, hosts, row_of, unreachable_row, values};
+use crate::xecfile::model::{Axis, AxisSource, From, HOST_AXIS, Matrix, On, range};
 use crate::xecfile::schema::{self, Places, Role, Row, State};
 
 /// Axes of one matrix, at most: a second one of 2 values doubles it, so these are more than any run can be.
@@ -27,16 +28,7 @@ pub(super) fn matrix<'a>(
     span: Span,
 ) -> Option<Matrix> {
     cursor.args(reader, row)?;
-    let matrix = Matrix {
-        axes: Vec::new(),
-        exclude: Vec::new(),
-        include: Vec::new(),
-        may_be_empty: false,
-        batches: None,
-        settings: crate::xecfile::model::Settings::default(),
-        hooks: Hooks::default(),
-        span,
-    };
+    let matrix = Matrix::of(span);
     let mut parts = Parts { matrix, bag: Bag::new(), once: Once::default(), whole: true };
     for property in cursor.take_props() {
         if schema::find(property.name, Places::MATRIX).is_none() {
@@ -64,7 +56,7 @@ pub(super) fn matrix<'a>(
     }
     cursor.finish(reader);
     if parts.whole {
-        combinations(reader, &parts.matrix);
+        combinations::check(reader, &parts.matrix);
     }
     parts.matrix.settings = parts.bag.settings;
     Some(parts.matrix)
@@ -80,6 +72,7 @@ struct Parts {
 
 fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, parts: &mut Parts) {
     match row.name {
+        "on" => return on(reader, cursor, row, parts),
         _ if row.is_setting() => return parts.bag.add(reader, cursor, row),
         _ if is_hook(row) => return hook(reader, cursor, row, &mut parts.once, &mut parts.matrix.hooks),
         "exclude" | "include" => {
@@ -123,6 +116,31 @@ fn child<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row,
         _ => unreachable_row(reader, &cursor),
     }
     cursor.finish(reader);
+}
+
+/// `on "web & !canary"`: the axis `host`, whose instances run there.
+fn on<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row, parts: &mut Parts) {
+    let span = cursor.head;
+    let Some(value) = cursor.arg(reader, row) else {
+        parts.whole = false;
+        return;
+    };
+    let found = hosts::on(reader, &mut cursor, &value);
+    cursor.finish(reader);
+    let source = match found.map(|on| on.value) {
+        Some(On::Hosts(selector)) => AxisSource::On(selector),
+        Some(On::Here | On::One(..)) => {
+            let problem = Problem::error(Code::BadValue, "`on` in a matrix is an axis, and this is none");
+            reader.report(problem.at(span, "").help("where its instances run is said in the task, beside the matrix"));
+            parts.whole = false;
+            return;
+        }
+        None => {
+            parts.whole = false;
+            return;
+        }
+    };
+    push(reader, Axis { name: Spanned::new(HOST_AXIS.into(), value.span), source, span }, parts);
 }
 
 /// A property that is no setting of a matrix: nearly one, or an axis in the wrong place.
@@ -192,6 +210,11 @@ fn axis<'a>(
         parts.whole = false;
         return;
     };
+    push(reader, Axis { name, source, span }, parts);
+}
+
+fn push(reader: &mut Reader<'_>, axis: Axis, parts: &mut Parts) {
+    let (name, span) = (&axis.name, axis.span);
     if let Some(first) = parts.matrix.axes.iter().find(|axis| axis.name.value == name.value) {
         let problem = Problem::error(Code::Duplicate, format!("there are two axes `{}`", name.value));
         let problem = problem.at(name.span, "the second one").at(first.name.span, "the first one");
@@ -202,7 +225,7 @@ fn axis<'a>(
         reader.report(problem.at(span, "one too many"));
     }
     if parts.matrix.axes.len() < MOST_AXES {
-        parts.matrix.axes.push(Axis { name, source, span });
+        parts.matrix.axes.push(axis);
     } else {
         parts.whole = false;
     }
@@ -226,7 +249,10 @@ fn source<'a>(
         }
         many += 1;
         if let Some(value) = detail.arg(reader, row) {
-            let text = values::template(reader, &value);
+            let text = match row.name {
+                "hosts" => hosts::selector(reader, &value),
+                _ => values::template(reader, &value),
+            };
             if row.name == "range"
                 && let Some(why) =
                     text.as_ref().and_then(|text| text.value.as_text()).and_then(|text| range(text).err())
@@ -235,7 +261,11 @@ fn source<'a>(
                 reader.report(problem.at(value.span, "").help("like this: shard range=\"1..8\""));
                 told = true;
             }
-            found = text.map(|text| if row.name == "glob" { AxisSource::Glob(text) } else { AxisSource::Range(text) });
+            found = text.map(|text| match row.name {
+                "glob" => AxisSource::Glob(text),
+                "hosts" => AxisSource::Hosts(text),
+                _ => AxisSource::Range(text),
+            });
         }
         detail.finish(reader);
     }
@@ -247,7 +277,7 @@ fn source<'a>(
     if written > 0 {
         if many > 1 && found.is_some() || found.is_some() && !values.is_empty() {
             let message = format!("the values of `{}` have more than one source", name.text);
-            let help = "an axis has words, or `glob`, or `range`, or `from`";
+            let help = "an axis has words, or `glob`, or `range`, or `hosts`, or `from`";
             reader.report(Problem::error(Code::ExtraValue, message).at(cursor.head, "").help(help));
         }
         return found.filter(|_| !told);
@@ -343,48 +373,5 @@ fn no_values(reader: &mut Reader<'_>, name: &Value<'_>, parts: &Parts) {
             .at(span, "if it is a value of this axis, a line break separates them")
             .help(format!("as a value: {line} {}\nas an axis: {} …", name.repr, name.repr)),
         _ => problem.help(format!("like this: {} linux macos", name.repr)),
-    });
-}
-
-/// Whether what is left out exists, and what is added is complete.
-fn combinations(reader: &mut Reader<'_>, matrix: &Matrix) {
-    let written: Vec<Option<HashSet<&str>>> = matrix.axes.iter().map(Axis::written).collect();
-    let axis = |name: &str| matrix.axes.iter().position(|axis| &*axis.name.value == name);
-    let names = || matrix.axes.iter().map(|axis| &*axis.name.value);
-    for (row, bindings) in
-        matrix.exclude.iter().map(|row| ("exclude", row)).chain(matrix.include.iter().map(|row| ("include", row)))
-    {
-        for binding in bindings {
-            let Some(axis) = axis(&binding.name.value) else {
-                let problem = Problem::error(Code::UnknownValue, format!("there is no axis `{}`", binding.name.value));
-                let help = did_you_mean(&binding.name.value, names())
-                    .unwrap_or_else(|| format!("the axes are {}", names().collect::<Vec<_>>().join(", ")));
-                reader.report(problem.at(binding.name.span, "").help(help));
-                continue;
-            };
-            if row == "exclude" {
-                leaves_out_something(reader, &matrix.axes[axis], written[axis].as_ref(), binding);
-            }
-        }
-        let missing: Vec<&str> =
-            names().filter(|name| bindings.iter().all(|binding| &*binding.name.value != *name)).collect();
-        if let ("include", [_, ..], Some(first)) = (row, &missing[..], bindings.first()) {
-            let message = format!("`include` adds one complete combination, and `{}` is missing", missing.join("`, `"));
-            let help = format!("add {}=…", missing.join("=… "));
-            reader.report(Problem::error(Code::MissingValue, message).at(first.name.span, "").help(help));
-        }
-    }
-}
-
-fn leaves_out_something(reader: &mut Reader<'_>, axis: &Axis, written: Option<&HashSet<&str>>, binding: &Binding) {
-    let (Some(known), Some(text)) = (written, binding.value.value.as_text()) else { return };
-    if known.contains(&**text) || reader.problems.is_full() {
-        return;
-    }
-    let message = format!("the axis `{}` has no value `{text}`, so this leaves out nothing", axis.name.value);
-    let problem = Problem::error(Code::BadValue, message).at(binding.value.span, "");
-    reader.report(match one_of(text, known.iter().copied()) {
-        Some(help) => problem.help(help),
-        None => problem,
     });
 }

@@ -46,7 +46,20 @@ pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: 
 /// What a command says that only the pipe can say.
 fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
     let Settings {
-        priority, on_error, timeout, grace, optional, jobs, require, retry, uses, interactive, leave, ..
+        priority,
+        on_error,
+        on,
+        sudo,
+        timeout,
+        grace,
+        optional,
+        jobs,
+        require,
+        retry,
+        uses,
+        interactive,
+        leave,
+        ..
     } = &member.settings;
     let data = &member.data;
     [
@@ -57,6 +70,8 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("stdout", data.stdout.as_ref().map(|text| text.span)),
         ("priority", priority.as_ref().map(|set| set.span)),
         ("on-error", on_error.as_ref().map(|set| set.span)),
+        ("on", on.as_ref().map(|set| set.span)),
+        ("sudo", sudo.as_ref().map(|set| set.span)),
         ("timeout", timeout.as_ref().map(|set| set.span)),
         ("grace", grace.as_ref().map(|set| set.span)),
         ("optional", optional.as_ref().map(|set| set.span)),

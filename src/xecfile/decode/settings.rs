@@ -7,7 +7,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
-use crate::xecfile::decode::{Once, details, empty, limits, unreachable_row, values};
+use crate::xecfile::decode::{Once, details, empty, hosts, limits, unreachable_row, values};
 use crate::xecfile::model::{Backoff, EnvEntry, RetryText, Settings};
 use crate::xecfile::schema::{Places, Row};
 
@@ -59,6 +59,8 @@ impl Bag {
                 "shell" => settings.shell = shell(reader, &cursor, &args),
                 "on-error" => settings.on_error = values::choice(reader, row, value),
                 "priority" => settings.priority = values::number(reader, row, value),
+                "on" => settings.on = hosts::on(reader, &mut cursor, value),
+                "sudo" => settings.sudo = hosts::sudo(reader, value),
                 "timeout" => settings.timeout = values::late_time(reader, row, value),
                 "grace" => settings.grace = values::late_time(reader, row, value),
                 "optional" => settings.optional = values::late_boolean(reader, row, value),

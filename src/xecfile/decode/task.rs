@@ -10,7 +10,7 @@ use crate::xecfile::cursor::{Cursor, Reader, Value};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::step::{hook, is_hook, step};
 use crate::xecfile::decode::{Once, condition, edge, files, inputs, matrix, not_yet, ready, row_of, template, values};
-use crate::xecfile::model::{Cache, Files, Hooks, Matrix, Service, Step, Task, Watch};
+use crate::xecfile::model::{Axis, AxisSource, Cache, Files, HOST_AXIS, Hooks, Matrix, On, Service, Step, Task, Watch};
 use crate::xecfile::schema::{Places, Row};
 
 /// Inputs of one task, at most.
@@ -26,7 +26,8 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     }
     cursor.finish(reader);
     let Parts { mut task, own, .. } = parts;
-    let own = own.merged();
+    let mut own = own.merged();
+    over_hosts(reader, &mut own);
     if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
         not_yet(reader, service.span, "a service with a matrix");
     }
@@ -51,6 +52,29 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
         settings: own.bag.settings,
         ..task
     })
+}
+
+/// `on web` on a task is the axis `host`, and the first one.
+fn over_hosts(reader: &mut Reader<'_>, own: &mut Own) {
+    let settings = &mut own.bag.settings;
+    let axis = own.matrix.as_ref().and_then(Matrix::on).map(|(axis, _)| axis.span);
+    if let (Some(on), Some(axis)) = (&settings.on, axis) {
+        let problem = Problem::error(Code::Duplicate, "where the task runs is said twice");
+        let problem = problem.at(on.span, "the second one").at(axis, "the first one");
+        return reader.report(problem.help("remove one of them"));
+    }
+    let Some(Spanned { value: On::Hosts(selector), span }) = &settings.on else { return };
+    let (source, span) = (AxisSource::On(selector.clone()), *span);
+    let axis = Axis { name: Spanned::new(HOST_AXIS.into(), span), source, span };
+    let matrix = own.matrix.get_or_insert_with(|| Matrix::of(span));
+    if let Some(other) = matrix.axes.iter().find(|axis| &*axis.name.value == HOST_AXIS) {
+        let problem = Problem::error(Code::Duplicate, "`on` makes an axis `host`, and there is one already");
+        reader
+            .report(problem.at(other.name.span, "this one").at(span, "and that of `on`").help("give it another name"));
+    } else {
+        matrix.axes.insert(0, axis);
+    }
+    settings.on = None;
 }
 
 /// A task while it is read.

@@ -256,6 +256,8 @@ fn a_matrix() {
             }
             AxisSource::Glob(text) => format!("{} glob {}", axis.name.value, spelled(&text.value)),
             AxisSource::Range(text) => format!("{} range {}", axis.name.value, spelled(&text.value)),
+            AxisSource::Hosts(text) => format!("{} hosts {}", axis.name.value, spelled(&text.value)),
+            AxisSource::On(text) => format!("{} on {}", axis.name.value, spelled(&text.value)),
             AxisSource::From(from) => format!("{} from {}", axis.name.value, spelled(&from.list.value)),
         })
         .collect();

@@ -44,10 +44,25 @@ pub struct Batches {
 }
 
 impl Matrix {
+    /// One without axes, yet.
+    pub fn of(span: Span) -> Self {
+        let (axes, exclude, include) = (Vec::new(), Vec::new(), Vec::new());
+        let (settings, hooks) = (Settings::default(), Hooks::default());
+        Self { axes, exclude, include, may_be_empty: false, batches: None, settings, hooks, span }
+    }
+
     /// The axis whose values come late, if there is one: its instances are not known in the plan.
     pub fn late(&self) -> Option<(&Axis, &From)> {
         self.axes.iter().find_map(|axis| match &axis.source {
             AxisSource::From(from) => Some((axis, from)),
+            _ => None,
+        })
+    }
+
+    /// The axis whose values are where its instances run.
+    pub fn on(&self) -> Option<(&Axis, &Spanned<Template>)> {
+        self.axes.iter().find_map(|axis| match &axis.source {
+            AxisSource::On(selector) => Some((axis, selector)),
             _ => None,
         })
     }
@@ -71,7 +86,11 @@ impl Axis {
             AxisSource::Values(values) => {
                 values.iter().map(|value| value.value.as_text().map(|text| &**text)).collect()
             }
-            AxisSource::Glob(_) | AxisSource::Range(_) | AxisSource::From(_) => None,
+            AxisSource::Glob(_)
+            | AxisSource::Range(_)
+            | AxisSource::From(_)
+            | AxisSource::Hosts(_)
+            | AxisSource::On(_) => None,
         }
     }
 }
@@ -85,6 +104,10 @@ pub enum AxisSource {
     Glob(Spanned<Template>),
     /// `1..8`, both ends included.
     Range(Spanned<Template>),
+    /// The names of the hosts that a selector means.
+    Hosts(Spanned<Template>),
+    /// The same, and each instance runs on its host.
+    On(Spanned<Template>),
     /// The items of a list that comes to be while the run goes on.
     From(From),
 }

@@ -11,18 +11,22 @@ use std::time::Duration;
 use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
+mod hosts;
 mod inputs;
 mod kept;
 mod limits;
 mod matrix;
 mod ready;
+mod select;
 mod settings;
 
+pub use hosts::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, On, Origin, Pick, Via};
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Secret, SecretSource, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
 pub use limits::{Limit, SLOTS, Use};
 pub use matrix::{Axis, AxisSource, Batches, Condition, From, Matrix, Predicate, PredicateKind, range};
 pub use ready::{READY_TIMEOUT, Ready, Service, http_address, tcp_address};
+pub use select::{NoHost, select};
 pub use settings::{Backoff, EnvEntry, Late, OnError, Retry, RetryText, Settings, Share, Width};
 
 /// One Xecfile with all that it includes.
@@ -36,6 +40,8 @@ pub struct Xecfile {
     pub files: Vec<FileScope>,
     /// What there is only so much of, in the order of the files and in them, names unique.
     pub limits: Vec<Limit>,
+    /// Where steps can run, in the order of the files and in them, names unique.
+    pub hosts: Vec<Host>,
     /// The tasks of all files, in the order they were read, names and aliases unique.
     pub tasks: Vec<Task>,
 }
@@ -64,6 +70,11 @@ pub struct FileScope {
 }
 
 impl Xecfile {
+    /// Warnings of tasks over hosts where a failure on one ends the others, and nobody has said that it shall.
+    pub fn fail_fast(&self) -> Vec<crate::base::diagnostic::Problem> {
+        crate::xecfile::check::fail_fast(&self.files, &self.tasks)
+    }
+
     /// What holds in the file of a task.
     pub fn scope(&self, task: &Task) -> &FileScope {
         &self.files[usize::from(task.file.0)]

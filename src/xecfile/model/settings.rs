@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::xecfile::model::Use;
+use crate::xecfile::model::{On, Use};
 
 /// A value that is there, or the text that it will be read from when its holes are filled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +29,10 @@ pub struct Settings {
     pub on_error: Option<Spanned<OnError>>,
     /// Flows down: higher first.
     pub priority: Option<Spanned<i32>>,
+    /// Flows down: where.
+    pub on: Option<Spanned<On>>,
+    /// Flows down: as whom, where that is another one.
+    pub sudo: Option<Spanned<Arc<str>>>,
     /// Acts here: the longest an attempt may take.
     pub timeout: Option<Spanned<Late<Duration>>>,
     /// Acts here: from the first signal to SIGKILL.
@@ -58,6 +62,8 @@ impl Settings {
             shell,
             on_error,
             priority,
+            on,
+            sudo,
             timeout,
             grace,
             optional,
@@ -70,7 +76,14 @@ impl Settings {
         } = self;
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
-        flows && acts && uses.is_empty() && retry.is_none() && leave.is_none() && interactive.is_none()
+        flows
+            && on.is_none()
+            && sudo.is_none()
+            && acts
+            && uses.is_empty()
+            && retry.is_none()
+            && leave.is_none()
+            && interactive.is_none()
     }
 
     /// These, and where they say nothing, `others`.
@@ -82,6 +95,8 @@ impl Settings {
             shell: self.shell.or(others.shell),
             on_error: self.on_error.or(others.on_error),
             priority: self.priority.or(others.priority),
+            on: self.on.or(others.on),
+            sudo: self.sudo.or(others.sudo),
             timeout: self.timeout.or(others.timeout),
             grace: self.grace.or(others.grace),
             optional: self.optional.or(others.optional),

@@ -67,7 +67,7 @@ const ACTS: Meaning = (Acts, InPlan, Now);
 const ACTS_LATE: Meaning = (Acts, Late, Now);
 const DETAIL: Meaning = (Detail, InPlan, Now);
 const DETAIL_LATE: Meaning = (Detail, Late, Now);
-const L_DETAIL: Meaning = (Detail, InPlan, Later);
+
 const L_NODE: Meaning = (Node, InPlan, Later);
 const L_NODE_LATE: Meaning = (Node, Late, Later);
 const L_FLOWS: Meaning = (Inherited, InPlan, Later);
@@ -82,7 +82,8 @@ pub(super) const ROWS: &[Row] = &[
     row("dotenv", TOP, args(1, 1, Kind::Text), NODE, "", ["A file of variables for every process, weaker than the environment; nothing in it is expanded or executed, and a later file wins", r#"dotenv ".env" optional=#true"#]),
     row("let", TOP, args(1, 2, Kind::Template), NODE_LATE, "", ["A value with a name, for this file: a text, or what a script writes when it is first used", r#"let sha run="git rev-parse HEAD""#]),
     row("secret", TOP, NAME, NODE_LATE, "", ["A value that nobody is shown: the variable of that name, which from then on reaches only those `run` whose text names it, and is `***` in all that is shown", "secret TOKEN"]),
-    row("host", TOP, NAME, L_NODE, "", ["A machine that steps can run on", r#"host "web[01-12].example.com" { tags web }"#]),
+    row("host", TOP, args(1, 1, Kind::Text), NODE, "", ["A machine, container or pod that steps can run on, or several by a range; hosts are the run's, whichever file declares them", r#"host "web[01-12].example.com" { tags web }"#]),
+    row("hosts", TOP, NONE, NODE, "", ["Hosts of an inventory in the INI format of Ansible; its groups are tags", r#"hosts from="inventory.ini""#]),
     row("limit", TOP, args(2, 2, Kind::Number), NODE, "", ["How much of something there is to use at once, in the whole run: a name and a number. `uses` holds some of it. The same line in two files is one limit", "limit db 1"]),
     row("include", TOP, args(1, 1, Kind::Text), NODE, "", ["The tasks of another file, as `api:build`. Its own names come first in it, and `:x` is the task `x` of the first file; a file that is included twice is one, by its first name", r#"include "api/Xecfile.kdl" as=api"#]),
     row("template", TOP, NAME, NODE, "", ["Nodes that tasks share with `use`", r#"template rust { cwd crates }"#]),
@@ -122,14 +123,14 @@ pub(super) const ROWS: &[Row] = &[
     row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
 
     // Policies that flow down.
-    row("cwd", POLICY, TEMPLATE, FLOWS_LATE, "the directory of the file", ["The directory of the processes", "cwd web"]),
-    row("env", POLICY.or(TOP), args(0, 2, Kind::Variable), FLOWS_LATE, "", ["Variables of the processes, merged by name", r#"env { RUST_BACKTRACE "1" }"#]),
+    row("cwd", POLICY.or(HOST), TEMPLATE, FLOWS_LATE, "the directory of the file", ["The directory of the processes", "cwd web"]),
+    row("env", POLICY.or(TOP).or(HOST), args(0, 2, Kind::Variable), FLOWS_LATE, "", ["Variables of the processes, merged by name", r#"env { RUST_BACKTRACE "1" }"#]),
     row("shell", POLICY, many(1, Kind::Template), FLOWS_LATE, "sh -eu -c", ["What reads the text of `run`, which is added as the last word", "shell bash -euo pipefail -c"]),
     row("on-error", SET, args(1, 1, MODES), FLOWS, "fail-fast", ["What a failure does to what runs beside it", "on-error continue"]),
     row("session", POLICY, BOOL, L_FLOWS, "#false", ["All `run` of an instance in one shell", "session #true"]),
     row("priority", SET, args(1, 1, Kind::Number), FLOWS, "0", ["Higher goes first", "priority 10"]),
-    row("sudo", POLICY, args(1, 1, Kind::Text), L_FLOWS, "", ["As another user", "sudo root"]),
-    row("on", WORK.or(MATRIX), NAME, L_FLOWS, "local", ["The hosts to run on", r#"on "web & !canary""#]),
+    row("sudo", POLICY.or(HOST), args(1, 1, Kind::Text), FLOWS, "", ["As another user, by `sudo`, which must not ask for a password", "sudo root"]),
+    row("on", WORK.or(MATRIX), TEMPLATE, FLOWS, "local", ["The hosts to run on, by names, tags, patterns and ranges: `,` is or, `&` and, `!` not. On a task or in its `matrix` it is the axis `host`; on a step or group it means one host. `on local` comes back", r#"on "web & !canary""#]),
 
     // Policies that act where they are written.
     row("timeout", SET, DURATION, ACTS_LATE, "none", ["The longest an attempt may take", r#"timeout "5m""#]),
@@ -163,14 +164,20 @@ pub(super) const ROWS: &[Row] = &[
     row("axis", MATRIX, many(1, Kind::Name), NODE, "", ["An axis of any name, be it a word of xec", "axis env staging prod"]),
     row("batches", MATRIX, many(1, Kind::Share), NODE_LATE, "", ["So many instances at a time: counts, or shares of all, rounded up; the last size repeats. The next batch begins when all of the last have ended and enough of them have succeeded; if not, the set fails", r#"batches 1 "1/3" pause="5s""#]),
     row("empty", MATRIX, args(1, 1, Kind::Choice(&["ok"])), DETAIL, "", ["An empty set is no error", "matrix empty=ok"]),
-    row("tags", HOST, NAMES, L_NODE, "", ["Words to select hosts by", "tags web eu"]),
-    row("user", HOST, TEXT, L_NODE, "", ["Who to log in as", "user deploy"]),
-    row("port", HOST, args(1, 1, Kind::Number), L_NODE, "22", ["Where ssh listens", "port 2222"]),
-    row("address", HOST, TEXT, L_NODE, "the name", ["Where the host is", "address db.internal"]),
-    row("jobs", HOST, args(1, 1, Kind::Width), L_NODE, "4", ["How many steps at once", "jobs 4"]),
-    row("weight", HOST, args(1, 1, Kind::Number), L_NODE, "1", ["Its share of the work", "weight 2"]),
-    row("pool", HOST, args(1, 1, Kind::Number), L_NODE, "", ["How many connections are kept", r#"pool 2 idle="60s""#]),
-    row("via", HOST, args(1, 1, Kind::Choice(&["ssh", "docker", "kubernetes", "slurm", "local"])), L_NODE, "ssh", ["How to get there", "via docker"]),
+    row("tags", HOST, NAMES, DETAIL, "", ["Words to select hosts by", "tags web eu"]),
+    row("user", HOST, TEXT, DETAIL, "as ssh decides", ["Whom to log in as", "user deploy"]),
+    row("port", HOST, args(1, 1, Kind::Number), DETAIL, "as ssh decides", ["Where its sshd listens", "port 2222"]),
+    row("address", HOST, TEXT, DETAIL, "the name", ["Where the host is; a range gives each of several hosts its own", "address db.internal"]),
+    row("jobs", HOST, args(1, 1, Kind::Width), DETAIL, "4", ["How many steps at once; steps on hosts take no slot here", "jobs 4"]),
+    row("weight", HOST, args(1, 1, Kind::Number), DETAIL, "1", ["Its share of the work where one of several is picked", "weight 2"]),
+    row("pool", HOST, args(1, 1, Kind::Number), DETAIL, "1", ["How many connections it may have at once", r#"pool 2 idle="60s""#]),
+    row("idle", Places::POOL, DURATION, DETAIL, "60s", ["How long a connection is kept that nobody uses", r#"pool 2 idle="5m""#]),
+    row("via", HOST, args(1, 1, Kind::Choice(&["ssh", "docker", "kubernetes", "local"])), DETAIL, "ssh", ["How to get there: by your own `ssh`, `docker` or `kubectl`; `local` is a shell here, for rehearsals", "via docker"]),
+    row("namespace", Places::VIA, TEXT, DETAIL, "that of the context", ["The namespace of a pod", "via kubernetes namespace=shop"]),
+    row("container", Places::VIA, TEXT, DETAIL, "the first", ["The container of a pod", "via kubernetes container=app"]),
+    row("label", Places::VIA, TEXT, DETAIL, "", ["The first container or pod with these labels, in place of one of that name", r#"via docker label="app=web""#]),
+    row("from", Places::HOSTS, TEXT, DETAIL, "", ["The file, against the directory of this one", r#"hosts from="inventory.ini""#]),
+    row("pick", Places::ON, args(1, 1, Kind::Choice(&["first", "round-robin", "least-loaded", "random"])), DETAIL, "", ["One of these hosts for each instance, or for the step, by their `weight`", "on workers pick=least-loaded"]),
     row("ready", Places::SERVICE, NONE, NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
     row("os", WHEN, many(1, Kind::Template), DETAIL, "", ["The operating system is one of these", "os linux"]),
     row("arch", WHEN, many(1, Kind::Template), DETAIL, "", ["The processor is one of these", "arch x86_64"]),
@@ -199,7 +206,7 @@ pub(super) const ROWS: &[Row] = &[
     row("from", AXIS, TEMPLATE, DETAIL_LATE, "", ["The items of a list that is made while the run goes on", r#"batch from="${done}""#]),
     row("chunk", AXIS, args(1, 1, Kind::Number), DETAIL, "", ["So many items at a time", r#"batch from="${done}" chunk=10"#]),
     row("within", AXIS, DURATION, DETAIL, "", ["Waits no longer for a full chunk", r#"batch from="${done}" chunk=10 within="100ms""#]),
-    row("hosts", AXIS, TEMPLATE, L_DETAIL, "", ["The names of hosts", r#"target hosts="web & !canary""#]),
+    row("hosts", AXIS, TEMPLATE, DETAIL, "", ["The names of the hosts that a selector means; the instances run here", r#"target hosts="web & !canary""#]),
     row("fan-in", Places::REDUCE, args(1, 1, Kind::Number), DETAIL, "16", ["How many items become one at a time, at most", r#"reduce "${n}" fan-in=2 { run "sum \"$@\"" }"#]),
     row("capture", Places::REDUCE, NAME, DETAIL, "", ["What the last item is called", r#"reduce "${n}" capture=total { run "sum \"$@\"" }"#]),
     row("delay", RETRY, DURATION, DETAIL_LATE, "0s", ["How long before the first new attempt", r#"retry 3 delay="1s""#]),

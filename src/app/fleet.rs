@@ -1,0 +1,112 @@
+//! The hosts of a run: each by its way, made when something first runs there.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::num::NonZeroU8;
+use std::rc::Rc;
+
+use crate::exec::Target;
+use crate::exec::broker::Link;
+use crate::exec::containers::{Engine, Labelled};
+use crate::exec::remote::RemoteTarget;
+use crate::exec::ssh;
+use crate::run::hosts::Reach;
+use crate::xecfile::model::{Host, Via};
+
+/// By the name of the host, and the user there.
+type Key = (Option<String>, Option<String>);
+
+/// All that was reached so far.
+pub(super) struct Fleet {
+    link: Link,
+    ssh: RefCell<Option<ssh::Fleet>>,
+    places: RefCell<HashMap<Key, Rc<dyn Target>>>,
+}
+
+impl Fleet {
+    pub(super) fn new(link: Link) -> Self {
+        Self { link, ssh: RefCell::default(), places: RefCell::default() }
+    }
+
+    /// Ends all connections, and waits for that.
+    pub(super) async fn close(&self) {
+        self.places.borrow_mut().clear();
+        let fleet = self.ssh.borrow_mut().take();
+        if let Some(fleet) = fleet {
+            fleet.close().await;
+        }
+    }
+
+    fn make(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String> {
+        let shell = || -> Vec<OsString> { ["sh", "-c"].map(OsString::from).into() };
+        let here = || RemoteTarget::through(self.link.clone(), shell()).map_err(|why| why.to_string());
+        let target = match host.map(|host| (host, &host.via)) {
+            None | Some((_, Via::Local)) => here()?,
+            Some((host, Via::Ssh)) => self.ssh(host)?,
+            Some((host, Via::Docker { label })) => {
+                let login = host.user.as_deref();
+                match label {
+                    Some(label) => return self.labelled(Engine::docker(), label, login, user),
+                    None => Engine::docker().target(&self.link, name(host), login)?,
+                }
+            }
+            Some((host, Via::Kubernetes { namespace, container, label })) => {
+                let owned = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
+                let client = vec!["kubectl".into()];
+                let engine = Engine::Kubernetes { client, namespace: owned(namespace), container: owned(container) };
+                match label {
+                    Some(label) => return self.labelled(engine, label, host.user.as_deref(), user),
+                    None => engine.target(&self.link, name(host), host.user.as_deref())?,
+                }
+            }
+        };
+        Ok(match user {
+            Some(user) => Rc::new(target.as_user(user)?),
+            None => Rc::new(target),
+        })
+    }
+
+    fn labelled(
+        &self,
+        engine: Engine,
+        label: &str,
+        login: Option<&str>,
+        user: Option<&str>,
+    ) -> Result<Rc<dyn Target>, String> {
+        Ok(Rc::new(Labelled::new(self.link.clone(), engine, label, login, user)))
+    }
+
+    fn ssh(&self, host: &Host) -> Result<RemoteTarget, String> {
+        let mut fleet = self.ssh.borrow_mut();
+        if fleet.is_none() {
+            let made = ssh::Fleet::new(self.link.clone(), ssh::Settings::default());
+            *fleet = Some(made.map_err(|why| format!("there is no place for the connections: {why}"))?);
+        }
+        let Some(fleet) = fleet.as_mut() else { return Err("there is no place for the connections".to_owned()) };
+        let mut described = ssh::Host::new(&*host.name.value);
+        described.address = host.address.as_deref().map(str::to_owned);
+        described.user = host.user.as_deref().map(str::to_owned);
+        described.port = host.port;
+        described.pool = host.pool.and_then(NonZeroU8::new).unwrap_or(described.pool);
+        described.idle = host.idle.unwrap_or(described.idle);
+        fleet.host(&described)
+    }
+}
+
+/// What a container is called.
+fn name(host: &Host) -> &str {
+    host.address.as_ref().unwrap_or(&host.name.value)
+}
+
+impl Reach for Fleet {
+    fn reach(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String> {
+        let key = (host.map(|host| host.name.value.to_string()), user.map(str::to_owned));
+        if let Some(place) = self.places.borrow().get(&key) {
+            return Ok(place.clone());
+        }
+        let place = self.make(host, user)?;
+        self.places.borrow_mut().insert(key, place.clone());
+        Ok(place)
+    }
+}

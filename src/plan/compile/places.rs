@@ -1,0 +1,132 @@
+//! Where what is laid out runs: `on` settled for one instance, and what cannot be on a host refused.
+
+use crate::base::diagnostic::{Code, Problem};
+use crate::base::source::{Span, Spanned};
+use crate::plan::compile::Builder;
+use crate::plan::defs::{Command, Work};
+use crate::plan::graph::{Limit, Pool, Target};
+use crate::plan::hosts;
+use crate::plan::ids::{HostId, InstanceId, PoolId, ScopeId, TaskDefId};
+use crate::plan::layout::{Laid, Where};
+use crate::plan::units::Context;
+use crate::plan::values::{Bound, Inputs, Value, Values};
+use crate::xecfile::model::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, On, Task, Width};
+
+/// How many steps at once a host bears.
+pub(super) fn host_jobs(host: &Host, cpus: u32) -> Option<u32> {
+    host.jobs.unwrap_or(Width::Count(HOST_JOBS)).resolve(cpus)
+}
+
+/// The host that an instance of a task over hosts runs on.
+fn axis_host(cx: &Context<'_>, task: &Task, inputs: &Inputs) -> Option<HostId> {
+    task.matrix.as_ref()?.on()?;
+    let (_, bound) = inputs.iter().rev().find(|(name, _)| &**name == HOST_AXIS)?;
+    let Bound::Static(Value::Text(name)) = bound else { return None };
+    let at = cx.file.hosts.iter().position(|host| host.name.value == *name)?;
+    Some(HostId(at as u32))
+}
+
+impl Builder<'_, '_> {
+    /// Where an instance of a task runs, if that is said of it: by its axis, or by its `on`.
+    pub(super) fn place_of_task(&mut self, task: TaskDefId, inputs: &Inputs) -> Laid<Option<Where>> {
+        let cx = self.cx;
+        match axis_host(cx, cx.task(task), inputs) {
+            Some(host) => Ok(Some(Where::Host(host))),
+            None => self.place(cx.def(task).on.as_ref(), cx.scope(task, inputs)),
+        }
+    }
+
+    /// Where a step runs, if it says so.
+    pub(super) fn place_of_step(
+        &mut self,
+        on: Option<&Spanned<On>>,
+        owner: Option<InstanceId>,
+        around: ScopeId,
+    ) -> Laid<Option<Where>> {
+        if on.is_none() {
+            return Ok(None);
+        }
+        let (task, inputs) = match owner {
+            Some(owner) => {
+                let instance = &self.layout.instances[owner.index()];
+                (instance.def, instance.inputs.clone())
+            }
+            None => self.set_inputs(around),
+        };
+        let cx = self.cx;
+        self.place(on, cx.scope(task, &inputs))
+    }
+
+    fn place(&mut self, on: Option<&Spanned<On>>, values: Values<'_>) -> Laid<Option<Where>> {
+        let Some(on) = on else { return Ok(None) };
+        let ids = |found: Vec<usize>| found.into_iter().map(|at| HostId(at as u32)).collect::<Vec<_>>();
+        Ok(Some(match &on.value {
+            On::Here => Where::Here,
+            On::One(selector, pick) => {
+                let pool = Pool { hosts: ids(hosts::meant(selector, values)?), pick: *pick };
+                Where::One(self.pool(pool))
+            }
+            On::Hosts(selector) => match ids(hosts::meant(selector, values)?)[..] {
+                [only] => Where::Host(only),
+                ref several => {
+                    let message = format!("a step runs on one host, and this selects {}", several.len());
+                    let problem = Problem::error(Code::OneHost, message).at(selector.span, "");
+                    return Err(Box::new(problem.help("one of them: on … pick=first")));
+                }
+            },
+        }))
+    }
+
+    /// The same hosts, picked in the same way, are one pool: so that all who pick from it take turns.
+    fn pool(&mut self, pool: Pool) -> PoolId {
+        let pools = &mut self.layout.pools;
+        let at = pools.iter().position(|known| *known == pool).unwrap_or_else(|| {
+            pools.push(pool);
+            pools.len() - 1
+        });
+        PoolId(at as u32)
+    }
+
+    /// How many instances of a set over hosts run at once, where it does not say.
+    pub(super) fn fleet_jobs(&self, task: TaskDefId, inputs: &Inputs) -> Option<Limit> {
+        let cx = self.cx;
+        if cx.task(task).matrix.as_ref()?.on().is_some() {
+            return Some(Limit::held(Some(FLEET_JOBS)));
+        }
+        let On::One(selector, _) = &cx.def(task).on.as_ref()?.value else { return None };
+        // Who waits is put on the host that has room first; a selector of an axis is settled for each instance.
+        let found = hosts::meant(selector, cx.scope(task, inputs)).ok()?;
+        let total: Option<u32> = found.iter().map(|at| host_jobs(&cx.file.hosts[*at], self.cpus)).sum();
+        total.map(|total| Limit::held(Some(total)))
+    }
+
+    /// Refuses what a host cannot do, where it is called there.
+    pub(super) fn refuse_on_host(&self, scope: ScopeId, command: &Command) -> Laid<()> {
+        let what = match &command.work {
+            _ if self.layout.scopes[scope.index()].target == Target::Here => return Ok(()),
+            Work::Pipe(_) => "`pipe`",
+            _ if command.interactive => "`interactive`",
+            _ if command.leave => "`leave`",
+            _ => return Ok(()),
+        };
+        Err(not_on_host(what, command.span))
+    }
+
+    /// The same of a task: what it makes would stay there.
+    pub(super) fn refuse_task_on_host(&self, scope: ScopeId, task: TaskDefId) -> Laid<()> {
+        let (def, written) = (self.cx.def(task), self.cx.task(task));
+        let what = match self.layout.scopes[scope.index()].target {
+            Target::Here => return Ok(()),
+            _ if def.files.cache.is_some() => "`cache`",
+            _ if !def.files.outputs.is_empty() => "`outputs`",
+            _ if !def.temps.is_empty() => "`temp`",
+            _ => return Ok(()),
+        };
+        Err(not_on_host(what, written.name.span))
+    }
+}
+
+fn not_on_host(what: &str, span: Span) -> Box<Problem> {
+    let problem = Problem::error(Code::NotOnHost, format!("{what} cannot be on a host"));
+    Box::new(problem.at(span, "it is called from what runs there").help("`on local` brings it back"))
+}

@@ -1,0 +1,25 @@
+//! Where things run, as a plan knows it: on a host that is known, or on one that is picked when it begins.
+
+use crate::plan::ids::{HostId, PoolId, ScopeId};
+use crate::xecfile::model::Pick;
+
+/// Where what is in a scope runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Target {
+    /// Here.
+    #[default]
+    Here,
+    /// On this host.
+    Host(HostId),
+    /// On the one that is picked when this scope begins.
+    Pick(PoolId, ScopeId),
+}
+
+/// Hosts of which one is picked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pool {
+    /// In the order of the file; never empty.
+    pub hosts: Vec<HostId>,
+    /// How.
+    pub pick: Pick,
+}

@@ -1,0 +1,102 @@
+//! The whole way, from an Xecfile through the binary to real sshds and back to the exit code.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use crate::sshd::{Hosts, masters};
+use crate::support::{mark, sleepers};
+use crate::{Case, When};
+
+pub(crate) const CASES: &[Case] = &[
+    ("binary_smoke", When::Always, smoke),
+    ("binary_unreachable", When::Always, unreachable),
+    ("binary_killed", When::Full, killed),
+];
+
+/// A project whose `ssh` finds the hosts.
+struct Project {
+    hosts: Hosts,
+}
+
+impl Project {
+    fn new(hosts: Hosts, file: &str) -> Self {
+        let dir = hosts.dir.path();
+        fs::create_dir_all(dir.join("project/bin")).unwrap();
+        let ssh = format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/ssh_config \"$@\"\n", dir.display());
+        let path = dir.join("project/bin/ssh");
+        fs::write(&path, ssh).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(dir.join("project/Xecfile.kdl"), file).unwrap();
+        Self { hosts }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let dir = self.hosts.dir.path().join("project");
+        let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xec"));
+        command.current_dir(&dir).env("PATH", path).env("TMPDIR", self.hosts.dir.path()).env_remove("XDG_RUNTIME_DIR");
+        command.args(args);
+        command
+    }
+
+    fn xec(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.hosts.dir.path().join("project").join(name)).unwrap_or_default()
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn smoke() {
+    let file = r##"
+        host "web[1-4]" { tags web; env NODE "${host}"; }
+        task up {
+            on "web & !web4"
+            run "cat; printf '%s %s' \"$NODE\" \"$host\"" { stdin "it's\n"; capture said }
+            exec sh "-c" "exit 0"
+        }
+        task t { needs up { take said as=all }; run #"printf '%s\n' "$all" > all.txt"#; run "exit 7" { on web2 } }
+    "##;
+    let project = Project::new(Hosts::new(4), file);
+    let ran = project.xec(&["t"]);
+    assert_eq!(ran.status.code(), Some(7), "{}", said(&ran));
+    assert_eq!(project.read("all.txt"), "it's\nweb1 web1\nit's\nweb2 web2\nit's\nweb3 web3\n");
+    assert_eq!(project.hosts.logins(), 3, "one connection for each host");
+    assert_eq!(masters(project.hosts.dir.path()), 0);
+}
+
+fn unreachable() {
+    let file = r#"
+        host "web[1-2]" { tags web; }
+        host nobody { tags web; address "127.0.0.1"; port 1; }
+        task t { matrix on-error=continue require=2 { on web }; run "true"; run "true" }
+        task all { matrix on-error=continue { on web }; run "true" }
+    "#;
+    let project = Project::new(Hosts::new(2), file);
+    let ran = project.xec(&["t"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let ran = project.xec(&["all"]);
+    assert_eq!(ran.status.code(), Some(255), "{}", said(&ran));
+    assert!(said(&ran).contains("1 unreachable, 2 ok") && said(&ran).contains("Connection refused"), "{}", said(&ran));
+}
+
+fn killed() {
+    let mark = mark();
+    let file = format!("host \"web[1-4]\"\ntask t {{ on \"*\"; run \"sleep {mark} & sleep {mark}\" }}");
+    let project = Project::new(Hosts::new(4), &file);
+    let mut child = project.command(&["t"]).spawn().unwrap();
+    while sleepers(&mark) < 8 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    while sleepers(&mark) > 0 {
+        std::thread::yield_now();
+    }
+}

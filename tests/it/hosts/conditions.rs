@@ -1,0 +1,34 @@
+//! `when` on a host is asked of the host.
+
+use super::{case, log};
+
+#[test]
+fn paths_programs_and_scripts_are_those_of_the_host() {
+    let file = r#"
+        host h { via local; cwd "/usr"; }
+        task t {
+            on h
+            run "echo there >> \"$OLDPWD/log\"" { cwd "."; when exists bin }
+        }
+        task a { on h; when { exists "b*" "nope"; command sh; os linux macos; run "[ $(pwd) = /usr ]" }; run "echo a" { stdout a.txt } }
+        task b { on h; when exists Xecfile.kdl; run "echo b" { stdout b.txt } }
+        task c { on h; unless command no-such-program-here; run "echo c" { stdout c.txt } }
+        task d { on h; when { os solaris illumos }; run "echo d" { stdout d.txt } }
+        task e { on web; when { run "[ $host = web2 ]" }; run "echo $host >> log" }
+        task f { run "echo f" { on h; when exists bin; stdout f.txt } }
+    "#;
+    let ran = case(file, ["-p", "a", "b", "c", "d", "e", "f"]).run().ok();
+    for (name, expected) in [("a.txt", "a\n"), ("b.txt", ""), ("c.txt", "c\n"), ("d.txt", ""), ("f.txt", "f\n")] {
+        assert_eq!(ran.read(name), expected, "{name}: {}", ran.story());
+    }
+    assert_eq!(log(&ran), ["web2"]);
+}
+
+#[test]
+fn a_step_waits_for_what_is_on_its_host() {
+    let file = r#"
+        host h { via local; cwd "/usr"; }
+        task t { on h; wait exists=bin timeout="60s"; wait run="[ -d bin ]" timeout="60s"; run "echo ok" { stdout log } }
+    "#;
+    assert_eq!(case(file, ["t"]).run().ok().read("log"), "ok\n");
+}

@@ -1,0 +1,29 @@
+//! How much at once: a step on a host takes a slot of the host and none here.
+
+use super::{case, log};
+
+/// Fails where another one is in it.
+const ALONE: &str = r#"run "mkdir $host && rmdir $host && echo done >> log""#;
+
+#[test]
+fn a_host_with_one_slot_does_one_thing_at_a_time() {
+    let file =
+        format!("host slow {{ via local; jobs 1; }}\ntask t {{ on slow; matrix {{ n range=\"1..5\" }}; {ALONE} }}");
+    assert_eq!(log(&case(&file, ["-j16", "t"]).run().ok()).len(), 5);
+}
+
+#[test]
+fn hosts_take_no_slot_of_this_machine() {
+    // All three meet, though there is one slot here.
+    let file = r#"task t { on web; run "echo in > tell; read -r go < gate; echo $host >> log" }"#;
+    let mut live = case(file, ["-j1", "t"]).fifo("gate").spawn();
+    (0..3).for_each(|_| drop(live.tell.line()));
+    (0..3).for_each(|_| live.fifo("gate").say("go"));
+    assert_eq!(log(&live.end().ok()), ["web1", "web2", "web3"]);
+}
+
+#[test]
+fn a_limit_of_the_run_holds_over_all_hosts() {
+    let file = "limit one 1\ntask t { on web; uses one; run \"mkdir inside && rmdir inside && echo $host >> log\" }";
+    assert_eq!(log(&case(file, ["t"]).run().ok()), ["web1", "web2", "web3"]);
+}

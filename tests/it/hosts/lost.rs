@@ -1,0 +1,62 @@
+//! Hosts that are not there, and what is true then.
+
+use super::{case, log, with_docker};
+
+const FLEET: &str = "host \"gone[1-2]\" { tags box; via docker; }\nhost box { tags box; via docker; }\n";
+
+#[test]
+fn what_cannot_be_reached_is_no_failure_of_the_command() {
+    let file = format!("{FLEET}task t {{ on gone1; run \"echo no\" }}");
+    let ran = with_docker(case(&file, ["t"])).run().code(255);
+    assert!(ran.err().contains("unreachable: No such container: gone1"), "{}", ran.story());
+    assert!(!ran.err().contains("failed"), "{}", ran.story());
+}
+
+#[test]
+fn the_others_go_on_and_the_lost_one_is_not_tried_again() {
+    let file = format!(
+        "{FLEET}task t {{ call one; call two }}\n\
+         task one {{ matrix on-error=continue require=1 {{ on box }}; run \"echo one $host >> log\" }}\n\
+         task two {{ matrix on-error=continue require=1 {{ on box }}; run \"echo two $host >> log\" }}\n"
+    );
+    let ran = with_docker(case(&file, ["t"])).run().ok();
+    assert_eq!(log(&ran), ["one box", "two box"]);
+    let calls = ran.read("calls");
+    assert_eq!(calls.matches("gone").count(), 2, "each is tried once: {calls}");
+}
+
+#[test]
+fn unreachable_hosts_count_toward_what_is_required() {
+    let file = |require: &str| {
+        format!(
+            "{FLEET}task t {{ matrix on-error=continue require=\"{require}\" {{ on box }}; run \"echo $host >> log\" }}"
+        )
+    };
+    with_docker(case(&file("1/3"), ["t"])).run().ok();
+    let ran = with_docker(case(&file("67%"), ["t"])).run().code(1);
+    assert!(ran.err().contains("2 unreachable, 1 ok"), "{}", ran.story());
+    let ran = with_docker(case(&file("67%"), ["--events=json", "-q", "t"])).run().code(1);
+    let last = ran.out().lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains(r#""counts":{"ok":1,"failed":0,"unreachable":2,"#), "{last}");
+    assert!(last.contains(r#""kind":"unreachable""#), "{last}");
+}
+
+#[test]
+fn a_retry_is_a_new_attempt_to_reach_it() {
+    let file = format!("{FLEET}task t {{ on gone1; retry 2; run \"echo no\" }}\n");
+    let ran = with_docker(case(&file, ["t"])).run().code(255);
+    assert_eq!(ran.read("calls").lines().count(), 3, "{}", ran.story());
+}
+
+#[test]
+fn what_was_begun_and_lost_is_not_done_twice() {
+    // The way to the host ends in the middle of the command: nobody knows what came of it.
+    let docker = "#!/bin/sh\nshift 3\nexec 3<&0\n\"$@\" <&3 &\nexec 3<&-\nread -r go < cut\nkill -9 $!\nexit 1\n";
+    let file = "host only { via docker; }\n\
+                task t { on only; retry 3; run \"echo begun >> log; echo go > cut; exec sleep 1000\" }\n";
+    let case = with_docker(case(file, ["t"])).file("bin/docker", docker).fifo("cut");
+    let ran = case.run();
+    let ran = ran.code(255);
+    assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
+    assert!(ran.err().contains("unknown end"), "{}", ran.story());
+}

@@ -1,0 +1,104 @@
+//! What a step on a host has of here, and what it has of there.
+
+use super::{case, log, refused, with_docker};
+
+#[test]
+fn a_step_may_run_elsewhere_than_its_task() {
+    let file = r#"
+        host lb { via local; env ROLE balancer; }
+        task t { on web1; run "echo on $host >> log"; run "echo for $host by $ROLE >> log" { on lb }; sequence { on local; run "echo here ${ROLE:-none} >> log" } }
+        task plain { run "echo $host >> log" { on lb }; run "echo ${host:-none} >> log" }
+    "#;
+    assert_eq!(case(file, ["t"]).run().ok().read("log"), "on web1\nfor web1 by balancer\nhere none\n");
+    assert_eq!(case(file, ["plain"]).run().ok().read("log"), "lb\nnone\n");
+}
+
+#[test]
+fn a_call_runs_where_its_caller_does_unless_it_says_otherwise() {
+    let file = r#"
+        host lb { via local; env ROLE balancer; }
+        task t { call one { on lb }; call two { on lb }; call three { on lb }; call one }
+        task one { run "echo one ${ROLE:-none} >> log" }
+        task two { on local; run "echo two ${ROLE:-none} >> log" }
+        task three { run "echo three ${ROLE:-none} >> log"; finally { run "echo hook ${ROLE:-none} >> log" } }
+    "#;
+    let ran = case(file, ["t"]).run().ok();
+    assert_eq!(ran.read("log"), "one balancer\ntwo none\nthree balancer\nhook balancer\none none\n");
+}
+
+#[test]
+fn what_is_needed_belongs_to_the_run_and_not_to_the_host() {
+    let file = r#"
+        host lb { via local; env ROLE balancer; }
+        task t { on lb; needs made; run "echo $ROLE >> log" }
+        task made { run "echo ${ROLE:-none} >> log" }
+    "#;
+    assert_eq!(case(file, ["t"]).run().ok().read("log"), "none\nbalancer\n");
+}
+
+#[test]
+fn only_what_is_declared_or_named_is_sent() {
+    let file = r#"
+        env FILE file
+        dotenv ".env"
+        host h { via docker; env OWN "${host} of ${env.SECRET_PLACE}"; env FILE host }
+        task t {
+            param unnamed default=1
+            param named default=2
+            on h
+            env TASK task
+            run "env | grep -E '^(FILE|OWN|TASK|DOT|named|unnamed|XEC_TASK)=' | sort > there; echo $named"
+        }
+    "#;
+    let case = with_docker(case(file, ["t"])).file(".env", "DOT=1\n").env("SECRET_PLACE", "here");
+    let ran = case.run().ok();
+    assert_eq!(ran.read("there"), "FILE=file\nOWN=h of here\nTASK=task\nXEC_TASK=t\nnamed=2\n");
+}
+
+#[test]
+fn the_directory_is_that_of_the_host_and_files_are_here() {
+    let file = r#"
+        host h { via local; cwd "/usr"; }
+        task t { on h; run "pwd; cat" { stdin file=in.txt; stdout out.txt }; run "pwd" { cwd "/"; stdout other.txt }; run "cat" { stdin "text"; capture said }; run "echo $said" { on local; stdout said.txt } }
+    "#;
+    let ran = case(file, ["t"]).file("in.txt", "from here\n").run().ok();
+    assert_eq!(ran.read("out.txt"), "/usr\nfrom here\n");
+    assert_eq!(ran.read("other.txt"), "/\n");
+    assert_eq!(ran.read("said.txt"), "text\n");
+}
+
+#[test]
+fn bytes_and_codes_come_as_they_are() {
+    let file = r#"
+        task t { on web1; param text; exec printf "%s" "${text}" { stdout out.txt }; run "exit 37" }
+    "#;
+    let text = "it's $(id) `id` \\ \"x\"\n;é";
+    let ran = case(file, ["t", &format!("text={text}")]).run().code(37);
+    assert_eq!(ran.read("out.txt"), text);
+}
+
+#[test]
+fn what_cannot_be_on_a_host_is_refused() {
+    refused(
+        "task t { call u { on db1 } }\ntask u { pipe { run \"echo a >> log\"; run \"cat\" } }",
+        "not-on-host",
+        &["`pipe`"],
+    );
+    refused("task t { call u { on db1 } }\ntask u { temp d; run \"echo a >> log\" }", "not-on-host", &["`temp`"]);
+    refused(
+        "task t { call u { on db1 } }\ntask u { outputs log; run \"echo a >> log\" }",
+        "not-on-host",
+        &["`outputs`"],
+    );
+    refused("task t { param to default=web; run \"echo a >> log\" { on \"${to}\" } }", "one-host", &["selects 3"]);
+}
+
+#[test]
+fn retries_timeouts_and_hooks_are_those_of_every_step() {
+    let file = r#"
+        task t { on web1; retry 1; run "echo try >> log; [ $XEC_ATTEMPT = 2 ]"; on-success { run "echo on $host >> log" } }
+        task slow { on web1; run "echo begun > tell; exec sleep 1000" { timeout "200ms"; grace "50ms" } }
+    "#;
+    assert_eq!(log(&case(file, ["t"]).run().ok()), ["on web1", "try", "try"]);
+    case(file, ["slow"]).run().code(124);
+}
