@@ -37,6 +37,7 @@ use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
 use crate::run::keep::{self, Memory};
+use crate::run::standing::Standing;
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
@@ -165,18 +166,24 @@ pub(super) fn show(
     Ok((report, if plan.defs.ask_for_errors() { output.keep_errors() } else { output }))
 }
 
-/// What of the options a run goes by.
-#[derive(Clone, Copy)]
+/// What a run goes by, besides its plan.
 pub(super) struct How {
     /// What was asked for runs, whatever is up to date.
     force: bool,
     /// `-j` was given: its slots are this run's own, whoever started it.
     own_slots: bool,
+    /// The services of the session that it is a part of.
+    standing: Option<Standing>,
 }
 
 impl How {
     pub(super) fn of(options: &Options) -> Self {
-        Self { force: options.force, own_slots: options.jobs.is_some() }
+        Self { force: options.force, own_slots: options.jobs.is_some(), standing: None }
+    }
+
+    /// The same, as a part of a session.
+    pub(super) fn with(self, standing: &Standing) -> Self {
+        Self { standing: Some(standing.clone()), ..self }
     }
 }
 
@@ -196,10 +203,11 @@ pub(super) async fn once(
     begin(&plan, &around, &output);
     let memory = remember(&plan, &around, &output);
     let fleet = Rc::new(Fleet::new(link.clone()));
-    let places = (link, fleet.clone());
-    let ending = drive(plan.clone(), around, places, (memory.clone(), how.force, pool), output.clone(), orders).await;
+    let (places, standing) = ((link, fleet.clone()), how.standing.clone());
+    let ending = drive(plan.clone(), around, places, (memory.clone(), how, pool), output.clone(), orders).await;
     fleet.close().await;
-    sweep(link, &output, ending.at, orders).await;
+    let spare = standing.map(|standing| standing.pids()).unwrap_or_default();
+    sweep(link, &spare, &output, ending.at, orders).await;
     if let Err(why) = learn::keep(&plan, &ending, &here) {
         let why = format!("how long the commands took is not remembered: {why}");
         output.tell(ending.at, Event::Trouble { why });
@@ -243,7 +251,7 @@ async fn drive(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     (link, fleet): (&Link, Rc<Fleet>),
-    (memory, force, pool): (Memory, bool, Option<Pool>),
+    (memory, how, pool): (Memory, How, Option<Pool>),
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
@@ -254,9 +262,10 @@ async fn drive(
         hosts: fleet,
         around,
         memory,
-        force,
+        force: how.force,
         output,
         locks: Locks::of_user(),
+        standing: how.standing,
         pool,
         suspend: Box::new(move || {
             let link = stopping.clone();
@@ -274,12 +283,12 @@ async fn drive(
 }
 
 /// Ends what finished steps left behind; a further signal hastens that.
-async fn sweep(link: &Link, output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
-    let mut sweep = std::pin::pin!(link.sweep());
+async fn sweep(link: &Link, spare: &[u32], output: &OutputTx, at: Duration, orders: &mut UnboundedReceiver<Order>) {
+    let mut sweep = std::pin::pin!(link.sweep(spare));
     let processes = loop {
         tokio::select! {
             processes = &mut sweep => break processes,
-            Some(Order::Cancel(..)) = orders.recv() => drop(link.sweep_now()),
+            Some(Order::Cancel(..)) = orders.recv() => drop(link.sweep_now(spare)),
         }
     };
     if !processes.is_empty() {

@@ -1,6 +1,7 @@
 //! Runs tasks again whenever files change: one session, in which runs follow each other. The process layer, the
 //! signals and what is watched belong to the session; a plan, a report and all that a run starts to the run.
 
+mod during;
 mod rules;
 
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use crate::app::confirm::{Question, confirm};
@@ -21,17 +22,18 @@ use crate::base::event::{Event, Level, Reason};
 use crate::exec::broker::{Broker, Link};
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
-use crate::exec::signals;
+use crate::exec::{LocalFuture, Signal, signals};
 use crate::plan::Plan;
 use crate::report::journal::Start;
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::Order;
+use crate::run::standing::Standing;
 use crate::watch::debounce::Debounce;
 use crate::watch::source::Source;
 use crate::watch::wanted::{Wanted, Wish};
-use crate::xecfile::model::OnBusy;
 
+use during::{During, settle};
 use rules::{Rules, rules};
 
 /// So many changed files are named.
@@ -51,8 +53,12 @@ pub(super) fn watch(options: &Options, opened: Opened, broker: Option<Broker>) -
             let link = broker.link().map_err(cannot("reach the process layer"))?;
             listen(&told_tx, &link)?;
             let files = opened.looked_for.clone();
-            let session = Session { options, link, told, files, events: None, asked: Vec::new(), source: None };
-            session.run(opened).await
+            let standing = Standing::new(attend());
+            let (events, asked, source) = (None, Vec::new(), None);
+            let mut session = Session { options, link, told, files, events, asked, source, standing };
+            let answer = session.run(opened).await;
+            session.finish().await;
+            answer
         })
     });
     ended.unwrap_or_else(|why| Answer { out: String::new(), err: format!("xec: {why}\n"), exit: Exit::Code(1) })
@@ -71,6 +77,8 @@ struct Session<'o> {
     /// What has been confirmed.
     asked: Vec<Question>,
     source: Option<Source>,
+    /// The services that are up.
+    standing: Standing,
 }
 
 /// All that one run needs.
@@ -93,7 +101,7 @@ enum Next {
 }
 
 impl Session<'_> {
-    async fn run(mut self, opened: Opened) -> Result<Answer, String> {
+    async fn run(&mut self, opened: Opened) -> Result<Answer, String> {
         // What cannot be run to begin with is refused as ever.
         let mut prepared = match self.prepare(self.options, &opened) {
             Ok(prepared) => prepared,
@@ -147,6 +155,7 @@ impl Session<'_> {
         let Prepared { plan, around, rules, journal } = prepared;
         let root = around.root.clone();
         self.watch(rules.wish.clone())?;
+        self.standing.retain(|name| plan.instances.iter().any(|instance| *instance.label.instance == *name));
         let setup = Setup { journal, ..self.setup(|options| setup(options, &plan))? };
         let (orders_tx, mut orders) = unbounded_channel();
         let (report, output) = show(setup, &plan, orders_tx.clone())?;
@@ -162,7 +171,8 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let once = once(plan, around, &self.link, How::of(self.options), output.clone(), &mut orders);
+            let how = How::of(self.options).with(&self.standing);
+            let once = once(plan, around, &self.link, how, output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {
@@ -193,6 +203,13 @@ impl Session<'_> {
             return Ok(Next::Over(Answer { out: String::new(), err: complaint, exit }));
         }
         Ok(self.wait(during.changed, rules.quiet).await)
+    }
+
+    /// The session is over, and with it all services.
+    async fn finish(&mut self) {
+        let told = &mut self.told;
+        let hurry = async { while !matches!(told.recv().await, Some(Order::Cancel(..)) | None) {} };
+        self.standing.end(hurry).await;
     }
 
     /// Shows what is wrong with the files, and waits until they change.
@@ -244,6 +261,14 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Ctrl-Z between two runs: services stand still too.
+    async fn stop(&self) {
+        self.link.signal_all(Signal::Stop);
+        self.link.flush().await;
+        signals::stop();
+        self.link.signal_all(Signal::Continue);
+    }
+
     fn waiting(&self) -> Event {
         let files = self.source.as_ref().map_or(0, Source::count);
         Event::Waiting { files, keys: Keys::can_listen() }
@@ -263,7 +288,7 @@ impl Session<'_> {
                 order = self.told.recv() => match order {
                     Some(Order::Suspend) => {
                         drop(keys.take());
-                        signals::stop();
+                        self.stop().await;
                         keys = Keys::listen();
                     }
                     Some(Order::Cancel(Reason::Signal(signal), _)) => return over(Exit::Signal(signal)),
@@ -296,51 +321,15 @@ impl Session<'_> {
     }
 }
 
-/// What changes while a run goes on.
-struct During {
-    debounce: Debounce,
-    on_busy: OnBusy,
-    changed: Vec<PathBuf>,
-}
-
-impl During {
-    /// Ends when something happens; says whether the run is to be ended for it.
-    async fn wait(&mut self, source: &mut Source) -> bool {
-        if !settle(&mut self.debounce, source).await || self.on_busy != OnBusy::Restart {
-            return false;
+/// Runs what it is sent for as long as the session is there.
+fn attend() -> UnboundedSender<LocalFuture<'static, ()>> {
+    let (tx, mut rx) = unbounded_channel();
+    tokio::task::spawn_local(async move {
+        while let Some(work) = rx.recv().await {
+            tokio::task::spawn_local(work);
         }
-        let first = self.changed.is_empty();
-        self.changed.extend(source.changes());
-        first && !self.changed.is_empty()
-    }
-
-    /// The run is over: what has changed and begins another one is in `changed`. How much else there was.
-    fn finish(&mut self, source: &mut Source, files: &[PathBuf]) -> usize {
-        self.changed.extend(source.changes());
-        let before = self.changed.len();
-        if self.on_busy == OnBusy::Ignore {
-            self.changed.retain(|path| files.contains(path));
-        }
-        before - self.changed.len()
-    }
-}
-
-/// Ends when something has happened, or, with `true`, when it is quiet again.
-async fn settle(debounce: &mut Debounce, source: &Source) -> bool {
-    let due = debounce.due().map(tokio::time::Instant::from_std);
-    let quiet = async {
-        match due {
-            Some(due) => tokio::time::sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = source.rung() => {
-            debounce.note(Instant::now());
-            false
-        }
-        () = quiet => debounce.settle(Instant::now()),
-    }
+    });
+    tx
 }
 
 async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {

@@ -266,6 +266,11 @@ pub enum Event {
         /// Why, the most telling reasons first.
         why: Vec<String>,
     },
+    /// A service goes on that an earlier run of the session has started.
+    StillUp {
+        /// Which.
+        task: Arc<TaskLabel>,
+    },
     /// What a task wrote when it ran is shown once more: its [`Output`] follows.
     ReplayStarted {
         /// Stands for all its steps.

@@ -117,7 +117,7 @@ impl State {
     /// # Errors
     /// What it reads is not there or cannot be read, or the mark cannot be written: in words.
     pub fn probe(&self, task: &Task) -> Result<Probed, String> {
-        let (manifest, notes) = self.manifest(task)?;
+        let (manifest, notes) = manifest(&self.memo, task)?;
         let key = manifest.key();
         // Who only looks needs no lock: what is there is looked at as it is now.
         if !task.force
@@ -225,7 +225,7 @@ impl State {
         captures: Vec<u8>,
         log: Option<File>,
     ) -> Result<(), String> {
-        let (after, _) = self.manifest(task)?;
+        let (after, _) = manifest(&self.memo, task)?;
         if let Some(changed) = after.differences(&begun.manifest).first() {
             return Err(format!("{changed} while it ran"));
         }
@@ -246,27 +246,6 @@ impl State {
         added.map_err(|why| named("write to", &self.dir, &why))
     }
 
-    /// All that decides, as it is now, and what is odd about it.
-    fn manifest(&self, task: &Task) -> Result<(Manifest, Vec<String>), String> {
-        let outputs = task.outputs().map_err(|why| format!("in its `outputs`, {why}"))?;
-        let mut entries = task.facts.clone();
-        for (name, texts) in [("inputs", &task.inputs), ("outputs", &task.outputs)] {
-            entries.push(Entry::text(Kind::Patterns, name, &texts.join("\n")));
-        }
-        let mut notes = Vec::new();
-        if !task.inputs.is_empty() {
-            let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?;
-            let found = inputs.find(Some(&outputs))?;
-            let Found { files, empty } = found;
-            if files.is_empty() {
-                return Err(format!("there is no file that `inputs` means: {}", task.inputs.join(" ")));
-            }
-            notes.extend(empty.iter().map(|text| format!("`{text}` of its `inputs` matches nothing")));
-            entries.extend(self.files(files)?);
-        }
-        Ok((Manifest::new(entries), notes))
-    }
-
     /// What files hold that match these patterns, and which they are. What is named and not there is nothing.
     ///
     /// # Errors
@@ -278,7 +257,7 @@ impl State {
             if patterns.places().any(|place| cwd.join(place).symlink_metadata().is_err()) {
                 continue;
             }
-            entries.extend(self.files(patterns.find(None)?.files)?);
+            entries.extend(files(&self.memo, patterns.find(None)?.files)?);
         }
         Ok(Manifest::new(entries).key())
     }
@@ -298,16 +277,6 @@ impl State {
             return Ok(());
         }
         ledger.add(Word::Done, what, seen, &[], false).map_err(|why| named("write to", &self.dir, &why))
-    }
-
-    /// A fact for each file.
-    fn files(&self, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
-        let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();
-        let entry = |(path, place): &(PathBuf, PathBuf)| {
-            let digest = memo::digest_of_any(&self.memo, place).map_err(|why| named("read", place, &why))?;
-            Ok(Entry::digest(Kind::File, path.as_os_str().as_encoded_bytes(), digest))
-        };
-        if files.len() < 16 { files.iter().map(entry).collect() } else { files.par_iter().map(entry).collect() }
     }
 
     /// What a task has made, as it is now.
@@ -353,6 +322,40 @@ impl State {
         let path = self.dir.join("memo");
         self.memo.save(&path, false).map_err(|why| named("write", &path, &why))
     }
+}
+
+/// All that decides about a task, as it is now, and what is odd about it.
+///
+/// # Errors
+/// What it reads is not there or cannot be read: in words.
+pub fn manifest(memo: &Memo, task: &Task) -> Result<(Manifest, Vec<String>), String> {
+    let outputs = task.outputs().map_err(|why| format!("in its `outputs`, {why}"))?;
+    let mut entries = task.facts.clone();
+    for (name, texts) in [("inputs", &task.inputs), ("outputs", &task.outputs)] {
+        entries.push(Entry::text(Kind::Patterns, name, &texts.join("\n")));
+    }
+    let mut notes = Vec::new();
+    if !task.inputs.is_empty() {
+        let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?;
+        let found = inputs.find(Some(&outputs))?;
+        let Found { files, empty } = found;
+        if files.is_empty() {
+            return Err(format!("there is no file that `inputs` means: {}", task.inputs.join(" ")));
+        }
+        notes.extend(empty.iter().map(|text| format!("`{text}` of its `inputs` matches nothing")));
+        entries.extend(self::files(memo, files)?);
+    }
+    Ok((Manifest::new(entries), notes))
+}
+
+/// A fact for each file.
+fn files(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
+    let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();
+    let entry = |(path, place): &(PathBuf, PathBuf)| {
+        let digest = memo::digest_of_any(memo, place).map_err(|why| named("read", place, &why))?;
+        Ok(Entry::digest(Kind::File, path.as_os_str().as_encoded_bytes(), digest))
+    };
+    if files.len() < 16 { files.iter().map(entry).collect() } else { files.par_iter().map(entry).collect() }
 }
 
 fn fresh(record: Record, restored: bool) -> Fresh {

@@ -123,6 +123,7 @@ impl Screen {
             }
             Event::TaskFinished { task, verdict, .. } => self.task_finished(&task, &verdict),
             Event::TaskStale { task, why } => self.task_stale(&task, &why),
+            Event::StillUp { task } => self.say(Ink::Dim, &format!("◦ {}: still up", visible(&task.instance))),
             Event::ReplayStarted { job, task } => self.replay_started(job, task),
             Event::ReplayFinished { job } => self.replay_finished(job),
             Event::StepLeaked { job, holders } => {

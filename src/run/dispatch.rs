@@ -7,6 +7,7 @@
 mod ask;
 mod asking;
 mod changed;
+mod lasting;
 mod lists;
 mod remember;
 
@@ -36,6 +37,7 @@ use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::secrets::Secrets;
+use crate::run::standing::Standing;
 use crate::run::values::Store;
 
 /// A word from outside.
@@ -65,6 +67,8 @@ pub struct Dispatch {
     pub output: OutputTx,
     /// What is shared with other runs on this machine.
     pub locks: Locks,
+    /// The services of the session that this run is a part of.
+    pub standing: Option<Standing>,
     /// Slots that are shared with programs that the commands start.
     pub pool: Option<Pool>,
     /// Stops xec itself, once the jobs have been told to stop, until someone lets it go on.
@@ -90,7 +94,7 @@ pub struct Ending {
 pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> Ending {
     let (news_tx, news) = unbounded_channel();
     let (told_tx, told) = unbounded_channel();
-    let Dispatch { plan, target, hosts, around, memory, force, output, locks, pool, suspend } = dispatch;
+    let Dispatch { plan, target, hosts, around, memory, force, output, locks, standing, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
@@ -112,6 +116,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         store,
         questions: Questions::default(),
         watches: HashMap::new(),
+        standing,
         changes: HashMap::new(),
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
@@ -156,6 +161,7 @@ struct Loop {
     store: Store,
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
+    standing: Option<Standing>,
     changes: HashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
@@ -229,6 +235,7 @@ impl Loop {
                     control(signal);
                 }
                 handle.control = Some(control);
+                self.runs(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
@@ -273,6 +280,7 @@ impl Loop {
     fn act(&mut self, action: Action) {
         match action {
             Action::Start { job, leaf, attempt, waits } => self.start(job, leaf, attempt, waits),
+            Action::Stop { job, reason, level } if self.let_go(job, reason, level) => {}
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
@@ -343,7 +351,7 @@ impl Loop {
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,
-            target,
+            self.place_of(leaf, target),
             self.output.clone().with_taps(taps),
             self.clock.clone(),
             self.news_tx.clone(),

@@ -49,8 +49,8 @@ fn ran(
         let dir = tempfile::tempdir().unwrap();
         let (plan, around, output, locks) = (Arc::new(plan), around(), output.clone(), Locks::at(dir.path()));
         let (memory, force) = (keep::Memory::None, false);
-        let hosts = Rc::new(crate::run::hosts::Nowhere);
-        let dispatch = Dispatch { plan, target, hosts, around, memory, force, output, locks, pool: None, suspend };
+        let (hosts, standing, pool) = (Rc::new(crate::run::hosts::Nowhere), None, None);
+        let dispatch = Dispatch { plan, target, hosts, around, memory, force, output, locks, standing, pool, suspend };
         // Without it, a run that waits for nothing would make the test wait for ever.
         let ended = tokio::time::timeout(Duration::from_secs(1_000_000), run(dispatch, &mut rx)).await;
         ended.expect("every run ends")

@@ -27,6 +27,7 @@ pub mod questions;
 pub mod ready;
 pub mod scheduler;
 pub mod secrets;
+pub mod standing;
 #[cfg(test)]
 mod testing;
 pub mod values;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -15,6 +15,9 @@ use crate::watch::wanted::{Look, Wanted, difference};
 /// How often files are looked at where the system cannot tell of them.
 const POLL: Duration = Duration::from_secs(1);
 
+/// Of its time, the share that looking for new directories may take while they come: one in so many.
+const SHARE: u32 = 10;
+
 /// Files that are watched.
 pub struct Source {
     wanted: Arc<Wanted>,
@@ -22,6 +25,9 @@ pub struct Source {
     /// `None` where the system has no room for it: then files are looked at again and again.
     watcher: Option<RecommendedWatcher>,
     directories: BTreeSet<PathBuf>,
+    /// When new directories are looked for next, if some may have come; and no sooner than this.
+    follow: Option<Instant>,
+    rests: Instant,
     look: Look,
     /// Why the system cannot tell of changes, until that was asked for.
     trouble: Option<String>,
@@ -72,7 +78,8 @@ impl Source {
             Ok(watcher) => (Some(watcher), None),
             Err(why) => (None, Some(why.to_string())),
         };
-        let mut source = Self { wanted, bell, watcher, directories: BTreeSet::new(), look: Look::new(), trouble };
+        let (directories, rests) = (BTreeSet::new(), Instant::now());
+        let mut source = Self { wanted, bell, watcher, directories, follow: None, rests, look: Look::new(), trouble };
         source.cover();
         source.look = source.wanted.look();
         source
@@ -101,8 +108,29 @@ impl Source {
         }
     }
 
+    /// It has rung: new directories may have come, and what happens in them is of interest too.
+    pub fn heard(&mut self, now: Instant) {
+        if self.bell.shape.load(Ordering::Acquire) {
+            self.follow.get_or_insert(self.rests.max(now));
+        }
+    }
+
+    /// When [`Source::follow`] is to be called.
+    pub fn follow_at(&self) -> Option<Instant> {
+        self.follow
+    }
+
+    /// Looks for new directories.
+    pub fn follow(&mut self) {
+        let begun = Instant::now();
+        self.follow = None;
+        self.cover();
+        self.rests = Instant::now() + begun.elapsed() * SHARE;
+    }
+
     /// What has changed since the last call, or since the beginning.
     pub fn changes(&mut self) -> Vec<PathBuf> {
+        self.follow = None;
         if self.bell.shape.swap(false, Ordering::AcqRel) {
             // A directory that went and came back under its name is another one.
             self.directories.clear();

@@ -24,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     ("all_stopped_and_continued", all_stopped_and_continued),
     ("a_job_that_stops_itself_says_so", a_job_that_stops_itself_says_so),
     ("what_finished_jobs_leave_is_swept", what_finished_jobs_leave_is_swept),
+    ("a_sweep_spares_what_goes_on", a_sweep_spares_what_goes_on),
     ("a_sweep_can_be_hastened", a_sweep_can_be_hastened),
     ("stray_signals_do_not_end_the_broker", stray_signals_do_not_end_the_broker),
     ("dropping_the_broker_ends_all", dropping_the_broker_ends_all),
@@ -61,7 +62,7 @@ fn a_signal_reaches_all_of_a_job() {
         assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(9));
         // All but the daemon, of which nothing tells whose it is: it has until the end of the run.
         until(|| sleepers(&mark) == 1).await;
-        let [swept] = &world.link.sweep().await[..] else { panic!("one was left") };
+        let [swept] = &world.link.sweep(&[]).await[..] else { panic!("one was left") };
         assert!(swept.starts_with("sleep ("), "{swept}");
         assert_eq!(sleepers(&mark), 0);
     });
@@ -181,10 +182,32 @@ fn what_finished_jobs_leave_is_swept() {
         let end = run(&world.here, script(&text)).await.unwrap();
         assert_eq!((end.code(), end.finished.leaked), (0, Vec::<String>::new()));
         assert_eq!(sleepers(&mark), 2);
-        assert_eq!(world.link.sweep().await.len(), 2);
+        assert_eq!(world.link.sweep(&[]).await.len(), 2);
         assert_eq!(sleepers(&mark), 0);
-        assert_eq!(world.link.sweep().await.len(), 0);
+        assert_eq!(world.link.sweep(&[]).await.len(), 0);
         assert_eq!(run(&world.here, words(["true"])).await.unwrap().code(), 0);
+    });
+}
+
+fn a_sweep_spares_what_goes_on() {
+    world(|world| async move {
+        let (kept, left) = (mark(), mark());
+        let text = format!(
+            "sleep {kept} & setsid sleep {kept} & (sleep {kept} >/dev/null 2>&1 &)
+             while [ \"$(pgrep -fcx 'sleep {kept}')\" -lt 3 ]; do sleep 0.01; done; echo up; wait"
+        );
+        let mut job = start(&world.here, script(&text)).await.unwrap();
+        assert_eq!(job.hear().await, "up\n");
+        run(&world.here, script(&format!("sleep {left} >/dev/null 2>&1 &"))).await.unwrap();
+        let pid = job.running.pid.unwrap();
+        assert_eq!(world.link.sweep(&[pid]).await.len(), 1);
+        assert_eq!((sleepers(&kept), sleepers(&left)), (3, 0));
+        assert_eq!(world.link.sweep_now(&[pid]).await, Vec::<String>::new());
+        assert_eq!(sleepers(&kept), 3);
+        // Where nothing is spared it is a job like any other.
+        assert!(!world.link.sweep(&[]).await.is_empty());
+        assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(15));
+        assert_eq!(sleepers(&kept), 0);
     });
 }
 
@@ -195,8 +218,8 @@ fn a_sweep_can_be_hastened() {
         stubborn.grace = Duration::from_secs(3600);
         let mut job = start(&world.here, stubborn).await.unwrap();
         assert_eq!(job.hear().await, "up\n");
-        let soft = world.link.sweep();
-        let hard = world.link.sweep_now();
+        let soft = world.link.sweep(&[]);
+        let hard = world.link.sweep_now(&[]);
         let (soft, hard) = tokio::join!(soft, hard);
         assert_eq!((soft.is_empty(), &soft), (false, &hard));
         assert_eq!(job.end().await.finished.outcome, Outcome::Signalled(9));
@@ -302,7 +325,7 @@ fn the_broker_killed() {
         lost.await;
         let late = run(&world.here, words(["true"])).await;
         assert!(late.is_err(), "{late:?}");
-        let (end, swept) = tokio::join!(job.end(), world.link.sweep());
+        let (end, swept) = tokio::join!(job.end(), world.link.sweep(&[]));
         assert!(matches!(end.finished.outcome, Outcome::Unknown(_)), "{end:?}");
         assert!(swept.len() <= HEADS + 2, "{swept:?}");
         assert_eq!(sleepers(&mark), 0);

@@ -179,7 +179,7 @@ fn two_thousand() {
     }
     world(|world| async move {
         join_all((0..40).map(|_| chain(&world.here))).await;
-        assert_eq!(world.link.sweep().await, Vec::<String>::new());
+        assert_eq!(world.link.sweep(&[]).await, Vec::<String>::new());
     });
 }
 

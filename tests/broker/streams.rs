@@ -69,7 +69,7 @@ fn a_capture_over_its_cap() {
         let end = run(&world.here, endless).await.unwrap();
         assert_eq!(end.finished.capture_overflow, Some(100_000));
         assert_eq!((end.finished.outcome, end.finished.captures.stdout), (Outcome::Signalled(9), None));
-        assert_eq!(world.link.sweep().await, Vec::<String>::new());
+        assert_eq!(world.link.sweep(&[]).await, Vec::<String>::new());
     });
 }
 
@@ -139,7 +139,7 @@ fn a_leaked_pipe_is_waited_for_no_longer() {
         assert!(holder.starts_with("sleep ("), "{holder}");
         // It lives until the run ends.
         assert_eq!(sleepers(&mark), 1);
-        assert_eq!(&world.link.sweep().await, &end.finished.leaked);
+        assert_eq!(&world.link.sweep(&[]).await, &end.finished.leaked);
         assert_eq!(sleepers(&mark), 0);
     });
 }

@@ -1,6 +1,8 @@
 //! `--watch`: real events of the file system, and what xec does about them. Nothing sleeps: a test awaits what xec says
 //! in `--events`.
 
+mod services;
+
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;

@@ -78,10 +78,17 @@ pub(super) fn rules(
         // Nobody says what is read and what is written: what changes meanwhile may be the run's own work.
         (true, true) => (everything(around), said(OnBusy::Ignore)),
     };
+    // A service that was asked for never ends by itself: what waits for that would wait for ever.
+    let endless = plan.links.iter().any(|link| link.kind == LinkKind::Requested && is_service(plan, link.to));
+    let on_busy = if endless && on_busy == OnBusy::Queue { OnBusy::Restart } else { on_busy };
     made.extend(state(around));
     let wish = Wish { sets, made, files: files.iter().cloned().collect(), never: never(options), written: written() };
     let quiet = asked.iter().find_map(|(_, watch)| watch.debounce).unwrap_or(QUIET);
     Ok(Rules { wish, quiet, on_busy })
+}
+
+fn is_service(plan: &Plan, id: InstanceId) -> bool {
+    plan.scope(plan.instance(id).scope).ready.is_some()
 }
 
 /// The inputs and the outputs of these tasks. What is no pattern is told by the run.

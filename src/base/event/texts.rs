@@ -19,6 +19,7 @@ impl Event {
             Event::Fed { task: owner, .. }
             | Event::Unfed { task: owner, .. }
             | Event::TaskStarted { task: owner }
+            | Event::StillUp { task: owner }
             | Event::ReplayStarted { task: owner, .. }
             | Event::Retrying { task: owner, .. } => task(owner, with),
             Event::TaskStale { task: owner, why } => {

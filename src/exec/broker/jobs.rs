@@ -130,9 +130,9 @@ impl Jobs {
         Self { jobs, leaders, held: 0, groups, stopped: false, left, streams: Vec::new() }
     }
 
-    /// Whether no job is left, not even one that waits for the rest of its group.
-    pub(super) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+    /// Whether no job is left but those of these groups, not even one that waits for the rest of its group.
+    pub(super) fn are_all_in(&self, groups: &HashSet<i32>) -> bool {
+        self.jobs.values().all(|job| groups.contains(&job.pid))
     }
 
     pub(super) fn add(&mut self, pid: i32, spawn: &Spawn<'_>, streams: Vec<OwnedFd>) {

@@ -31,14 +31,15 @@ impl Link {
     }
 
     /// Ends all that finished jobs left behind, and jobs that still run: SIGTERM, the grace, SIGKILL. The answer
-    /// names what was there, `name (pid)`. Until then nothing can be started; afterwards it can.
-    pub fn sweep(&self) -> impl Future<Output = Vec<String>> + 'static {
-        self.ask_sweep(false)
+    /// names what was there, `name (pid)`. Until then nothing can be started; afterwards it can. `spare`: the first
+    /// processes of jobs that go on, with all of their groups and what is below them.
+    pub fn sweep(&self, spare: &[u32]) -> impl Future<Output = Vec<String>> + 'static {
+        self.ask_sweep(false, spare)
     }
 
     /// As [`Link::sweep`] without any grace; hastens one that is under way.
-    pub fn sweep_now(&self) -> impl Future<Output = Vec<String>> + 'static {
-        self.ask_sweep(true)
+    pub fn sweep_now(&self, spare: &[u32]) -> impl Future<Output = Vec<String>> + 'static {
+        self.ask_sweep(true, spare)
     }
 
     /// Sends a signal to every job there is, heard of or not. Between a stop and the next continue, what starts is
@@ -58,9 +59,10 @@ impl Link {
         }
     }
 
-    fn ask_sweep(&self, now: bool) -> impl Future<Output = Vec<String>> + 'static {
+    fn ask_sweep(&self, now: bool, spare: &[u32]) -> impl Future<Output = Vec<String>> + 'static {
         let (reply, answer) = oneshot::channel();
-        let asked = self.commands.send(Command::Sweep { now, reply });
+        let spare = spare.iter().map(|pid| *pid as i32).collect();
+        let asked = self.commands.send(Command::Sweep { now, spare, reply });
         async move {
             match asked {
                 Ok(()) => answer.await.unwrap_or_default(),
@@ -125,7 +127,7 @@ pub(crate) enum Exit {
 pub(super) enum Command {
     Spawn(Spawn),
     Signal(u64, Signal),
-    Sweep { now: bool, reply: oneshot::Sender<Vec<String>> },
+    Sweep { now: bool, spare: Vec<i32>, reply: oneshot::Sender<Vec<String>> },
     Flush(oneshot::Sender<()>),
 }
 

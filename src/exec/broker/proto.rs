@@ -57,9 +57,10 @@ pub(super) enum Request<'a> {
         job: u64,
         signal: Signal,
     },
-    /// End everything that is left, `now` or with grace.
+    /// End everything that is left, `now` or with grace, but for the processes of these groups and what is below them.
     Sweep {
         now: bool,
+        spare: Vec<i32>,
     },
 }
 
@@ -204,9 +205,12 @@ impl Request<'_> {
         frame.finish()
     }
 
-    pub(super) fn sweep(now: bool) -> Vec<u8> {
-        let mut frame = Frame::new(SWEEP, 1);
-        frame.u8(u8::from(now));
+    pub(super) fn sweep(now: bool, spare: &[i32]) -> Vec<u8> {
+        let mut frame = Frame::new(SWEEP, 5 + 4 * spare.len());
+        frame.u8(u8::from(now)).i32(spare.len() as i32);
+        for group in spare {
+            frame.i32(*group);
+        }
         frame.finish()
     }
 }
@@ -228,7 +232,11 @@ impl<'a> Request<'a> {
                 };
                 Some(Request::Signal { job, signal })
             }
-            SWEEP => Some(Request::Sweep { now: reader.u8()? != 0 }),
+            SWEEP => {
+                let (now, count) = (reader.u8()? != 0, reader.i32()?);
+                let spare = (0..count).map(|_| reader.i32()).collect::<Option<_>>()?;
+                Some(Request::Sweep { now, spare })
+            }
             _ => None,
         }
     }

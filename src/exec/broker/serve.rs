@@ -1,7 +1,7 @@
 //! The life of the broker: one loop over one socket and its children. Knows no files, no clock but for graces,
 //! and ends when xec does and nothing is left.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -175,7 +175,7 @@ impl Server {
             match Request::decode(frame) {
                 Some(Request::Spawn(spawn)) => self.spawn(&spawn),
                 Some(Request::Signal { job, signal }) => self.jobs.signal(job, signal, &mut table),
-                Some(Request::Sweep { now }) => self.sweep_now_or_soon(now),
+                Some(Request::Sweep { now, spare }) => self.sweep_now_or_soon(now, spare.into_iter().collect()),
                 None => sound = false,
             }
         }
@@ -203,16 +203,17 @@ impl Server {
         }
     }
 
-    fn sweep_now_or_soon(&mut self, now: bool) {
+    fn sweep_now_or_soon(&mut self, now: bool, kept: HashSet<i32>) {
         let sweep = self.sweep.get_or_insert_with(|| Sweeper::new(self.pid, self.foreign, now));
         sweep.now |= now;
+        sweep.kept = kept;
     }
 
     /// xec is gone, in whatever way: nothing that it started stays.
     fn lose_xec(&mut self) {
         self.socket = None;
         self.outbox.clear();
-        self.sweep_now_or_soon(false);
+        self.sweep_now_or_soon(false, HashSet::new());
     }
 
     /// One more look at what is left; `false` if that is nothing and xec is gone.
@@ -221,7 +222,7 @@ impl Server {
         if !alone || self.jobs.any_group_left() {
             self.next_look = sweep.step(&self.jobs.graces(), &self.jobs.left).unwrap_or(LOOK);
             // Whoever may stay is a child of ours for as long as we are there.
-            if !sweep.rests() || !self.jobs.is_empty() {
+            if !sweep.rests() || !self.jobs.are_all_in(&sweep.kept) {
                 return true;
             }
         }

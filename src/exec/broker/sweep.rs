@@ -33,6 +33,8 @@ pub(super) struct Sweeper {
     foreign: [i32; 2],
     /// Children that were there before us, and what is below them.
     pub(super) spared: HashSet<i32>,
+    /// Groups that go on, with all that is below them.
+    pub(super) kept: HashSet<i32>,
     /// What was there at the first look: `name (pid)`.
     pub(super) names: Vec<String>,
     /// How often a process has been seen without an environment.
@@ -44,8 +46,9 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// A sweep of all that is below `root`. `foreign`: the groups of xec and of the broker.
     pub(super) fn new(root: i32, foreign: [i32; 2], now: bool) -> Self {
-        let (asked, spared, unsure) = (HashSet::new(), HashSet::new(), HashMap::new());
-        Self { root, begun: None, now, asked, foreign, spared, names: Vec::new(), unsure, rests: 0 }
+        let (asked, spared, kept) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (names, unsure) = (Vec::new(), HashMap::new());
+        Self { root, begun: None, now, asked, foreign, spared, kept, names, unsure, rests: 0 }
     }
 
     /// Whether all that is there may stay. One look could miss a child whose parent ended meanwhile, and some are
@@ -66,6 +69,10 @@ impl Sweeper {
         let mut stay = HashSet::new();
         let mut unsure = std::mem::take(&mut self.unsure);
         for child in table.children(self.root).filter(|child| !self.spared.contains(&child.pid)) {
+            if self.kept.contains(&child.group) {
+                stay.insert(child.pid);
+                continue;
+            }
             let below = table.below(child.pid);
             for process in std::iter::once(child).chain(below).filter(|process| !process.zombie) {
                 let running = jobs.contains_key(&process.group);
@@ -91,7 +98,7 @@ impl Sweeper {
         if self.rests > 0 {
             return Some(LOOK_AGAIN);
         }
-        next.or_else(|| groups_alone(jobs, begun.elapsed(), self.now))
+        next.or_else(|| groups_alone(jobs, &self.kept, begun.elapsed(), self.now))
     }
 
     fn send(&mut self, process: &Process, due: bool) {
@@ -116,12 +123,12 @@ fn hesitate(unsure: &mut HashMap<i32, u32>, pid: i32) -> bool {
 }
 
 /// Where there is no `/proc`: the groups of what still runs are all that is known.
-fn groups_alone(jobs: &HashMap<i32, Duration>, since: Duration, now: bool) -> Option<Duration> {
+fn groups_alone(jobs: &HashMap<i32, Duration>, kept: &HashSet<i32>, since: Duration, now: bool) -> Option<Duration> {
     if cfg!(target_os = "linux") {
         return None;
     }
     let mut next = None;
-    for (group, grace) in jobs {
+    for (group, grace) in jobs.iter().filter(|(group, _)| !kept.contains(group)) {
         let due = now || since >= (*grace).min(LONGEST_GRACE);
         if kill(-group, if due { SIGKILL } else { SIGTERM }) {
             kill(-group, SIGCONT);

@@ -163,9 +163,9 @@ impl Wire {
                 self.starting.insert(job, Starting { grace, leave, started });
             }
             Command::Signal(job, signal) => self.signal(job, signal),
-            Command::Sweep { now, reply } => {
+            Command::Sweep { now, spare, reply } => {
                 self.sweeps.push(reply);
-                self.outbox.push_back((Request::sweep(now), Vec::new()));
+                self.outbox.push_back((Request::sweep(now, &spare), Vec::new()));
             }
             Command::Flush(reply) => self.flushes.push(reply),
         }

@@ -58,7 +58,9 @@ impl Builder<'_, '_> {
             None => self.guard(&def.conditions, values)?,
         };
         let label = self.cx.label(task, &inputs);
-        let memory = memory(&def.files, def.asks_changed);
+        // What a service reads decides in a session whether it goes on; it is never up to date without running.
+        let own = if def.service.is_some() { &Files::default() } else { &def.files };
+        let memory = memory(own, def.asks_changed);
         let rules = Rules { guard, shared, memory, ..self.settle(&def.policy, values)? };
         let rules = Rules { place: self.place_of_task(task, &inputs)?, ..rules };
         let runs = !matches!(rules.guard, Guard::Never(_));

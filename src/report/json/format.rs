@@ -54,6 +54,10 @@ pub(super) enum What<'a> {
         task: Task<'a>,
         why: &'a [String],
     },
+    StillUp {
+        #[serde(flatten)]
+        task: Task<'a>,
+    },
     ReplayStarted {
         job: u64,
         #[serde(flatten)]
@@ -374,6 +378,7 @@ impl<'a> What<'a> {
             }
             Event::TaskStarted { task } => What::TaskStarted { task: Task::from(&**task) },
             Event::TaskStale { task, why } => What::TaskStale { task: Task::from(&**task), why },
+            Event::StillUp { task } => What::StillUp { task: Task::from(&**task) },
             Event::ReplayStarted { job, task } => What::ReplayStarted { job: job.0, task: Task::from(&**task) },
             Event::ReplayFinished { job } => What::ReplayFinished { job: job.0 },
             Event::StepStarted { job, step, attempt, waits, pid } => What::StepStarted {

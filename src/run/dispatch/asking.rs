@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::base::command::Outcome;
-use crate::base::event::Event;
+use crate::base::event::{Event, JobId};
 use crate::exec::output::Tap;
 use crate::exec::{Signal, Target};
 use crate::plan::defs::Place;
@@ -38,6 +38,8 @@ type Asking = (Probe, Option<Log>, Rc<dyn Target>);
 pub(super) struct Watch {
     /// Dropped, it ends the asking.
     _stop: oneshot::Sender<()>,
+    /// Begins the asking, where that waits for the process: an old one may still be there.
+    begin: Option<oneshot::Sender<()>>,
     /// Where what the service writes goes too, if that is what is looked at.
     log: Option<Log>,
 }
@@ -62,9 +64,15 @@ impl Loop {
             }
         };
         let (stop, stopped) = oneshot::channel();
-        self.watches.insert(scope, Watch { _stop: stop, log });
+        let (begin, runs) = oneshot::channel();
+        let begin = Some(begin).filter(|_| self.is_lasting(scope));
+        let waits = begin.is_some();
+        self.watches.insert(scope, Watch { _stop: stop, begin, log });
         let news = self.news_tx.clone();
         tokio::task::spawn_local(async move {
+            if waits && runs.await.is_err() {
+                return;
+            }
             if until(probe, target, stopped).await {
                 // Without a dispatcher there is no run.
                 let _ = news.send(News::Ready(scope));
@@ -76,7 +84,17 @@ impl Loop {
     pub(super) fn ready(&mut self, scope: ScopeId) {
         // What it writes from here on is for the report alone.
         if self.watches.remove(&scope).is_some() {
+            self.note_ready(scope);
             self.feed(Input::Ready(scope));
+        }
+    }
+
+    /// A job runs: if it is that of a service that waits for it, it can be asked now.
+    pub(super) fn runs(&mut self, job: JobId) {
+        let service = self.leaves.get(&job).and_then(|leaf| self.plan.leaf(*leaf).service);
+        let watch = service.and_then(|service| self.watches.get_mut(&service));
+        if let Some(begin) = watch.and_then(|watch| watch.begin.take()) {
+            let _ = begin.send(()); // Nobody needs to ask any more.
         }
     }
 

@@ -31,9 +31,9 @@ pub(super) fn task<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     if let (Some(service), Some(_)) = (&own.service, &own.matrix) {
         not_yet(reader, service.span, "a service with a matrix");
     }
-    let kept = own.cache.is_some() || !task.files.inputs.is_empty() || !task.files.outputs.is_empty();
+    let kept = own.cache.is_some() || !task.files.outputs.is_empty();
     if let (Some(service), true) = (&own.service, kept) {
-        let problem = Problem::error(Code::UnknownSetting, "a service has no `inputs`, `outputs` or `cache`");
+        let problem = Problem::error(Code::UnknownSetting, "a service has no `outputs` and no `cache`");
         reader.report(problem.at(service.span, "").help("it is there while it runs; put them on a task that it needs"));
     }
     // A vector has room for four from its first; a step is large, and most tasks have one.

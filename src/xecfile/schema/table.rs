@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     row("private", TASK, BOOL, NODE, "#false", ["Not to be asked for by name, and not listed", "private #true"]),
     row("confirm", TASK, TEMPLATE, NODE, "", ["A question before anything runs; it may name inputs only", r#"confirm "Release to production?""#]),
     row("watch", TASK, many(0, Kind::Text), NODE, "", ["Where the task is asked for, it runs again whenever these files change, by pattern against its `cwd`. Without a pattern: the `inputs` of all that runs", r#"watch "src/**" "!src/generated""#]),
-    row("service", TASK, NONE, NODE, "", ["Stays up while others need it: they begin when it is ready, and it is ended after the last task that reaches it through `needs`. It takes no job slot", "service { ready tcp=5432 }"]),
+    row("service", TASK, NONE, NODE, "", ["Stays up while others need it: they begin when it is ready, and it is ended after the last task that reaches it through `needs`. It takes no job slot. With `--watch` it goes on from run to run, until its `inputs` or what else decides about it change", "service { ready tcp=5432 }"]),
     row("cache", TASK, NONE, NODE_LATE, "", ["Keeps what the task makes and writes, and brings it back where nothing that decides has changed", "cache"]),
     row("inputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that decide whether the task is up to date, by pattern against its `cwd`; `!` leaves out. A directory is all that is in it", r#"inputs "src/**" "!src/generated""#]),
     row("outputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that the task makes, by pattern against its `cwd`; they must lie in the project", r#"outputs "dist/**""#]),

@@ -44,10 +44,14 @@ impl Judge<'_> {
                 self.services.early.insert(at);
             }
             let gone = |exit: VertexId| scheduler.end[exit.index()].is_some() && !scheduler.satisfies(exit);
-            let lost = scheduler.lost_services(scope.exit).into_iter().any(gone);
-            if let (true, Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service))) =
-                (lost, scheduler.end[scope.exit.index()])
-            {
+            let used = scheduler.lost_services(scope.exit);
+            let lost = match scheduler.end[scope.exit.index()] {
+                Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)) => used.into_iter().any(gone),
+                // It was ready once, and had ended before this one began.
+                Some(End::Skipped(blamed)) => used.contains(&blamed) && gone(blamed),
+                _ => false,
+            };
+            if lost {
                 self.services.lost.insert(at);
             }
         }
