@@ -174,7 +174,7 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
             false => {
                 let written = if written.len() < 100 && !written.contains('\n') { written } else { " …" };
                 let there = if row.places.overlaps(Places::TASK) && !row.is_setting() {
-                    format!("it stands in the task, beside `matrix`, and each instance has its own\n")
+                    "it stands in the task, beside `matrix`, and each instance has its own\n".to_owned()
                 } else {
                     String::new()
                 };
