@@ -6,6 +6,7 @@ use crate::app::options::{Exit, Options, Verb};
 use crate::exec::broker::Broker;
 
 mod above;
+mod adhoc;
 mod affected;
 mod again;
 mod check;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::options::{Options, Verb};
 use crate::app::world;
-use crate::app::{Answer, affected, again};
+use crate::app::{Answer, adhoc, affected, again};
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
 use crate::plan::request::{Asked, Request};
@@ -24,11 +24,16 @@ pub(super) struct Opened {
     pub(super) found: Vec<Problem>,
     /// The files that it was made of.
     pub(super) looked_for: Vec<PathBuf>,
+    /// What the task is called that stands on the command line.
+    command: Option<String>,
 }
 
 impl Opened {
     /// What was asked for: the tasks named, else `default` if there is one.
     pub(super) fn tasks(&self, options: &Options) -> Vec<Asked> {
+        if let Some(command) = &self.command {
+            return vec![Asked::plain(command)];
+        }
         if !options.tasks.is_empty() {
             return options.tasks.clone();
         }
@@ -119,8 +124,13 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     let loaded = load::load(&dir, options.file.as_deref());
     let looked_for = loaded.looked_for;
     let opened = match loaded.file {
-        Some(file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            Ok(Opened { file, found: loaded.problems, looked_for: looked_for.clone() })
+        Some(mut file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            let command = options.command.as_ref().map(|asked| adhoc::add(&mut file, asked)).transpose();
+            let (found, looked_for) = (loaded.problems, looked_for.clone());
+            match command {
+                Ok(command) => Ok(Opened { file, found, looked_for, command }),
+                Err(problem) => Err(refuse(options, &[problem], &file.sources)),
+            }
         }
         _ => Err(refuse(options, &loaded.problems, &loaded.sources)),
     };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::plan::request::Asked;
 use crate::report::Mode;
-use crate::report::setup::{Events, Wishes};
+use crate::report::setup::{Events, Wishes, create};
 use crate::xecfile::model::{OnError, Width};
 
 /// One call of xec.
@@ -19,6 +19,8 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// The tasks asked for, in order, with what was said of their inputs.
     pub tasks: Vec<Asked>,
+    /// `--on SELECTOR -- command`: instead of tasks.
+    pub command: Option<AdHoc>,
     /// `-a`: private tasks are listed too.
     pub all: bool,
     /// `-j`; `None` is the number of CPUs.
@@ -40,6 +42,15 @@ pub struct Options {
     pub watch: bool,
     /// How a run is shown.
     pub show: Show,
+}
+
+/// A command for hosts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdHoc {
+    /// Which hosts.
+    pub selector: String,
+    /// The command; never empty.
+    pub words: Vec<String>,
 }
 
 /// The verbs.
@@ -94,6 +105,10 @@ pub struct Show {
     pub json: bool,
     /// `--events`: everything that happens, as JSON lines.
     pub events: Option<EventsTo>,
+    /// `--profile`: where the time went, at the end.
+    pub profile: bool,
+    /// `--trace`: the file for a trace of the run.
+    pub trace: Option<PathBuf>,
 }
 
 impl Show {
@@ -123,6 +138,8 @@ impl Show {
                 Some(EventsTo::Path(path)) => Some(Events::file(path)?),
                 Some(EventsTo::Fd(number)) => Some(Events::descriptor(*number)?),
             },
+            profile: self.profile,
+            trace: self.trace.as_deref().map(create).transpose()?,
         })
     }
 }

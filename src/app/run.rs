@@ -85,7 +85,10 @@ pub(super) fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
 
 pub(super) fn setup(options: &Options, plan: &Plan) -> std::io::Result<Setup> {
     let several = plan.leaves.len() > 1 && plan.limits[LimitId::SLOTS.index()].count != Some(1);
-    Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))
+    // Who has the terminal to himself shares no line of it.
+    let shared = !(0..plan.leaves.len() as u32).any(|leaf| plan.command(LeafId(leaf)).interactive);
+    let setup = Setup::standard(options.show.wishes(several)?, &|name| std::env::var_os(name))?;
+    Ok(Setup { status: setup.status && shared, ..setup })
 }
 
 /// What is to be confirmed, in the order in which it would begin. What only hooks call is not asked for.

@@ -293,6 +293,8 @@ pub enum Event {
         attempt: u32,
         /// What it waited for until now.
         waits: Waits,
+        /// How many of the `-j` slots it holds: none where it only waits, is part of a service, or goes along.
+        slots: u32,
         /// The process, where it is a local one.
         pid: Option<u32>,
     },

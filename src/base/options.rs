@@ -35,6 +35,7 @@ pub const OPTIONS: &[Own] = &[
     own("parallel", Some('p'), Takes::Nothing),
     own("keep-going", Some('k'), Takes::Nothing),
     own("on-error", None, Takes::Value),
+    own("on", None, Takes::Value),
     own("dry-run", Some('n'), Takes::Nothing),
     own("list", Some('l'), Takes::Nothing),
     own("all", Some('a'), Takes::Nothing),
@@ -56,6 +57,8 @@ pub const OPTIONS: &[Own] = &[
     own("color", None, Takes::Value),
     own("json", None, Takes::Nothing),
     own("events", None, Takes::Value),
+    own("profile", None, Takes::Nothing),
+    own("trace", None, Takes::Value),
 ];
 
 /// What is answered at once, and has no place in the environment.
@@ -65,12 +68,9 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 /// changes its meaning one day.
 pub const LATER: &[(&str, Option<char>)] = &[
     ("fmt", None),
-    ("profile", None),
     ("report", None),
-    ("trace", None),
     ("tune", None),
     ("take", None),
-    ("on", None),
     ("init", None),
     ("import", None),
     ("schema", None),

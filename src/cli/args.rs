@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::app::options::{GraphFormat, Options, Show, Verb};
+use crate::app::options::{AdHoc, GraphFormat, Options, Show, Verb};
 use crate::cli::help::HELP;
 use crate::cli::table::{OPTIONS, Own, Takes, variable};
 use crate::cli::values;
@@ -35,9 +35,9 @@ pub fn parse(args: impl Iterator<Item = OsString>, env: &dyn Fn(&str) -> Option<
     if asked_for("version") {
         return Err(Early::Text(concat!("xec ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
     }
-    let Line { given, asked } = line;
+    let Line { given, asked, command } = line;
     let line = Layer { from_env: false, given };
-    Layer::of_env(env).and_then(|env| resolve([&line, &env], asked)).map_err(|text| usage(&text))
+    Layer::of_env(env).and_then(|env| resolve([&line, &env], asked, command)).map_err(|text| usage(&text))
 }
 
 fn usage(text: &str) -> Early {
@@ -135,7 +135,24 @@ fn first<T>(layers: [&Layer; 2], read: impl Fn(&Layer) -> Result<Option<T>, Stri
     }
 }
 
-fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
+/// A command for hosts, and no tasks beside it.
+fn adhoc(line: &Layer, tasks: &[Asked], words: Vec<String>) -> Result<Option<AdHoc>, String> {
+    let Some(selector) = line.read("on", values::text)? else { return Ok(None) };
+    match tasks.first() {
+        Some(task) => {
+            let task = visible(&task.selector);
+            Err(format!(
+                "`--on` runs a command, and `{task}` is a task; on some hosts of its own: `xec '{task}@{selector}'`"
+            ))
+        }
+        None if words.is_empty() => {
+            Err(format!("`--on` runs what stands behind `--`: `xec --on '{selector}' -- uptime`"))
+        }
+        None => Ok(Some(AdHoc { selector, words })),
+    }
+}
+
+fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>, words: Vec<String>) -> Result<Options, String> {
     let path = |name| layers.iter().find_map(|layer| layer.get(name)).map(PathBuf::from);
     let has = |name| layers.iter().any(|layer| layer.has(name));
     let loudness = first(layers, |layer| layer.one_of(&["quiet", "verbose"]))?;
@@ -149,11 +166,15 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>) -> Result<Options, String> {
         why: has("why"),
         json: has("json"),
         events: first(layers, |layer| layer.read("events", values::events))?,
+        profile: has("profile"),
+        trace: path("trace"),
     };
     let verb = first(layers, Layer::verb)?.unwrap_or_default();
     fits(layers[0], &verb, &tasks)?;
+    let command = adhoc(layers[0], &tasks, words)?;
     Ok(Options {
         verb,
+        command,
         all: has("all"),
         file: path("file"),
         dir: path("directory"),
@@ -179,6 +200,12 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
         return Err(
             "`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned()
         );
+    }
+    if let Some(name) = ["profile", "trace"].into_iter().find(|name| line.has(name) && *verb != Verb::Run) {
+        return Err(format!(
+            "`--{name}` goes with a run: `xec --{name}{} build`",
+            if name == "trace" { "=FILE.json" } else { "" }
+        ));
     }
     if line.has("watch") && *verb != Verb::Run {
         return Err("`--watch` goes with a run: `xec --watch build`".to_owned());

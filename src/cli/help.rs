@@ -9,7 +9,7 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
   xec build test             run tasks in this order, sharing what both need
   xec deploy env=prod --dry  what a task takes follows its name; `-l` shows it
   xec test -- --nocapture    words for the program behind the last task
-  xec 'test[os=linux]'       some instances of a matrix
+  xec 'test[os=linux]'       some instances of a matrix; of hosts: 'deploy@web*'
 
   -l, --list          the tasks           -a, --all          private ones too
   -n, --dry-run       what would run          --graph[=AS]   dot, mermaid, json
@@ -21,10 +21,12 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
   -f, --file FILE     this; - is stdin    -C, --directory DIR  go there first
   -j, --jobs N        4, 50%, adaptive    -p, --parallel     these side by side
   -k, --keep-going    despite failures    -y, --yes          to every question
+      --on HOSTS -- word…  a command on hosts: web, 'web*', 'web & !canary'
   -w, --watch         again on change     -q, --quiet        failures only
       --on-error MODE fail-fast: end the rest; drain: begin nothing; continue
   -o, --output MODE   auto, live, prefixed, grouped, failed, quiet
       --events json[:TO]  all that happens, as lines of JSON; TO: FILE, fd:N
+      --profile       where time went         --trace FILE   for Perfetto
       --cache-gc[=SIZE]   remove what is kept and not wanted, down to 10GiB
   -v, --verbose       waits and usage         --color WHEN   auto, always, never
   -h, --help          this page           -V, --version

@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub(super) given: Vec<(&'static str, OsString)>,
     /// Tasks with what is said of their inputs.
     pub(super) asked: Vec<Asked>,
+    /// What stands behind `--` with `--on`.
+    pub(super) command: Vec<String>,
 }
 
 /// Cuts the words after the name of the program.
@@ -124,6 +126,11 @@ impl Cutter {
     /// All that stands behind `--`.
     fn rest(&mut self) -> Result<(), String> {
         let words: Vec<OsString> = self.words.by_ref().collect();
+        let text = |word: &OsString| utf8(word.as_bytes(), "the word", word.as_bytes()).map(str::to_owned);
+        if self.line.given.iter().any(|(name, _)| *name == "on") {
+            self.line.command = words.iter().map(text).collect::<Result<_, _>>()?;
+            return Ok(());
+        }
         let Some(task) = self.line.asked.last_mut() else {
             return match words.first() {
                 None => Ok(()),
@@ -133,8 +140,7 @@ impl Cutter {
                 }
             };
         };
-        let words = words.iter().map(|word| utf8(word.as_bytes(), "the word", word.as_bytes()).map(str::to_owned));
-        task.rest = Some(words.collect::<Result<_, _>>()?);
+        task.rest = Some(words.iter().map(text).collect::<Result<_, _>>()?);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ fn line(text: &str) -> Result<Line, String> {
 
 /// The tasks of a line that makes sense, and the names of its options.
 fn cut_up(text: &str) -> (Vec<Asked>, Vec<&'static str>) {
-    let Line { given, asked } = line(text).unwrap();
+    let Line { given, asked, .. } = line(text).unwrap();
     (asked, given.into_iter().map(|(name, _)| name).collect())
 }
 

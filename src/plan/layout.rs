@@ -202,6 +202,7 @@ impl Layout {
             retry: rules.retry,
             retried_parent,
             hooks: [None; 3],
+            progress: None,
             stand_in: None,
             feed: None,
             is_lane: false,

@@ -131,7 +131,7 @@ impl<'f> Names<'f> {
         task.after.iter().for_each(|other| add(other, Tie::After));
         let mut open: Vec<&Step> = Vec::new();
         let of_hooks = |hooks: &'f Hooks, open: &mut Vec<&'f Step>| {
-            open.extend(hooks.finally.iter().chain(&hooks.failure).chain(&hooks.success).rev());
+            open.extend(hooks.stages().into_iter().flatten().rev());
         };
         if let Some(matrix) = &self.file.tasks[from].matrix {
             of_hooks(&matrix.hooks, &mut open);

@@ -117,15 +117,21 @@ fn write_both(to: &mut dyn Write, first: &[u8], second: &[u8]) -> io::Result<()>
     Ok(())
 }
 
+/// Begins the last line anew.
+const CLEAR: &str = "\r\x1b[K";
+
 /// Both streams.
 pub(crate) struct Console {
     out: Out,
     err: Out,
+    /// What shall stand below all lines of a terminal, and what does.
+    below: Option<String>,
+    drawn: Option<String>,
 }
 
 impl Console {
     pub(crate) fn new(out: Sink, err: Sink) -> Self {
-        Self { out: Out::new(out), err: Out::new(err) }
+        Self { out: Out::new(out), err: Out::new(err), below: None, drawn: None }
     }
 
     /// Whether that stream is a terminal.
@@ -148,6 +154,9 @@ impl Console {
     /// Makes a stream ready for this writer: what the other stream holds goes out first, and a line that somebody
     /// else left open is ended. Two terminals are taken for the same one.
     fn turn(&mut self, stream: Stream, writer: Writer) -> io::Result<&mut Out> {
+        if self.terminal(stream) {
+            self.wipe()?;
+        }
         let (this, other) = match stream {
             Stream::Stdout => (&mut self.out, &mut self.err),
             Stream::Stderr => (&mut self.err, &mut self.out),
@@ -216,8 +225,28 @@ impl Console {
         self.err.reset()
     }
 
-    /// Everything goes out.
+    /// What stands on stderr below all lines, from the next flush on.
+    pub(crate) fn below(&mut self, line: Option<String>) {
+        self.below = line;
+    }
+
+    /// Takes away what stands below, before something is written in its place.
+    fn wipe(&mut self) -> io::Result<()> {
+        if self.drawn.take().is_some() { self.err.put(CLEAR.as_bytes()) } else { Ok(()) }
+    }
+
+    /// Everything goes out. What stands below is cut where the terminal ends, and not drawn into a line of others.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let free = !self.out.open && !self.err.open;
+        match self.below.take().filter(|_| free) {
+            Some(line) if self.drawn.as_ref() == Some(&line) => {}
+            Some(line) => {
+                self.out.flush()?;
+                self.err.put(format!("{CLEAR}\x1b[?7l{line}\x1b[?7h").as_bytes())?;
+                self.drawn = Some(line);
+            }
+            None => self.wipe()?,
+        }
         self.out.flush()?;
         self.err.flush()
     }

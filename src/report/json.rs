@@ -14,8 +14,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::base::event::{Event, JobId, Output, Stream};
 use crate::report::json::format::{Line, What, seconds};
+use crate::report::profile::Profile;
 
 mod format;
+mod profile;
 mod why;
 
 /// The version of the format.
@@ -46,6 +48,11 @@ impl Writer {
             }
         }
         self.line(Some(at), What::of(event))
+    }
+
+    /// Writes where the time of a run went.
+    pub(crate) fn profile(&mut self, at: Duration, profile: &Profile) -> io::Result<()> {
+        self.line(Some(at), What::profile(profile))
     }
 
     /// Writes a piece of output; a character that is cut off goes with the next piece.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Writer;
 use crate::base::command::{NotStarted, Outcome, Usage};
 use crate::base::event::{Event, Failure, JobId, Level, Message, Reason, SkipReason, Stream, Verdict};
+use crate::report::profile::Profile;
 use crate::report::scripts::{Shared, counts, finished, output, run_finished, started, task};
 
 const DOCS: &str = include_str!("../../docs/events.md");
@@ -57,11 +58,24 @@ fn all() -> Vec<Event> {
     ]
 }
 
+/// The line of a run of one step.
+fn profile() -> String {
+    let (mut profile, at) = (Profile::default(), Duration::from_micros(1_234));
+    let told = all().into_iter().filter(|event| !matches!(event, Event::StepLeaked { .. } | Event::StepStopped { .. }));
+    told.for_each(|event| profile.event(at, &event));
+    let shared = Shared::default();
+    let mut writer = Writer::new(Box::new(shared.clone()));
+    writer.profile(at, &profile).unwrap();
+    writer.flush().unwrap();
+    shared.text()
+}
+
 #[test]
 fn the_documented_lines_are_the_lines() {
     let mut lines: String = all().into_iter().map(line).collect();
     lines.push_str(&written(vec![output(1, Stream::Stdout, "hello\n"), output(1, Stream::Stderr, b"\xff\n")]));
-    assert_eq!(lines.lines().count(), 22);
+    lines.push_str(&profile());
+    assert_eq!(lines.lines().count(), 23);
     for line in lines.lines() {
         assert!(DOCS.contains(line), "docs/events.md lacks this line:\n{line}");
     }

@@ -21,15 +21,18 @@ pub mod list;
 pub mod plan;
 pub mod problems;
 pub mod problems_json;
+mod profile;
 pub mod sanitize;
 mod screen;
 pub mod setup;
 pub mod show;
 mod spell;
 mod spool;
+mod status;
 pub mod style;
 mod summary;
 mod tail;
+mod trace;
 pub(crate) mod words;
 
 #[cfg(test)]
@@ -73,6 +76,12 @@ pub struct Setup {
     pub verbose: bool,
     /// Why each task runs or not.
     pub why: bool,
+    /// A line below all others says how far a long run is.
+    pub status: bool,
+    /// Where the time went is said at the end.
+    pub profile: bool,
+    /// Where the run is written as a trace.
+    pub trace: Option<Box<dyn Write + Send>>,
     /// Where all that happens is written for machines.
     pub events: Option<Box<dyn Write + Send>>,
     /// Where the run is written down for later.
@@ -162,13 +171,17 @@ struct Reporter {
     screen: screen::Screen,
     machine: Option<json::Writer>,
     journal: Option<journal::Writer>,
+    status: Option<status::Status>,
+    profile: Option<profile::Profile>,
+    trace: Option<trace::Writer>,
 }
 
 impl Reporter {
     fn new(setup: Setup) -> Self {
         let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
         let (machine, journal) = (setup.events.map(json::Writer::new), setup.journal.map(journal::Writer::new));
-        Self { screen, machine, journal }
+        let (status, profile) = (setup.status.then(Default::default), setup.profile.then(Default::default));
+        Self { screen, machine, journal, status, profile, trace: setup.trace.map(trace::Writer::new) }
     }
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
@@ -193,12 +206,7 @@ impl Reporter {
     fn take(&mut self, message: Message) -> io::Result<()> {
         self.write_down(&message);
         match message {
-            Message::Event(at, event) => {
-                if let Some(machine) = &mut self.machine {
-                    machine.event(at, &event)?;
-                }
-                self.screen.event(event)
-            }
+            Message::Event(at, event) => self.event(at, event),
             Message::Output(output) => {
                 if let Some(machine) = &mut self.machine {
                     machine.output(&output)?;
@@ -206,6 +214,27 @@ impl Reporter {
                 self.screen.output(&output)
             }
         }
+    }
+
+    fn event(&mut self, at: Duration, event: Event) -> io::Result<()> {
+        if let Some(status) = &mut self.status {
+            status.event(at, &event);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.event(at, &event)?;
+        }
+        let over = matches!(event, Event::RunFinished { .. });
+        if let Some(profile) = &mut self.profile {
+            profile.event(at, &event);
+        }
+        let profile = self.profile.as_ref().filter(|_| over);
+        if let Some(machine) = &mut self.machine {
+            // The last line of a run stays the last.
+            profile.map_or(Ok(()), |profile| machine.profile(at, profile))?;
+            machine.event(at, &event)?;
+        }
+        self.screen.event(event)?;
+        profile.map_or(Ok(()), |profile| self.screen.profile(profile))
     }
 
     /// First, so that nothing is shown that is not remembered, whatever becomes of the screen.
@@ -233,6 +262,12 @@ impl Reporter {
         }
         if let Some(machine) = &mut self.machine {
             machine.flush()?;
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.flush()?;
+        }
+        if let Some(status) = &self.status {
+            self.screen.below(status.line());
         }
         self.screen.flush()
     }

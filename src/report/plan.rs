@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::base::event::{SkipReason, Verdict};
-use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Plan, Set};
+use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Over, Plan, Set};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
 use crate::report::words;
+use crate::xecfile::model::Origin;
 
 /// What would run, in an order in which it could, with the reason for each instance and its commands.
 pub fn text(plan: &Plan, style: Style) -> String {
@@ -27,7 +28,7 @@ pub fn text(plan: &Plan, style: Style) -> String {
         let set = around(id).and_then(|around| sets.remove(&around));
         if let Some(set) = set {
             let name = &plan.defs.tasks[set.def.index()].label.task;
-            let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), rules_of(set));
+            let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), rules_of(plan, set));
         }
         let name = &plan.instance(id).label.instance;
         let why = reasons.of_instance(plan, id);
@@ -75,7 +76,8 @@ fn hook_of(plan: &Plan, leaf: LeafId) -> String {
 
 /// What the file says of sets, resolved: how many at a time, and how many must succeed; a line for each.
 pub fn sets(plan: &Plan) -> String {
-    let line = |set: &Set| format!("{}: {}\n", visible(&plan.defs.tasks[set.def.index()].label.task), rules_of(set));
+    let line =
+        |set: &Set| format!("{}: {}\n", visible(&plan.defs.tasks[set.def.index()].label.task), rules_of(plan, set));
     ruled(plan).map(line).collect()
 }
 
@@ -84,9 +86,21 @@ fn ruled(plan: &Plan) -> impl Iterator<Item = &Set> {
 }
 
 /// `4 batches: 1, 4, 4, 3 (at least 1, 2, 2, 2), 5s between; at least 12 of 12`.
-fn rules_of(set: &Set) -> String {
+fn rules_of(plan: &Plan, set: &Set) -> String {
     let list = |numbers: &mut dyn Iterator<Item = u32>| numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let mut out = String::new();
+    if let Some(Over { selector, meant, asked }) = &set.over {
+        let all = plan.hosts.iter().filter(|host| host.origin != Origin::SshConfig).count();
+        let _ = write!(out, "on {asked} of {} hosts: ", all.max(*meant as usize));
+        if asked != meant {
+            let _ = write!(out, "asked for, of the {meant} of ");
+        }
+        out.push_str(&visible(selector));
+        if !set.stated && set.batches.is_empty() {
+            return out;
+        }
+        out.push_str("; ");
+    }
     if !set.batches.is_empty() {
         let word = if set.batches.len() == 1 { "batch" } else { "batches" };
         let sizes = list(&mut set.batches.iter().map(|(size, _)| *size));

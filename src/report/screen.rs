@@ -2,6 +2,7 @@
 //! Knows nothing of threads, of where the streams lead, or of JSON.
 
 mod again;
+mod below;
 mod past;
 mod watch;
 
@@ -117,7 +118,9 @@ impl Screen {
     /// Shows what happened.
     pub(crate) fn event(&mut self, event: Event) -> io::Result<()> {
         match event {
-            Event::StepStarted { job, step, attempt, waits, pid } => self.step_started(job, step, attempt, waits, pid),
+            Event::StepStarted { job, step, attempt, waits, pid, .. } => {
+                self.step_started(job, step, attempt, waits, pid)
+            }
             Event::StepFinished { job, step, verdict, duration, usage } => {
                 self.step_finished(job, &step, &verdict, duration, usage)
             }

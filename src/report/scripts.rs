@@ -51,8 +51,19 @@ impl Stage {
         let out = Shared::default();
         let err = if terminal { out.clone() } else { Shared::default() };
         let (one, two) = (out.sink(terminal, false), err.sink(terminal, false));
-        let mut setup =
-            Setup { out: one, err: two, mode, quiet: false, verbose: false, why: false, events: None, journal: None };
+        let mut setup = Setup {
+            out: one,
+            err: two,
+            mode,
+            quiet: false,
+            verbose: false,
+            why: false,
+            status: false,
+            profile: false,
+            trace: None,
+            events: None,
+            journal: None,
+        };
         change(&mut setup);
         Self { out, err, reporter: Reporter::new(setup) }
     }
@@ -116,7 +127,8 @@ pub(crate) fn label(name: &str) -> Arc<StepLabel> {
 }
 
 pub(crate) fn started(id: u64, name: &str) -> Event {
-    Event::StepStarted { job: JobId(id), step: label(name), attempt: 1, waits: Waits::default(), pid: Some(7) }
+    let (waits, pid) = (Waits::default(), Some(7));
+    Event::StepStarted { job: JobId(id), step: label(name), attempt: 1, waits, slots: 1, pid }
 }
 
 pub(crate) fn output(id: u64, stream: Stream, bytes: impl AsRef<[u8]>) -> Message {

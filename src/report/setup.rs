@@ -26,9 +26,7 @@ impl Events {
     /// # Errors
     /// It cannot be written.
     pub fn file(path: &Path) -> io::Result<Self> {
-        let name = format!("`{}`", visible(&path.to_string_lossy()));
-        let file = File::create(path).map_err(|why| named(&name, &why))?;
-        Ok(Self::named(name, OwnedFd::from(file)))
+        Ok(Self::To(create(path)?))
     }
 
     /// To a descriptor that xec was started with, which goes on where that stands, whoever else uses it.
@@ -44,6 +42,16 @@ impl Events {
     fn named(name: String, to: OwnedFd) -> Self {
         Self::To(Box::new(Named { name, to: Descriptor::from(to) }))
     }
+}
+
+/// A file that is written anew, whose errors say which one it is.
+///
+/// # Errors
+/// It cannot be written.
+pub fn create(path: &Path) -> io::Result<Box<dyn Write + Send>> {
+    let name = format!("`{}`", visible(&path.to_string_lossy()));
+    let file = File::create(path).map_err(|why| named(&name, &why))?;
+    Ok(Box::new(Named { name, to: Descriptor::from(OwnedFd::from(file)) }))
 }
 
 /// An error that says where it came to be.
@@ -106,6 +114,10 @@ pub struct Wishes {
     pub why: bool,
     /// What happens, for machines.
     pub events: Option<Events>,
+    /// Where the time went is said at the end.
+    pub profile: bool,
+    /// Where the run is written as a trace.
+    pub trace: Option<Box<dyn Write + Send>>,
 }
 
 impl Setup {
@@ -128,8 +140,10 @@ impl Setup {
             Some(Events::To(events)) => (sink(out, terminal), mode, Some(events)),
             None => (sink(out, terminal), mode, None),
         };
-        let Wishes { quiet, verbose, why, .. } = wishes;
-        Ok(Self { out, err, mode, quiet, verbose, why, events, journal: None })
+        let Wishes { quiet, verbose, why, profile, trace, .. } = wishes;
+        let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let status = err.terminal && mode != Mode::Live && !quiet && !dumb;
+        Ok(Self { out, err, mode, quiet, verbose, why, status, profile, trace, events, journal: None })
     }
 }
 

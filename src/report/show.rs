@@ -208,7 +208,13 @@ fn step(step: &Step) -> Row {
 
 fn hooks(hooks: &Hooks) -> impl Iterator<Item = Row> {
     let all = [("on-success", &hooks.success), ("on-failure", &hooks.failure), ("finally", &hooks.finally)];
-    all.into_iter().filter(|(_, body)| !body.is_empty()).map(|(name, body)| Row::new(name, "").over(steps(body)))
+    let along = (!hooks.progress.is_empty()).then(|| {
+        let every =
+            hooks.every.as_ref().map(|every| format!("every={}", spell::share(every.value))).unwrap_or_default();
+        Row::new("on-progress", every).over(steps(&hooks.progress))
+    });
+    let after = all.into_iter().filter(|(_, body)| !body.is_empty());
+    after.map(|(name, body)| Row::new(name, "").over(steps(body))).chain(along)
 }
 
 #[cfg(test)]

@@ -255,7 +255,8 @@ fn width(width: Width) -> String {
     }
 }
 
-fn share(share: Share) -> String {
+/// `5`, `10%`, `1/3`.
+pub(crate) fn share(share: Share) -> String {
     match share {
         Share::Count(count) => count.to_string(),
         Share::Part(percent, 100) => format!("{percent}%"),

@@ -6,7 +6,7 @@ use proptest::prelude::{Just, Strategy, prop_oneof, proptest};
 
 use crate::base::command::Usage;
 use crate::base::event::{Event, JobId, Level, Message, Output, Reason, Stream, Verdict, Waits};
-use crate::report::scripts::{Shared, Stage, counts, finished, label, output, started};
+use crate::report::scripts::{Shared, Stage, counts, finished, label, output, run_finished, started};
 use crate::report::{Mode, Setup, console, lines, spawn};
 
 #[test]
@@ -171,7 +171,7 @@ fn quiet_says_failures_and_nothing_else() {
 fn verbose_says_more() {
     let mut stage = Stage::new(Mode::Live, false, |setup| setup.verbose = true);
     let waits = Waits { slot: Duration::from_secs(2), ..Waits::default() };
-    stage.event(Event::StepStarted { job: JobId(1), step: label("a"), attempt: 2, waits, pid: Some(7) });
+    stage.event(Event::StepStarted { job: JobId(1), step: label("a"), attempt: 2, waits, slots: 1, pid: Some(7) });
     let usage = Usage { user: Duration::from_millis(3), system: Duration::ZERO, peak_memory: 2048 };
     let (step, duration) = (label("a"), Duration::from_millis(5));
     stage.event(Event::StepFinished { job: JobId(1), step, verdict: Verdict::Ok, duration, usage: Some(usage) });
@@ -224,6 +224,9 @@ fn the_thread_shows_all_and_ends_with_the_channel() {
         quiet: true,
         verbose: false,
         why: false,
+        status: false,
+        profile: false,
+        trace: None,
         events: Some(Box::new(events.clone())),
         journal: None,
     };
@@ -270,6 +273,9 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
             quiet: false,
             verbose: false,
             why: false,
+            status: false,
+            profile: false,
+            trace: None,
             events: Some(Box::new(full(events))),
             journal: None,
         };
@@ -310,8 +316,9 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
+    let (quiet, verbose, why, status, profile, trace) = (false, false, false, false, false, None);
     let setup =
-        Setup { out, err, mode: Mode::Live, quiet: false, verbose: false, why: false, events: None, journal: None };
+        Setup { out, err, mode: Mode::Live, quiet, verbose, why, status, profile, trace, events: None, journal: None };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();
@@ -374,4 +381,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_stands_below_gives_way_to_lines_and_comes_back() {
+    let mut stage = Stage::new(Mode::Prefixed, true, |setup| setup.status = true);
+    let at = |seconds| Duration::from_secs(seconds);
+    let run = Event::RunStarted { run: "r".into(), requested: Vec::new(), jobs: None, tasks: 10, steps: 10 };
+    stage.tell(Message::Event(at(0), run)).tell(Message::Event(at(2), started(1, "a")));
+    let drawn = |text: &str| format!("\r\x1b[K\x1b[?7l{text}\x1b[?7h");
+    let mut told = format!("▸ a: do a\n{}", drawn("0 of 10 tasks · a"));
+    assert_eq!(stage.out.text(), told);
+    stage.out(1, "x\n");
+    told += &format!("\r\x1b[Ka │ x\n{}", drawn("0 of 10 tasks · a"));
+    assert_eq!(stage.out.text(), told);
+    stage.tell(Message::Event(at(3), run_finished(&[], counts(10, 0, 0, 0))));
+    assert_eq!(stage.out.text(), told + "\r\x1b[K", "the end leaves nothing of it");
 }

@@ -347,7 +347,8 @@ impl Loop {
             Err(why) => (Err(why), self.target.clone()),
         };
         let streams = self.plan.fed_by(leaf).next().is_some();
-        let job = Job { id, step, attempt, waits, specs, streams };
+        let slots = self.scheduler.slots_of(leaf);
+        let job = Job { id, step, attempt, waits, slots, specs, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,

@@ -45,6 +45,8 @@ pub struct Job {
     pub attempt: u32,
     /// What it waited for.
     pub waits: Waits,
+    /// How many slots it holds.
+    pub slots: u32,
     /// What to run, each reading what the one before it writes; `Err` is why that is not known.
     pub specs: Result<Vec<CommandSpec>, String>,
     /// Whether each line of what it keeps is wanted at once.
@@ -56,9 +58,9 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
     let mut guard = Guard { job: job.id, news: Some(news) };
     let report = output.clone();
     let tell = |pid| {
-        let Job { id, step, attempt, waits, .. } = &job;
-        let event = Event::StepStarted { job: *id, step: step.clone(), attempt: *attempt, waits: *waits, pid };
-        report.tell(clock.now(), event);
+        let Job { id, step, attempt, waits, slots, .. } = &job;
+        let (step, attempt, waits, slots) = (step.clone(), *attempt, *waits, *slots);
+        report.tell(clock.now(), Event::StepStarted { job: *id, step, attempt, waits, slots, pid });
     };
     let (to, mut lines) = unbounded_channel();
     let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };

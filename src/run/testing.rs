@@ -59,7 +59,7 @@ fn limits(tape: &mut Tape<'_>) -> Vec<Limit> {
 /// Takes all that it holds away from a task.
 fn hold_nothing(task: &mut Task) {
     fn of_hooks(hooks: &mut Hooks) {
-        [&mut hooks.success, &mut hooks.failure, &mut hooks.finally].into_iter().for_each(|steps| of_steps(steps));
+        hooks.stages_mut().into_iter().for_each(|steps| of_steps(steps));
     }
     fn of_steps(steps: &mut [Step]) {
         for step in steps {
@@ -162,7 +162,9 @@ fn steps(tape: &mut Tape<'_>, task: usize, depth: usize) -> Vec<Step> {
 
 fn hooks(tape: &mut Tape<'_>, task: usize) -> Hooks {
     let mut stage = |chance| if tape.one_in(chance) { vec![step(tape, task, 0)] } else { Vec::new() };
-    Hooks { success: stage(8), failure: stage(8), finally: stage(8) }
+    let (success, failure, finally, progress) = (stage(8), stage(8), stage(8), stage(8));
+    let every = (!progress.is_empty()).then(|| at(if tape.one_in(2) { Share::Count(1) } else { Share::Part(1, 2) }));
+    Hooks { success, failure, finally, progress, every }
 }
 
 /// Some that are known to hold or not, and some that have to be asked.

@@ -218,6 +218,15 @@ impl<'a> Cursor<'a> {
         std::mem::take(&mut self.props)
     }
 
+    /// What it says under a name, in either spelling; a node of its block stays there, to be passed over.
+    pub(crate) fn take_one(&mut self, reader: &mut Reader<'a>, name: &str) -> Option<Cursor<'a>> {
+        if let Some(at) = self.props.iter().position(|property| property.name == name) {
+            return Some(self.props.remove(at));
+        }
+        let node = self.block?.iter().find(|node| node.name().value() == name)?;
+        Some(Cursor::new(reader, node))
+    }
+
     /// Its block; `None` if there is none, or it is empty.
     pub(crate) fn take_block(&mut self) -> Option<&'a [KdlNode]> {
         self.block.take().filter(|nodes| !nodes.is_empty())

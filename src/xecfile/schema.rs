@@ -86,7 +86,11 @@ impl Places {
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
-    const NAMES: [(Places, &'static str); 35] = [
+    /// `on-progress`.
+    pub const PROGRESS: Places = Places(1 << 31);
+
+    const NAMES: [(Places, &'static str); 36] = [
+        (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),

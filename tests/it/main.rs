@@ -24,6 +24,7 @@ mod mutations;
 mod output;
 mod problems;
 mod processes;
+mod profile;
 mod recipes;
 mod scale;
 mod scarcity;

@@ -45,9 +45,9 @@ impl Builder<'_, '_> {
             Some(written) => settle(written, values, require, total)?,
             None => (Vec::new(), Duration::ZERO),
         };
-        let sizes = batches.clone().into_iter();
+        let (sizes, over) = (batches.clone().into_iter(), None);
         let has = !batches.is_empty();
-        self.layout.sets.push(Set { scope, def: task, total, need: require.of(total), stated, batches, pause });
+        self.layout.sets.push(Set { scope, def: task, total, need: require.of(total), stated, batches, pause, over });
         Ok(has.then_some(Batching { sizes, open: None, from: 0, pause }))
     }
 

@@ -179,13 +179,18 @@ impl Builder<'_, '_> {
     /// The hook that follows a frame, if there is another one.
     pub(super) fn next_hook<'d>(&mut self, frame: &mut Frame<'d>) -> Laid<Option<Frame<'d>>> {
         let Some(hooks) = frame.hooks else { return Ok(None) };
-        let laid = &self.layout.scopes[frame.scope.index()].hooks;
-        let stage = (0..3).find(|stage| laid[*stage].is_none() && !hooks.stages[*stage].is_empty());
+        let laid = &self.layout.scopes[frame.scope.index()];
+        let is_laid = |stage: usize| laid.hooks.get(stage).map_or(laid.progress.is_some(), Option::is_some);
+        let stage = (0..hooks.stages.len()).find(|stage| !is_laid(*stage) && !hooks.stages[*stage].is_empty());
         let Some(stage) = stage else { return Ok(None) };
         let site = self.layout.scopes[frame.scope.index()].site;
         let rules = Rules { timeout: Some(HOOK_TIMEOUT), is_hook: true, ..Rules::plain(OnError::FailFast) };
         let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, site)?;
-        self.layout.scopes[frame.scope.index()].hooks[stage] = Some(scope);
+        let around = &mut self.layout.scopes[frame.scope.index()];
+        match around.hooks.get_mut(stage) {
+            Some(place) => *place = Some(scope),
+            None => around.progress = Some((scope, hooks.every)),
+        }
         let enter = self.layout.scopes[scope.index()].enter;
         // The hook of a set belongs to no instance.
         let owner =

@@ -33,6 +33,10 @@ impl Builder<'_, '_> {
         self.sets.insert(scope, (task, inputs.clone()));
         let enter = self.layout.scopes[scope.index()].enter;
         let batching = self.batching(scope, (task, &inputs), rows.len() as u32)?;
+        let over = self.over(task, &inputs, &rows)?;
+        if let Some(set) = self.layout.sets.last_mut() {
+            set.over = over;
+        }
         let frame = Frame::new(scope, None, Todo::Rows(task, inputs, rows.into_iter()), Order::SideBySide, enter);
         Ok(Frame { hooks: Some(&def.set_hooks), batching, ..frame })
     }

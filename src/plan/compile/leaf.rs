@@ -4,7 +4,7 @@ use crate::plan::compile::Builder;
 use crate::plan::compile::frames::{Frame, Order};
 use crate::plan::defs::{DEFAULT_GRACE, Node, Work};
 use crate::plan::graph::{EdgeKind, Leaf, ScopeKind, Vertex};
-use crate::plan::ids::{CommandId, LeafId};
+use crate::plan::ids::{CommandId, LeafId, ScopeId};
 use crate::plan::layout::{Laid, Rules};
 
 impl Builder<'_, '_> {
@@ -41,7 +41,7 @@ impl Builder<'_, '_> {
         let id = LeafId(self.layout.leaves.len() as u32);
         let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
         let service = self.layout.scopes[scope.index()].service;
-        let slot = service.is_none() && !matches!(this.work, Work::Wait(_) | Work::Until(_));
+        let slot = service.is_none() && !self.goes_along(scope) && !matches!(this.work, Work::Wait(_) | Work::Until(_));
         self.layout.leaves.push(Leaf { scope, instance, vertex, command, grace, wait, slot, service });
         let (head, tail) = match around {
             None => (vertex, vertex),
@@ -57,5 +57,12 @@ impl Builder<'_, '_> {
             Order::SideBySide => frame.loose.push(tail),
         }
         Ok(())
+    }
+
+    /// Whether a scope lies in an `on-progress`: that would come too late if it stood in line with what it tells of.
+    fn goes_along(&self, scope: ScopeId) -> bool {
+        let around = |id: &ScopeId| self.layout.scopes[id.index()].parent;
+        let mut pairs = std::iter::successors(Some(scope), around).filter_map(|id| Some((id, around(&id)?)));
+        pairs.any(|(id, parent)| self.layout.scopes[parent.index()].progress.is_some_and(|(hook, _)| hook == id))
     }
 }

@@ -1,16 +1,19 @@
 //! Where what is laid out runs: `on` settled for one instance, and what cannot be on a host refused.
 
+use std::collections::HashSet;
+
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Command, Work};
-use crate::plan::graph::{Limit, Pool, Target};
+use crate::plan::graph::{Limit, Over, Pool, Target};
 use crate::plan::hosts;
 use crate::plan::ids::{HostId, InstanceId, PoolId, ScopeId, TaskDefId};
 use crate::plan::layout::{Laid, Where};
+use crate::plan::matrix::Row;
 use crate::plan::units::Context;
 use crate::plan::values::{Bound, Inputs, Value, Values};
-use crate::xecfile::model::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, On, Task, Width};
+use crate::xecfile::model::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
 
 /// How many steps at once a host bears.
 pub(super) fn host_jobs(host: &Host, cpus: u32) -> Option<u32> {
@@ -98,6 +101,18 @@ impl Builder<'_, '_> {
         let found = hosts::meant(selector, cx.scope(task, inputs)).ok()?;
         let total: Option<u32> = found.iter().map(|at| host_jobs(&cx.file.hosts[*at], self.cpus)).sum();
         total.map(|total| Limit::held(Some(total)))
+    }
+
+    /// The hosts of a set, for those who look at it.
+    pub(super) fn over(&self, task: TaskDefId, inputs: &Inputs, rows: &[Row]) -> Laid<Option<Over>> {
+        let cx = self.cx;
+        let Some((axis, text)) = cx.task(task).matrix.as_ref().and_then(Matrix::on) else { return Ok(None) };
+        let values = cx.scope(task, inputs);
+        let selector = values.must(text, "where something runs")?.items().join(", ").into();
+        let hosts = rows.iter().flat_map(|row| row.iter()).filter(|(name, _)| *name == axis.name.value);
+        let asked: HashSet<&str> = hosts.map(|(_, host)| &**host).collect();
+        let meant = hosts::meant(text, values)?.len() as u32;
+        Ok(Some(Over { selector, meant, asked: asked.len() as u32 }))
     }
 
     /// Refuses what a host cannot do, where it is called there.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::defs::{Command, Conditions, Defs, HookDefs, JOINED, Node, NodeKind, Place, Policy, TaskDef, Work};
+use crate::plan::defs::{
+    Command, Conditions, Defs, EVERY, HookDefs, JOINED, Node, NodeKind, Place, Policy, TaskDef, Work,
+};
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
@@ -199,7 +201,8 @@ impl Lower<'_> {
 
     fn hooks(&mut self, hooks: &Hooks, ambient: &Ambient) -> HookDefs {
         let mut stage = |steps: &[Step]| steps.iter().map(|step| self.node(step, ambient)).collect();
-        HookDefs { stages: [stage(&hooks.success), stage(&hooks.failure), stage(&hooks.finally)] }
+        let every = hooks.every.as_ref().map_or(EVERY, |every| every.value);
+        HookDefs { stages: hooks.stages().map(|steps| stage(steps)), every }
     }
 
     /// Groups nest at most as deep as the loader lets braces nest, which is what bounds this recursion.

@@ -155,10 +155,21 @@ pub enum NodeKind {
 }
 
 /// Hooks, lowered; empty where there are none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HookDefs {
-    /// After a success, after a failure, after all.
-    pub stages: [Vec<Node>; 3],
+    /// After a success, after a failure, after all; and while it goes on.
+    pub stages: [Vec<Node>; 4],
+    /// How much more has to have ended for the last of these.
+    pub every: Share,
+}
+
+/// That of [`HookDefs::every`] where nothing is said.
+pub(super) const EVERY: Share = Share::Part(1, 10);
+
+impl Default for HookDefs {
+    fn default() -> Self {
+        Self { stages: Default::default(), every: EVERY }
+    }
 }
 
 /// What a scope goes by. What may hold values of an instance is settled when that is laid out.

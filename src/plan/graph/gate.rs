@@ -1,5 +1,6 @@
 //! Places where several arrive before anyone goes on. Knows no scheduler.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::plan::ids::{ScopeId, TaskDefId};
@@ -30,11 +31,24 @@ pub struct Set {
     pub batches: Vec<(u32, u32)>,
     /// How long after each batch the next one begins.
     pub pause: Duration,
+    /// The hosts that it is for, where it is for hosts.
+    pub over: Option<Over>,
+}
+
+/// The hosts of a set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// By which they are selected.
+    pub selector: Arc<str>,
+    /// How many that means.
+    pub meant: u32,
+    /// How many of these were asked for.
+    pub asked: u32,
 }
 
 impl Set {
-    /// Whether the file says anything of how many at a time, or how many must succeed.
+    /// Whether the file says anything of where, of how many at a time, or how many must succeed.
     pub fn is_ruled(&self) -> bool {
-        self.stated || !self.batches.is_empty()
+        self.stated || !self.batches.is_empty() || self.over.is_some()
     }
 }

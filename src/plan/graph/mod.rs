@@ -20,7 +20,7 @@ use crate::xecfile::model::Host;
 
 pub use csr::Csr;
 pub use feed::{Feed, FeedWay};
-pub use gate::{Gate, Set};
+pub use gate::{Gate, Over, Set};
 pub use host::{Pool, Target};
 pub use instance::{Instance, Leaf, Link, LinkKind, TakeFrom};
 pub use limit::{Adapts, Limit, LimitKind};

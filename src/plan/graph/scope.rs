@@ -71,6 +71,8 @@ pub struct Scope {
     pub retried_parent: Option<ScopeId>,
     /// What follows it: after a success, after a failure, after all.
     pub hooks: [Option<ScopeId>; 3],
+    /// What goes along with it, and how much more of its children has to have ended each time.
+    pub progress: Option<(ScopeId, Share)>,
     /// Who stands for it, where it is a set whose hooks need an instance.
     pub stand_in: Option<InstanceId>,
     /// What its lanes are fed with.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::command::{NotStarted, Outcome, Usage};
 use crate::base::event::{self, Culprit, Event, Failure, SkipReason, StepLabel, TaskLabel, Verdict};
+use crate::report::json::profile::ProfileLine;
 use crate::report::json::why::{Why, hardness};
 use crate::report::words;
 
@@ -72,6 +73,7 @@ pub(super) enum What<'a> {
         step: Step<'a>,
         attempt: u32,
         waits: Waits,
+        slots: u32,
         pid: Option<u32>,
     },
     Output {
@@ -139,6 +141,7 @@ pub(super) enum What<'a> {
     Waiting {
         files: usize,
     },
+    Profile(ProfileLine<'a>),
     RunFinished {
         culprits: Vec<Failed<'a>>,
         counts: Counts,
@@ -381,11 +384,12 @@ impl<'a> What<'a> {
             Event::StillUp { task } => What::StillUp { task: Task::from(&**task) },
             Event::ReplayStarted { job, task } => What::ReplayStarted { job: job.0, task: Task::from(&**task) },
             Event::ReplayFinished { job } => What::ReplayFinished { job: job.0 },
-            Event::StepStarted { job, step, attempt, waits, pid } => What::StepStarted {
+            Event::StepStarted { job, step, attempt, waits, slots, pid } => What::StepStarted {
                 job: job.0,
                 step: Step::from(&**step),
                 attempt: *attempt,
                 waits: Waits::from(waits),
+                slots: *slots,
                 pid: *pid,
             },
             Event::StepLeaked { job, holders } => What::StepLeaked { job: job.0, holders },

@@ -254,11 +254,15 @@ struct Hooks<'a> {
     on_success: Vec<Step<'a>>,
     on_failure: Vec<Step<'a>>,
     finally: Vec<Step<'a>>,
+    on_progress: Vec<Step<'a>>,
+    every: Option<String>,
 }
 
 impl<'a> Hooks<'a> {
     fn of(hooks: &'a model::Hooks) -> Self {
         let steps = |steps: &'a [model::Step]| steps.iter().map(Step::of).collect();
-        Self { on_success: steps(&hooks.success), on_failure: steps(&hooks.failure), finally: steps(&hooks.finally) }
+        let (on_success, on_failure, finally) = (steps(&hooks.success), steps(&hooks.failure), steps(&hooks.finally));
+        let every = hooks.every.as_ref().map(|every| spell::share(every.value));
+        Self { on_success, on_failure, finally, on_progress: steps(&hooks.progress), every }
     }
 }

@@ -6,7 +6,7 @@ use crate::report::spell::tests::{name, param, placed, text as template};
 use crate::report::style::Style;
 use crate::xecfile::model::{
     Axis, AxisSource, Binding, Capture, CaptureForm, Condition, Data, EnvEntry, Group, Hooks, Late, Matrix, OnError,
-    Param, ParamRole, Predicate, PredicateKind, Reference, Settings, Step, StepKind, Take, Task,
+    Param, ParamRole, Predicate, PredicateKind, Reference, Settings, Share, Step, StepKind, Take, Task,
 };
 
 fn run(script: &str) -> Step {
@@ -79,7 +79,12 @@ fn task(sources: &mut SourceMap) -> Task {
             Step::new(StepKind::Exec(vec![template("make"), template("a b")]), Span::default()),
             Step::new(StepKind::Group(Group::Parallel, vec![grouped, run("\x1b[31m")]), Span::default()),
         ],
-        hooks: Hooks { failure: vec![run("undo")], ..Hooks::default() },
+        hooks: Hooks {
+            failure: vec![run("undo")],
+            progress: vec![run("tell")],
+            every: Some(placed(Share::Part(10, 100))),
+            ..Hooks::default()
+        },
         ..Task::new(name("deploy"), Span { source, start: 2, end: 13 })
     }
 }
@@ -89,17 +94,17 @@ fn all_that_is_known_for_people() {
     let mut sources = SourceMap::default();
     let task = task(&mut sources);
     let expected = r#"deploy  Ship it
-  usage    xec deploy [env=dev] version=<string> [--dry] [-- args…]
-  at       sub/a.kdl:3
-  alias    d
-  confirm  Really, to ${env}?
+  usage        xec deploy [env=dev] version=<string> [--dry] [-- args…]
+  at           sub/a.kdl:3
+  alias        d
+  confirm      Really, to ${env}?
   takes
     env=<dev|prod>, -e  where to [default dev]
     version=<string>    [required]
     --dry, -n           only look
     -- args…
-  needs    build
-           gen os=${os}, take files as list
+  needs        build
+               gen os=${os}, take files as list
   matrix
     os        linux "mac os"
     file      glob=data/*.csv
@@ -108,11 +113,11 @@ fn all_that_is_known_for_people() {
     on-error  continue
     finally
       run  echo end
-  unless   os linux
-           run "test -s x"
-  timeout  1m 30s
-  env      K "a b"
-  temp     scratch
+  unless       os linux
+               run "test -s x"
+  timeout      1m 30s
+  env          K "a b"
+  temp         scratch
   steps
     exec  make "a b"
     parallel
@@ -122,6 +127,8 @@ fn all_that_is_known_for_people() {
       run  \u{1b}[31m
   on-failure
     run  undo
+  on-progress  every=10%
+    run  tell
 "#;
     assert_eq!(text(&task, &sources, Style::default()), expected);
 }
@@ -177,6 +184,8 @@ fn all_that_is_known_for_machines() {
         ("/steps/1/parallel/0/data/0/value", "rows as=lines"),
         ("/steps/1/parallel/1/run", "\x1b[31m"),
         ("/hooks/on-failure/0/run", "undo"),
+        ("/hooks/on-progress/0/run", "tell"),
+        ("/hooks/every", "10%"),
     ] {
         assert_eq!(at(path), expected, "{path}");
     }

@@ -114,7 +114,7 @@ impl Loop {
         let Start { id, leaf, attempt, waits } = start;
         let plan = self.plan.clone();
         let step = Arc::new(self.scheduler.step_label(leaf));
-        self.tell(Event::StepStarted { job: id, step, attempt, waits, pid: None });
+        self.tell(Event::StepStarted { job: id, step, attempt, waits, slots: 0, pid: None });
         let found =
             self.probe_for(ready, &plan.command(leaf).place, (plan.leaf(leaf).instance, plan.leaf(leaf).vertex));
         let news = self.news_tx.clone();

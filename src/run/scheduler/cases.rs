@@ -40,6 +40,7 @@ impl Stage {
                     said.push(format!("{word} {}", self.text(job)));
                 }
                 Action::SetTimer(key, at) => self.timers.push((at, key)),
+                Action::Decided(..) => said.push("decided".to_owned()),
                 Action::Emit(Event::RunFinished { code, .. }) => said.push(format!("end {code}")),
                 _ => {}
             }
@@ -202,4 +203,39 @@ fn enough_is_no_success_of_what_was_cut_short() {
     assert_eq!(stage.ok("one"), NOTHING);
     assert_eq!(stage.rings(timeout), ["stop two"]);
     assert_eq!(stage.ends("two", Outcome::Signalled(15)), ["end 124"]);
+}
+
+#[test]
+fn a_way_that_was_ended_with_all_around_it_decides_nothing() {
+    let text = r#"
+        task db { service { ready exists="/" }; run "db" }
+        task main { needs db; race { run "one"; parallel { run "two"; run "three" } } }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["main"]);
+    assert_eq!(said, ["start db"]);
+    let service = stage.plan.scopes.iter().position(|scope| scope.ready.is_some()).expect("a service");
+    assert_eq!(stage.step(Input::Ready(ScopeId(service as u32))), ["start one", "start two", "start three"]);
+    assert_eq!(stage.fails("two"), ["stop three"]);
+    assert_eq!(stage.fails("db"), ["stop one"]);
+    assert_eq!(stage.ends("one", Outcome::Signalled(15)), NOTHING, "that was for the sake of the service");
+    assert_eq!(stage.ends("three", Outcome::Signalled(15)), ["decided", "end 3"], "this way had failed by itself");
+}
+
+#[test]
+fn a_barrier_at_the_end_is_no_work_that_could_be_late() {
+    let text = r#"
+        task set {
+            matrix timeout="5ms" { x a }
+            race { run "quick"; run "slow" }
+            barrier
+        }
+        task next { needs set x=a; run "next" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["next"]);
+    assert_eq!(said, ["start quick", "start slow"]);
+    stage.runs("quick");
+    assert_eq!(stage.ok("quick"), ["decided", "stop slow"]);
+    assert_eq!(stage.rings(timeout), NOTHING);
+    assert_eq!(stage.ends("slow", Outcome::Signalled(15)), ["start next"], "all of its work was done");
+    assert_eq!(stage.ok("next"), ["end 0"]);
 }

@@ -10,17 +10,10 @@ use crate::run::scheduler::{Action, End, Scheduler};
 impl Scheduler {
     /// A child of such a scope has ended.
     pub(super) fn weigh(&mut self, scope: ScopeId, child: VertexId, out: &mut Vec<Action>) {
-        let result = self.result(child);
+        let only = self.only(child);
+        // That a service has ended is a failure of who used it itself, and of nobody else.
+        let result = if self.lost_its_service(only) { Some(End::Failed(1)) } else { self.end[only.index()] };
         let harmless = self.satisfies(child);
-        // That a service has ended is a failure of who used it.
-        let result = match result {
-            Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service))
-                if !matches!(self.scope_phase(scope), Phase::Cancelling(..)) =>
-            {
-                Some(End::Failed(1))
-            }
-            other => other,
-        };
         let state = &mut self.scopes[scope.index()];
         match result {
             Some(End::Cancelled(_) | End::Dropped(_)) | None => state.dropped += 1,
@@ -48,13 +41,13 @@ impl Scheduler {
         }
     }
 
-    /// What a child came to: of a branch, what the one thing in it did.
-    fn result(&self, child: VertexId) -> Option<End> {
+    /// Where to look for what a child came to: of a branch, at the one thing in it.
+    fn only(&self, child: VertexId) -> VertexId {
         match self.plan.vertices[child.index()] {
             Vertex::Exit(branch) if self.plan.scope(branch).kind == ScopeKind::Branch => {
-                self.plan.children_ends(branch).next().and_then(|end| self.end[end.index()])
+                self.plan.children_ends(branch).next().unwrap_or(child)
             }
-            _ => self.end[child.index()],
+            _ => child,
         }
     }
 

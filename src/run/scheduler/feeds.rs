@@ -138,6 +138,7 @@ impl Scheduler {
                 out.push(Action::Emit(Event::Fed { task, items }));
             }
             self.reconsider(scope, out);
+            self.tell_progress(scope, out);
         }
         // A lane with an item that waits for room while another one takes the next would turn their order round.
         let width = self.plan.scope(scope).child_token.and_then(|token| self.limits.capacity(token));

@@ -161,7 +161,7 @@ impl Scheduler {
             return out.push(Action::Start { job, leaf, attempt, waits });
         };
         let step = std::sync::Arc::new(self.step_label(leaf));
-        out.push(Action::Emit(Event::StepStarted { job, step, attempt, waits, pid: None }));
+        out.push(Action::Emit(Event::StepStarted { job, step, attempt, waits, slots: 0, pid: None }));
         out.push(Action::SetTimer(TimerKey::Wait(job), self.now.saturating_add(time)));
         self.job_started(job, out);
     }

@@ -49,7 +49,12 @@ impl Scheduler {
         while let Some(id) = at.filter(|id| !self.plan.scope(*id).is_hook) {
             at = self.plan.scope(id).parent;
         }
-        let Some(scope) = at.and_then(|hook| self.plan.scope(hook).parent) else { return Vec::new() };
+        let Some((hook, scope)) = at.and_then(|hook| Some((hook, self.plan.scope(hook).parent?))) else {
+            return Vec::new();
+        };
+        if self.is_progress(scope, hook) {
+            return self.progress_values(scope);
+        }
         let status = match self.scopes[scope.index()].body {
             Some(End::Ok) => "success",
             Some(End::Cancelled(_)) => "cancelled",

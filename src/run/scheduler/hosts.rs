@@ -201,7 +201,14 @@ impl Scheduler {
         let Some(job) = self.live.get(&leaf).copied() else { return };
         let Some(queue) = self.jobs.get(&job).map(|live| live.queue) else { return };
         let step = Arc::new(self.step_label(leaf));
-        out.push(Action::Emit(Event::StepStarted { job, step, attempt: queue.attempt, waits: queue.waits, pid: None }));
+        out.push(Action::Emit(Event::StepStarted {
+            job,
+            step,
+            attempt: queue.attempt,
+            waits: queue.waits,
+            slots: 0,
+            pid: None,
+        }));
         self.job_ended(job, JobEnd::plain(Outcome::NotStarted(NotStarted::Unreachable(why))), out);
     }
 }

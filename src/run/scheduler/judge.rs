@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::base::event::JobId;
-use crate::plan::graph::{Completion, EdgeKind, LimitKind, Plan, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, Plan, Scope, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::{End, Scheduler};
@@ -55,7 +55,7 @@ impl Judge<'_> {
     pub(super) fn start(&mut self, job: JobId, leaf: LeafId) -> Result<(), TestCaseError> {
         prop_assert!(!self.running.values().any(|other| *other == leaf), "one attempt at a time");
         let again = self.plan.scope(self.plan.leaf(leaf).scope);
-        let retried = again.retry.is_some() || again.retried_parent.is_some();
+        let retried = again.retry.is_some() || again.retried_parent.is_some() || self.goes_along(leaf);
         prop_assert!(retried || !self.result.contains_key(&leaf), "a leaf that has ended does not begin again");
         self.result.remove(&leaf);
         prop_assert!(self.running.insert(job, leaf).is_none(), "a job's name is never used twice");
@@ -68,6 +68,17 @@ impl Judge<'_> {
         }
         self.no_lost_way(leaf)?;
         self.limits()
+    }
+
+    /// Whether it stands in a hook that is run again and again while the scope around it goes on.
+    fn goes_along(&self, leaf: LeafId) -> bool {
+        self.plan.around(self.plan.leaf(leaf).scope).any(|scope| self.is_progress(scope))
+    }
+
+    /// Whether it is such a hook.
+    fn is_progress(&self, scope: &Scope) -> bool {
+        let hook = scope.parent.and_then(|parent| self.plan.scope(parent).progress);
+        hook.is_some_and(|(hook, _)| self.plan.scope(hook).enter == scope.enter)
     }
 
     fn waits(&self, vertex: VertexId) -> Result<(), TestCaseError> {
@@ -242,7 +253,11 @@ impl Judge<'_> {
                     Some(inner) if inner != at && (self.plan.scope(inner).is_hook || self.settled(inner)) => {
                         vertices.start = self.plan.scope(inner).vertices.end;
                     }
-                    _ if matches!(self.plan.vertices[vertex.index()], Vertex::Exit(_)) => {}
+                    // A barrier is a place to meet, and no work: who has nothing behind it has done all of his.
+                    _ if matches!(
+                        self.plan.vertices[vertex.index()],
+                        Vertex::Exit(_) | Vertex::Arrive | Vertex::Resume
+                    ) => {}
                     _ if scheduler.end[vertex.index()].is_none() => return true,
                     _ => {}
                 }
@@ -284,7 +299,7 @@ impl Judge<'_> {
                 .plan
                 .children(ScopeId(at as u32))
                 .filter(|child| match self.plan.scope_of(*child) {
-                    Some(inner) => !self.idle(inner),
+                    Some(inner) => !self.plan.scope(inner).is_hook && !self.idle(inner),
                     None => self.running.values().any(|leaf| self.plan.leaf(*leaf).vertex == *child),
                 })
                 .collect();

@@ -22,6 +22,7 @@ mod gates;
 mod hooks;
 mod hosts;
 mod jobs;
+mod progress;
 mod questions;
 mod retry;
 mod service;
@@ -277,7 +278,12 @@ impl Scheduler {
     fn is_still(&self, scope: ScopeId) -> bool {
         let state = &self.scopes[scope.index()];
         let hook = state.hook.is_none_or(|hook| self.end[self.plan.scope(hook).exit.index()].is_some());
-        state.open == 0 && !state.settling && hook && self.scope_phase(scope).is_live() && !self.is_paused(scope)
+        state.open == 0
+            && !state.settling
+            && !state.progress.busy
+            && hook
+            && self.scope_phase(scope).is_live()
+            && !self.is_paused(scope)
     }
 
     fn phase_of(&self, vertex: VertexId) -> Phase {
@@ -299,6 +305,14 @@ impl Scheduler {
             },
             Some(End::Cancelled(_) | End::Dropped(_)) | None => false,
         }
+    }
+
+    /// How many slots a leaf holds while it runs.
+    pub fn slots_of(&self, leaf: LeafId) -> u32 {
+        let weight = self.plan.scope(self.plan.leaf(leaf).scope).weight;
+        // On a host it holds one of that host's.
+        let here = self.host_of(self.plan.leaf(leaf).scope).is_none();
+        if self.plan.leaf(leaf).slot && here { weight.min(self.slots().unwrap_or(weight)) } else { 0 }
     }
 
     /// How many slots there are, for those who show it.

@@ -8,6 +8,7 @@ use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::feeds::FeedState;
+use crate::run::scheduler::progress::Progress;
 use crate::run::scheduler::state::Failed;
 use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
@@ -139,19 +140,22 @@ impl Scheduler {
             out.push(Action::Open(instance));
         }
         let feed = this.feed.map(|feed| (feed, self.feeds[feed.index()].again(&plan, feed)));
-        let mut anew: Vec<VertexId> = Vec::new();
+        let (mut anew, mut kept): (Vec<VertexId>, u32) = (Vec::new(), 0);
         for child in plan.children(scope) {
             let inner = plan.scope_of(child);
             let end = inner.map_or(child, |inner| plan.scope(inner).exit);
-            if inner.is_some_and(|inner| plan.scope(inner).is_hook)
-                || (this.side_by_side && this.feed.is_none() && self.satisfies(end) && !self.gate_begins_anew(child))
-            {
+            if inner.is_some_and(|inner| plan.scope(inner).is_hook) {
+                continue;
+            }
+            if this.side_by_side && this.feed.is_none() && self.satisfies(end) && !self.gate_begins_anew(child) {
+                kept += u32::from(inner.is_some() || matches!(plan.vertices[child.index()], Vertex::Leaf(_)));
                 continue;
             }
             anew.extend((child.0..=end.0).map(VertexId));
             out.push(Action::Forget(child.0..end.0 + 1));
         }
         anew.push(this.exit);
+        self.scopes[scope.index()].progress = Progress::kept(kept);
         self.reset(&anew);
         if let Some((feed, state)) = feed {
             self.feeds[feed.index()] = state;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::base::event::{Culprit, Level, Reason, Waits};
 use crate::plan::ids::{FeedId, LeafId, ScopeId, VertexId};
+use crate::run::scheduler::progress::Progress;
 
 /// How a vertex ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +45,8 @@ pub(super) struct ScopeState {
     pub(super) hook: Option<ScopeId>,
     /// One of them failed.
     pub(super) hook_failed: bool,
+    /// What the hook is told that goes along with it.
+    pub(super) progress: Progress,
     /// It was opened for its values.
     pub(super) opened: bool,
     /// Direct children that are live.

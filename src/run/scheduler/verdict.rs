@@ -22,6 +22,9 @@ impl Scheduler {
         if let Some(inner) = self.plan.scope_of(vertex).filter(|inner| self.plan.scope(*inner).is_hook) {
             let began = self.end[self.plan.scope(inner).enter.index()] == Some(End::Ok);
             self.scopes[owner.index()].hook_failed |= began && !ok;
+            if self.plan.scope(inner).exit == vertex {
+                self.progress_told(owner, inner, out);
+            }
             return;
         }
         // A lane that nobody fed was never in play; a feed that fails for what feeds it is one of its scope's failures.
@@ -33,6 +36,15 @@ impl Scheduler {
         if (!counts && !starved) || idle {
             return;
         }
+        self.weigh_child(owner, vertex, ok, out);
+        // After its policy, which may have ended all of it.
+        if counts {
+            self.progressed(owner, ok, out);
+        }
+    }
+
+    /// What the end of a child means for its scope.
+    fn weigh_child(&mut self, owner: ScopeId, vertex: VertexId, ok: bool, out: &mut Vec<Action>) {
         if self.plan.scope(owner).completion != Completion::All {
             return self.weigh(owner, vertex, out);
         }
@@ -71,7 +83,7 @@ impl Scheduler {
     }
 
     /// How many children a scope has, as far as that is known.
-    fn children_of(&self, scope: ScopeId) -> Option<u32> {
+    pub(super) fn children_of(&self, scope: ScopeId) -> Option<u32> {
         match self.plan.scope(scope).feed {
             Some(feed) => self.feeds[feed.index()].total(),
             None => Some(self.plan.scope(scope).children),
@@ -156,7 +168,8 @@ impl Scheduler {
         let end = if body == End::Ok && self.scopes[scope.index()].hook_failed { End::Failed(1) } else { body };
         // Hooks that were not due end with their scope, and lanes that have no work.
         let lanes = this.feed.map_or(&[][..], |feed| &plan.feed(feed).lanes);
-        for hook in this.hooks.iter().flatten().chain(lanes) {
+        let progress = this.progress.iter().map(|(hook, _)| hook);
+        for hook in this.hooks.iter().flatten().chain(progress).chain(lanes) {
             if self.end[plan.scope(*hook).exit.index()].is_none() {
                 self.skip(plan.scope(*hook).enter, End::Dropped(Reason::Decided), out);
             }

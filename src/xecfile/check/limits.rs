@@ -133,7 +133,7 @@ impl Look<'_, '_, '_> {
     }
 
     fn hooks(&mut self, hooks: &Hooks, held: Option<Held>) {
-        for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
+        for steps in hooks.stages() {
             self.steps(steps, held);
         }
     }

@@ -125,7 +125,7 @@ fn each_step<'t>(steps: &'t [Step], visit: &mut impl FnMut(&'t Step)) {
 }
 
 fn each_hook<'t>(hooks: &'t Hooks, visit: &mut impl FnMut(&'t Step)) {
-    for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
+    for steps in hooks.stages() {
         each_step(steps, visit);
     }
 }
@@ -150,7 +150,7 @@ fn each_reference_mut(task: &mut Task, visit: &mut impl FnMut(&mut Reference)) {
         }
     }
     fn hooks(hooks: &mut Hooks, visit: &mut impl FnMut(&mut Reference)) {
-        for list in [&mut hooks.success, &mut hooks.failure, &mut hooks.finally] {
+        for list in hooks.stages_mut() {
             steps(list, visit);
         }
     }

@@ -8,6 +8,9 @@ use crate::base::source::{Span, Spanned};
 
 /// What xec itself says to hooks.
 pub(super) const TO_HOOKS: [&str; 4] = ["xec_status", "xec_failed", "xec_error", "xec_duration"];
+/// What it says to `on-progress`.
+pub(super) const TO_PROGRESS: [&str; 6] =
+    ["xec_completed", "xec_total", "xec_succeeded", "xec_failed_count", "xec_rate", "xec_eta"];
 
 /// Where a value comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,8 +94,8 @@ impl Scope {
     }
 
     /// Adds what hooks are told, or removes it.
-    pub(super) fn hook(&mut self, enter: bool) {
-        for name in TO_HOOKS {
+    pub(super) fn hook(&mut self, names: &[&str], enter: bool) {
+        for name in names.iter().copied() {
             match enter {
                 true => self.add(&Spanned::new(Arc::from(name), Span::default()), Origin::Xec),
                 false => self.remove(name),

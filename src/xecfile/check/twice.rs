@@ -84,7 +84,7 @@ impl Seen<'_, '_> {
     }
 
     fn hooks(&mut self, hooks: &Hooks) {
-        for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
+        for steps in hooks.stages() {
             self.steps(steps);
         }
     }

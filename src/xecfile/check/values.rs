@@ -7,7 +7,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::did_you_mean;
 use crate::base::source::{SourceId, Span, Spanned};
 use crate::base::value::{Part, Template};
-use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS};
+use crate::xecfile::check::scope::{Origin, Scope, TO_HOOKS, TO_PROGRESS};
 use crate::xecfile::check::{Texts, each_step_of, foreign, script, secrets, twice};
 use crate::xecfile::model::{
     AxisSource, Condition, EnvEntry, FileScope, Files, Group, Hooks, Input, Late, LetValue, Matrix, On, PredicateKind,
@@ -305,11 +305,12 @@ impl Walk<'_, '_> {
         if hooks.is_empty() {
             return;
         }
-        self.scope.hook(true);
-        for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
-            self.steps(steps);
+        let Hooks { success, failure, finally, progress, .. } = hooks;
+        for (names, stages) in [(&TO_HOOKS[..], &[success, failure, finally][..]), (&TO_PROGRESS, &[progress])] {
+            self.scope.hook(names, true);
+            stages.iter().for_each(|steps| self.steps(steps));
+            self.scope.hook(names, false);
         }
-        self.scope.hook(false);
     }
 
     fn env(&mut self, entries: &[EnvEntry]) {
@@ -400,6 +401,8 @@ impl Walk<'_, '_> {
             "a host has a name where `on` chooses hosts".to_owned()
         } else if TO_HOOKS.contains(&name) {
             "xec says it to hooks only: `on-success`, `on-failure`, `finally`".to_owned()
+        } else if TO_PROGRESS.contains(&name) {
+            "xec says it to `on-progress` only".to_owned()
         } else if let Some(help) = did_you_mean(name, self.scope.names()) {
             help
         } else {

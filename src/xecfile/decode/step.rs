@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::is_value_name;
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::{Once, condition, data, edge, empty, pipe, ready, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
-use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Step, StepKind, Take};
+use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Share, Step, StepKind, Take};
 use crate::xecfile::schema::{self, Places, Row};
 
 /// Words that only a shell gives a meaning.
@@ -117,19 +117,22 @@ fn setting<'a>(reader: &mut Reader<'a>, cursor: Cursor<'a>, row: &'static Row, p
 
 /// Whether a word is one that begins a hook.
 pub(super) fn is_hook(row: &Row) -> bool {
-    matches!(row.name, "on-success" | "on-failure" | "finally")
+    matches!(row.name, "on-success" | "on-failure" | "finally" | "on-progress")
 }
 
 /// Reads a hook: a sequence, which is one step where it has policies of its own.
 pub(super) fn hook<'a>(
     reader: &mut Reader<'a>,
-    cursor: Cursor<'a>,
+    mut cursor: Cursor<'a>,
     row: &'static Row,
     once: &mut Once,
     out: &mut Hooks,
 ) {
     if !once.check(reader, row.name, &cursor) {
         return;
+    }
+    if row.name == "on-progress" {
+        out.every = every(reader, &mut cursor);
     }
     let Some(step) = step(reader, cursor, row) else { return };
     let plain = step.settings.is_empty() && step.conditions.is_empty() && step.hooks.is_empty();
@@ -140,8 +143,23 @@ pub(super) fn hook<'a>(
     match row.name {
         "on-success" => out.success = steps,
         "on-failure" => out.failure = steps,
+        "on-progress" => out.progress = steps,
         _ => out.finally = steps,
     }
+}
+
+/// How much more has to have ended each time.
+fn every<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>) -> Option<Spanned<Share>> {
+    let (row, mut detail) = (schema::find("every", Places::PROGRESS)?, cursor.take_one(reader, "every")?);
+    let found = detail.arg(reader, row).and_then(|value| values::number::<Share>(reader, row, &value));
+    detail.finish(reader);
+    let found = found?;
+    if found.value.is_nothing() {
+        let problem = Problem::error(Code::BadValue, "`every` nothing would never be done");
+        reader.report(problem.at(found.span, "at least 1").help(format!("like this: {}", row.example)));
+        return None;
+    }
+    Some(found)
 }
 
 /// `wait "10s"` or `wait tcp=5432`; what is said beside goes to `rest`.
@@ -195,6 +213,9 @@ fn group<'a>(
     let mut complete = true;
     for node in cursor.take_block().unwrap_or_default() {
         let child = Cursor::new(reader, node);
+        if row.name == "on-progress" && child.name == "every" {
+            continue;
+        }
         match row_of(reader, &child, Places::GROUP) {
             Some(row) if row.is_setting() || is_hook(row) => setting(reader, child, row, parts),
             Some(row) => match step(reader, child, row) {

@@ -159,6 +159,8 @@ impl Own {
             success: or(self.hooks.success, below.hooks.success),
             failure: or(self.hooks.failure, below.hooks.failure),
             finally: or(self.hooks.finally, below.hooks.finally),
+            every: if self.hooks.progress.is_empty() { below.hooks.every } else { self.hooks.every },
+            progress: or(self.hooks.progress, below.hooks.progress),
         };
         self
     }

@@ -151,7 +151,7 @@ impl Task {
     }
 }
 
-/// What follows a body that has begun, each a sequence; empty where nothing is written.
+/// What follows a body that has begun, or goes along with it, each a sequence; empty where nothing is written.
 #[derive(Clone, Debug, Default)]
 pub struct Hooks {
     /// After a success.
@@ -160,12 +160,26 @@ pub struct Hooks {
     pub failure: Vec<Step>,
     /// After all of that, always.
     pub finally: Vec<Step>,
+    /// While it goes on, whenever so much more of what is in it has ended.
+    pub progress: Vec<Step>,
+    /// How much that is; a tenth where nothing is said.
+    pub every: Option<Spanned<Share>>,
 }
 
 impl Hooks {
+    /// All of them, in the order in which they are looked at.
+    pub fn stages(&self) -> [&Vec<Step>; 4] {
+        [&self.success, &self.failure, &self.finally, &self.progress]
+    }
+
+    /// The same, to be changed.
+    pub fn stages_mut(&mut self) -> [&mut Vec<Step>; 4] {
+        [&mut self.success, &mut self.failure, &mut self.finally, &mut self.progress]
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.success.is_empty() && self.failure.is_empty() && self.finally.is_empty()
+        self.stages().iter().all(|steps| steps.is_empty())
     }
 }
 

@@ -68,7 +68,6 @@ const ACTS_LATE: Meaning = (Acts, Late, Now);
 const DETAIL: Meaning = (Detail, InPlan, Now);
 const DETAIL_LATE: Meaning = (Detail, Late, Now);
 
-const L_NODE: Meaning = (Node, InPlan, Later);
 const L_NODE_LATE: Meaning = (Node, Late, Later);
 const L_FLOWS: Meaning = (Inherited, InPlan, Later);
 const L_ACTS: Meaning = (Acts, InPlan, Later);
@@ -156,7 +155,7 @@ pub(super) const ROWS: &[Row] = &[
     row("on-success", BODY.or(MATRIX), NONE, NODE, "", ["Steps after a success, once", r#"on-success { run "notify ok" }"#]),
     row("on-failure", BODY.or(MATRIX), NONE, NODE, "", ["Steps after a failure, once, after the last attempt; not after a cancellation", r#"on-failure { run "notify bad" }"#]),
     row("finally", BODY.or(MATRIX), NONE, NODE, "", ["Steps at the end, however it went, if it began", r#"finally { run "cleanup" }"#]),
-    row("on-progress", BODY.or(MATRIX), NONE, L_NODE, "", ["Runs now and then", r#"on-progress every="10%" { run "notify" }"#]),
+    row("on-progress", BODY.or(MATRIX), NONE, NODE, "", ["Steps while it goes on, whenever so much more of what is in it has ended; they may read `xec_completed`, `xec_total`, `xec_succeeded`, `xec_failed_count`, `xec_rate`, `xec_eta`", r#"on-progress every="10%" { run "echo $xec_completed of $xec_total" }"#]),
 
     // What stands in a matrix, a host, a service, a condition.
     row("exclude", MATRIX, NONE, NODE, "", ["Leaves out all combinations with these values", "exclude os=macos py=3.10"]),
@@ -195,6 +194,7 @@ pub(super) const ROWS: &[Row] = &[
     row("when", Places::CACHE, many(0, Kind::Template), DETAIL_LATE, "", ["What was made is only kept if all of these lines hold when it is there", r#"cache { when run "test -s out" }"#]),
     row("unless", Places::CACHE, many(0, Kind::Template), DETAIL_LATE, "", ["What was made is only kept if not all of these lines hold", r#"cache { unless exists "out/failed" }"#]),
     // Parts of one node.
+    row("every", Places::PROGRESS, args(1, 1, Kind::Share), DETAIL, "10%", ["How much more has to have ended each time", r#"on-progress every=5 { run "notify" }"#]),
     row("type", PARAM, args(1, 1, Kind::Choice(&["string", "int", "float", "bool", "path", "duration", "size"])), DETAIL, "string", ["What the text must be", "param count type=int"]),
     row("default", PARAM, TEMPLATE, DETAIL, "", ["What it is where nothing is given", r#"param gate default="100%""#]),
     row("choices", PARAM, many(1, Kind::Text), DETAIL, "", ["The only values that it may have", "param env { choices staging prod }"]),

@@ -8,6 +8,7 @@ mod flow;
 mod hooks;
 mod inputs;
 mod matrix;
+mod progress;
 mod retry;
 mod structure;
 mod values;

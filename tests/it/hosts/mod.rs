@@ -1,6 +1,7 @@
 //! What runs on hosts: where, with what, and what becomes of it when a host is not there. The hosts are shells of this
 //! machine (`via local`), or those of a `docker` that is a small program; real sshds are in `tests/fleet`.
 
+mod adhoc;
 mod axis;
 mod conditions;
 mod limits;

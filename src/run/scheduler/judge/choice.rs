@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::Judge;
 use crate::base::event::{JobId, Level, Reason};
-use crate::plan::graph::{Completion, Scope, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, Scope, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::scheduler::{End, Scheduler};
 
@@ -23,34 +23,50 @@ impl Judge<'_> {
         let completion = self.plan.scope(scope).completion;
         prop_assert!(completion != Completion::All, "nothing is decided where all count");
         prop_assert!(self.decided.insert(scope, child).is_none(), "one winner for each attempt");
-        let lost = |end| matches!(end, Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service)));
-        let decides = |end: Option<End>| match completion {
-            Completion::First if lost(end) => true,
-            Completion::FirstOk => matches!(end, Some(End::Ok)),
-            _ => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
+        let decides = |child: VertexId, ends: &[Option<End>]| {
+            let only = self.only(child);
+            match (completion, ends[only.index()]) {
+                (Completion::First, Some(End::Cancelled(Reason::Service) | End::Dropped(Reason::Service))) => {
+                    self.uses_what_ended(only, ends)
+                }
+                (Completion::FirstOk, end) => matches!(end, Some(End::Ok)),
+                (_, end) => matches!(end, Some(End::Ok | End::Failed(_) | End::TimedOut | End::Skipped(_))),
+            }
         };
         let gone = |lane: &Scope| {
-            lane.is_lane && (now[lane.enter.index()] != Some(End::Ok) || self.renewed.contains(&lane.enter))
+            let again = lane.is_lane || self.is_progress(lane);
+            again && (now[lane.enter.index()] != Some(End::Ok) || self.renewed.contains(&lane.enter))
         };
         if self.plan.around(scope).any(gone) {
-            // The lane has done with its item in the same step, and with what it came to.
+            // The lane has done with its item in the same step, and with what it came to; and so has a hook that goes on.
             return Ok(());
         }
-        prop_assert!(decides(self.end_of(child, now)), "the winner earned it");
+        prop_assert!(decides(child, now), "the winner earned it");
         for other in self.plan.children_ends(scope).filter(|other| !self.is_hook(*other)) {
-            prop_assert!(!decides(self.end_of(other, before)), "{:?} was there before", other);
+            prop_assert!(!decides(other, before), "{:?} was there before", other);
         }
         Ok(())
     }
 
     /// What a child came to, and what a branch holds.
     fn end_of(&self, child: VertexId, ends: &[Option<End>]) -> Option<End> {
-        match self.plan.scope_of(child) {
-            Some(branch) if self.plan.scope(branch).kind == ScopeKind::Branch => {
-                self.plan.children_ends(branch).next().and_then(|only| self.end_of(only, ends))
-            }
-            _ => ends[child.index()],
+        ends[self.only(child).index()]
+    }
+
+    /// A child, or what a branch holds.
+    fn only(&self, mut child: VertexId) -> VertexId {
+        while let Some(branch) = self.plan.scope_of(child).filter(|at| self.plan.scope(*at).kind == ScopeKind::Branch) {
+            child = self.plan.children_ends(branch).next().expect("a branch holds something");
         }
+        child
+    }
+
+    /// A service has ended that this one uses itself; one that somebody around it uses ends all of that, and decides
+    /// nothing within.
+    fn uses_what_ended(&self, exit: VertexId, ends: &[Option<End>]) -> bool {
+        let Some(scope) = self.plan.scope_of(exit) else { return false };
+        let edges = self.plan.predecessors.of(self.plan.scope(scope).enter).iter();
+        edges.filter(|edge| edge.kind == EdgeKind::Ready).any(|edge| ends[edge.other.index()].is_some())
     }
 
     /// A child begins anew.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::Judge;
 use crate::plan::graph::Guard;
-use crate::plan::ids::{FeedId, ScopeId};
+use crate::plan::ids::{FeedId, ScopeId, VertexId};
 use crate::run::scheduler::{Action, Closing};
 
 impl Judge<'_> {
@@ -46,6 +46,7 @@ impl Judge<'_> {
                     self.renewed.insert(self.plan.scope(*lane).enter);
                     self.give(*lane, *number);
                 }
+                Action::Forget(anew) => drop(self.renewed.insert(VertexId(anew.start))),
                 _ => {}
             }
         }

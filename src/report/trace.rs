@@ -1,0 +1,153 @@
+//! `--trace`: a run as Chrome trace events (the array form of the Trace Event Format), which Perfetto, `chrome://tracing`
+//! and Speedscope open. One line for each thing; what runs at once stands in lanes. Made of events alone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::base::event::{Event, JobId, StepLabel, Verdict};
+use crate::report::words;
+
+/// As much is collected before it is written.
+const BUFFER: usize = 64 * 1024;
+
+/// Writes what happens as it happens. A file that a kill cuts off can still be opened: its last bracket is optional.
+pub(crate) struct Writer {
+    to: Box<dyn Write + Send>,
+    buffer: Vec<u8>,
+    /// Where each step that runs stands, since when, and how it is told apart.
+    running: HashMap<JobId, (u64, Duration, u32)>,
+    free: BTreeSet<u64>,
+    lanes: u64,
+    begun: bool,
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e3
+}
+
+impl Writer {
+    pub(crate) fn new(to: Box<dyn Write + Send>) -> Self {
+        Self { to, buffer: Vec::new(), running: HashMap::new(), free: BTreeSet::new(), lanes: 0, begun: false }
+    }
+
+    /// Something happened.
+    pub(crate) fn event(&mut self, at: Duration, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted { requested, .. } => {
+                let name = format!("xec {}", requested.join(" "));
+                self.put(&json!({ "name": "process_name", "ph": "M", "pid": 1, "args": { "name": name } }))
+            }
+            Event::StepStarted { job, attempt, .. } => {
+                let lane = self.free.pop_first().unwrap_or_else(|| {
+                    self.lanes += 1;
+                    self.lanes
+                });
+                self.running.insert(*job, (lane, at, *attempt));
+                self.count(at)
+            }
+            Event::StepFinished { job, step, verdict, usage, .. } => {
+                let Some((lane, start, attempt)) = self.running.remove(job) else { return Ok(()) };
+                self.free.insert(lane);
+                let mut args = json!({
+                    "step": &*step.text,
+                    "at": step.site.to_string(),
+                    "ended": words::ending(verdict, None),
+                    "attempt": attempt,
+                });
+                if let Some(usage) = usage {
+                    args["user_ms"] = json!(micros(usage.user) / 1e3);
+                    args["system_ms"] = json!(micros(usage.system) / 1e3);
+                    args["peak_memory"] = json!(usage.peak_memory);
+                }
+                self.put(&complete(step, verdict, (start, at), lane, args))?;
+                self.count(at)
+            }
+            Event::Retrying { task, attempt, of, .. } => {
+                let name = format!("{}: attempt {attempt} of {of}", task.instance);
+                self.put(&json!({ "name": name, "ph": "i", "s": "p", "ts": micros(at), "pid": 1, "tid": 0 }))
+            }
+            Event::RunFinished { .. } => {
+                self.buffer.extend_from_slice(b"\n]\n");
+                self.flush()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many steps run.
+    fn count(&mut self, at: Duration) -> io::Result<()> {
+        let running = self.running.len();
+        self.put(&json!({ "name": "running", "ph": "C", "ts": micros(at), "pid": 1, "args": { "steps": running } }))
+    }
+
+    fn put(&mut self, value: &Value) -> io::Result<()> {
+        self.buffer.extend_from_slice(if std::mem::replace(&mut self.begun, true) { b",\n" } else { b"[\n" });
+        serde_json::to_writer(&mut self.buffer, value)?;
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// Everything goes out.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            self.to.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        self.to.flush()
+    }
+}
+
+/// A step from its start to its end.
+fn complete(step: &StepLabel, verdict: &Verdict, (start, end): (Duration, Duration), lane: u64, args: Value) -> Value {
+    let colour = match verdict {
+        Verdict::Ok => "good",
+        Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Unreachable(_) => "terrible",
+        Verdict::Cancelled(_) | Verdict::Skipped(_) => "grey",
+    };
+    json!({
+        "name": &*step.owner.instance,
+        "cat": &*step.owner.task,
+        "ph": "X",
+        "ts": micros(start),
+        "dur": micros(end.saturating_sub(start)),
+        "pid": 1,
+        "tid": lane,
+        "cname": colour,
+        "args": args,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::scripts::{Shared, counts, exit, finished, run_finished, started};
+
+    #[test]
+    fn steps_stand_in_lanes_and_the_whole_is_json() {
+        let shared = Shared::default();
+        let mut writer = Writer::new(Box::new(shared.clone()));
+        let at = Duration::from_millis;
+        let run = Event::RunStarted { run: "r".into(), requested: vec!["a".into()], jobs: None, tasks: 1, steps: 1 };
+        let told = [
+            (0, run),
+            (1, started(1, "a")),
+            (2, started(2, "b")),
+            (3, finished(1, "a", exit(0))),
+            (4, started(3, "c")),
+            (5, finished(3, "c", exit(3))),
+            (6, finished(2, "b", exit(0))),
+            (7, run_finished(&[], counts(3, 0, 0, 0))),
+        ];
+        told.iter().for_each(|(time, event)| writer.event(at(*time), event).unwrap());
+        let all: Vec<Value> = serde_json::from_str(&shared.text()).unwrap();
+        let spans: Vec<&Value> = all.iter().filter(|one| one["ph"] == "X").collect();
+        let told: Vec<String> =
+            spans.iter().map(|one| format!("{} {} {} {}", one["name"], one["tid"], one["ts"], one["dur"])).collect();
+        assert_eq!(told, ["\"a\" 1 1000.0 2000.0", "\"c\" 1 4000.0 1000.0", "\"b\" 2 2000.0 4000.0"]);
+        assert_eq!((&spans[1]["cname"], &spans[1]["args"]["ended"]), (&json!("terrible"), &json!("exit 3")));
+        let running: Vec<u64> = all.iter().filter_map(|one| one["args"]["steps"].as_u64()).collect();
+        assert_eq!(running, [1, 2, 1, 2, 1, 0]);
+    }
+}
