@@ -95,7 +95,15 @@ fn reads(plan: &Plan, around: &Surroundings, id: InstanceId, changed: &[PathBuf]
     let Ok(task) = (Facts { plan, store: &store, around, id }).task(false) else { return true };
     // Ignored files that changed are told by nobody; those that are told count whatever git thinks of them.
     let Ok(patterns) = Patterns::new(&task.cwd, &task.inputs, false) else { return true };
-    changed.iter().any(|path| patterns.matches(&against(&task.cwd, path)))
+    if changed.iter().any(|path| patterns.matches(&against(&task.cwd, path))) {
+        return true;
+    }
+    // Git tells of a submodule as one path, and of files behind a link by their own names.
+    let Ok(found) = patterns.find(None) else { return true };
+    found.files.into_values().any(|place| {
+        let real = place.canonicalize().unwrap_or(place);
+        real.ancestors().any(|path| changed.binary_search_by(|known| known.as_path().cmp(path)).is_ok())
+    })
 }
 
 /// Whether an instance has steps of its own.

@@ -129,7 +129,9 @@ impl Session<'_> {
 
     /// Reads the files anew; what they include is watched even if they make no sense.
     fn reload(&mut self, options: &Options) -> Result<Prepared, Answer> {
-        let (opened, files) = open_tracked(options);
+        // The same file as before, and not one further up while that is away.
+        let file = options.file.clone().or_else(|| self.files.first().cloned());
+        let (opened, files) = open_tracked(&Options { file, ..options.clone() });
         if !files.is_empty() {
             self.files = files;
         }

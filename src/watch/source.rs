@@ -53,8 +53,11 @@ impl Bell {
             EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => true,
             _ => false,
         };
-        // A directory matters for what may be in it.
-        let matters = |path: &PathBuf| wanted.may_mean(path) || (shape && path.is_dir());
+        // A directory matters for what may be in it, and what was moved away may have been one.
+        let moved = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+        let matters = |path: &PathBuf| {
+            wanted.may_mean(path) || (shape && path.is_dir()) || (moved && path.symlink_metadata().is_err())
+        };
         if event.paths.iter().any(matters) {
             self.ring(shape || event.paths.iter().any(|path| path.ends_with(".gitignore")));
         }

@@ -113,6 +113,35 @@ fn the_project_may_be_a_part_of_the_work_tree_and_reached_by_a_link() {
 }
 
 #[test]
+fn what_lies_behind_a_link_or_in_a_submodule_counts() {
+    let project = project();
+    project
+        .write("Xecfile.kdl", r#"task t { inputs "src/**"; run "echo t" }; task s { inputs "sub/*.c"; run "echo s" }"#);
+    project.write("other/a", "1");
+    project.write("src/own", "1");
+    std::os::unix::fs::symlink("../other", project.path().join("src/linked")).unwrap();
+    let sub = project.path().join("sub");
+    std::fs::create_dir(&sub).unwrap();
+    let inner = |words: &[&str]| {
+        let who = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+        Case::new().program("git").args(["-C", sub.to_str().unwrap()]).args(who).args(words).run().ok()
+    };
+    inner(&["init", "-q"]);
+    project.write("sub/x.c", "1");
+    inner(&["add", "-A"]);
+    inner(&["commit", "-qm", "inner"]);
+    git(&project, &["add", "-A"]);
+    git(&project, &["commit", "-qm", "outer"]);
+    assert_eq!(affected(&project, &["--affected", "t", "s"]), [""; 0]);
+    project.write("other/a", "2");
+    assert_eq!(affected(&project, &["--affected", "t", "s"]), ["t"]);
+    git(&project, &["checkout", "-q", "other/a"]);
+    project.write("sub/x.c", "2");
+    inner(&["commit", "-qam", "new"]);
+    assert_eq!(affected(&project, &["--affected", "t", "s"]), ["s"]);
+}
+
+#[test]
 fn where_git_cannot_say_nothing_runs() {
     let project = project();
     let refused = |words: &[&str], why: &str| {

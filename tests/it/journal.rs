@@ -157,6 +157,22 @@ fn ten_runs_are_kept() {
 }
 
 #[test]
+fn a_run_that_goes_on_keeps_its_place() {
+    let project = Project::new(r#"task long { run "echo up > $TELL; cat never" }; task t { run "true" }"#);
+    nix::unistd::mkfifo(&project.path().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut long = project.start(&["long"]);
+    long.tell.line();
+    let first = runs(&project).pop().unwrap();
+    for _ in 0..12 {
+        project.xec(&["t"]).ok();
+    }
+    assert!(runs(&project).contains(&first));
+    long.signal(Signal::SIGTERM);
+    let ended = long.end();
+    assert!(!ended.err().contains("not remembered"), "{}", ended.story());
+}
+
+#[test]
 fn a_run_that_was_killed_is_known_as_far_as_it_came() {
     let project = Project::new(r#"task a { run "true" }; task b { needs a; run "sleep 1000" }"#);
     let case = project.case(&["b"]).fifo("events");

@@ -247,6 +247,36 @@ fn a_broken_file_is_waited_out() {
 }
 
 #[test]
+fn a_directory_that_moves_away_is_a_change() {
+    let project = Project::new(r#"task t { inputs "src/**/*.c"; run "true" }"#);
+    project.write("src/a.c", "1");
+    project.write("src/deep/b.c", "1");
+    let mut watched = Watched::start(project, &["-w", "t"]);
+    watched.rests();
+    rename(&watched.at("src/deep"), &watched.at("away"));
+    watched.runs_once_for("src/deep/b.c");
+    watched.end();
+}
+
+#[test]
+fn while_its_file_is_away_no_other_one_takes_its_place() {
+    let project = Project::new(r#"task t { run "echo the parent's" }"#);
+    project.write("inner/Xecfile.kdl", r#"task t { inputs "src/**"; run "echo ours" }"#);
+    project.write("inner/src/a", "1");
+    let inner = project.path().join("inner");
+    let mut watched = Watched::start(project, &["-w", "-C", inner.to_str().unwrap(), "t"]);
+    watched.rests();
+    rename(&inner.join("Xecfile.kdl"), &inner.join("away"));
+    watched.until("broken");
+    watched.rests();
+    rename(&inner.join("away"), &inner.join("Xecfile.kdl"));
+    watched.until("changed");
+    assert_eq!(watched.until("task-finished")["verdict"]["why"], "up-to-date", "it is ours again");
+    watched.rests();
+    watched.end();
+}
+
+#[test]
 fn a_failure_is_no_end() {
     let project = Project::new(r#"task t { inputs "src/**"; run "grep -q good src/a" }"#);
     project.write("src/a", "bad");

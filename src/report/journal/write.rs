@@ -147,7 +147,14 @@ fn remove_old(runs: &Path) {
     let Ok(dir) = fs::read_dir(runs) else { return };
     let mut all: Vec<PathBuf> = dir.flatten().map(|entry| entry.path()).collect();
     all.sort_unstable();
-    for old in all.iter().rev().skip(KEPT) {
+    for old in all.iter().rev().skip(KEPT).filter(|old| !goes_on(old)) {
         let _ = fs::remove_dir_all(old);
     }
+}
+
+/// Whether the xec that writes a run down may still be there: its name ends with the number of that process.
+fn goes_on(run: &Path) -> bool {
+    let name = run.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let pid = name.rsplit_once('-').and_then(|(_, pid)| i32::from_str_radix(pid, 16).ok());
+    pid.is_some_and(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok())
 }
