@@ -31,4 +31,5 @@ mod scarcity;
 mod secrets;
 mod signals;
 mod terminal;
+mod tune;
 mod watch;
