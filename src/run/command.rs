@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,10 +129,12 @@ pub fn variables(
 }
 
 /// What xec itself says to every process.
-type Own = [(OsString, OsString); 6];
+type Own = [(OsString, OsString); 7];
 
 fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
     let [xec, root, run] = common(around);
+    let mut above = around.env.get(OsStr::new(ANCESTORS)).cloned().unwrap_or_default();
+    above.push(ancestor(&around.root, &label.instance));
     [
         xec,
         ("XEC_TASK".into(), OsString::from(&*label.task)),
@@ -140,7 +142,20 @@ fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
         root,
         run,
         ("XEC_ATTEMPT".into(), attempt.to_string().into()),
+        (ANCESTORS.into(), above),
     ]
+}
+
+/// What runs around a process, and around the xec that started it, and so on: one [`ancestor`] after the other.
+pub const ANCESTORS: &str = "XEC_ANCESTORS";
+
+/// An instance of a project, as no other text can be mistaken for it.
+pub fn ancestor(root: &Path, instance: &str) -> OsString {
+    let mut entry = OsString::from("\u{1e}");
+    entry.push(root);
+    entry.push("\u{1f}");
+    entry.push(instance);
+    entry
 }
 
 /// Sets these variables.

@@ -7,7 +7,7 @@ mod table;
 
 use std::fmt::Write as _;
 
-pub use abroad::word_for;
+pub use abroad::{instead_of, word_for};
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,7 +12,8 @@ use crate::xecfile::model::{Backoff, EnvEntry, RetryText, Settings};
 use crate::xecfile::schema::{Places, Row};
 
 /// What xec sets itself for every process.
-const OWN_VARIABLES: [&str; 6] = ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT"];
+const OWN_VARIABLES: [&str; 7] =
+    ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT", "XEC_ANCESTORS"];
 
 /// Programs that take a lone word behind them for the name of a file.
 const SHELLS: [&str; 10] = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "pwsh", "python", "python3"];
