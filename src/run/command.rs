@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
@@ -67,6 +67,13 @@ pub fn specs(
         let here = Here::new(plan, &member.place, around, scope)?;
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
+    if let [spec] = &mut specs[..] {
+        spec.share = match (command.session, command.pool) {
+            (true, _) => Share::Session(u64::from(instance.0)),
+            (false, Some(most)) => Share::Pool(most),
+            (false, None) => Share::None,
+        };
+    }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
         words.extend(items.items().iter().map(|item| OsString::from(&**item)));
@@ -111,6 +118,7 @@ pub fn question(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
+        share: Share::None,
         grace: DEFAULT_GRACE,
         leave: false,
     })
@@ -190,7 +198,18 @@ impl Fill<'_> {
         let mut env = self.here.environment(names)?;
         env.extend(set(own));
         let cwd = self.here.dir;
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
+        Ok(CommandSpec {
+            program,
+            cwd,
+            env,
+            stdin,
+            stdout,
+            stderr,
+            pool: None,
+            share: Share::None,
+            grace,
+            leave: self.command.leave,
+        })
     }
 
     fn stdin(&self) -> Result<Stdin, String> {
