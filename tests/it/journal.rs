@@ -158,10 +158,13 @@ fn ten_runs_are_kept() {
 
 #[test]
 fn a_run_that_goes_on_keeps_its_place() {
-    let project = Project::new(r#"task long { run "echo up > $TELL; cat never" }; task t { run "true" }"#);
+    let project = Project::new(r#"task long { run "cat never" }; task t { run "true" }"#);
     nix::unistd::mkfifo(&project.path().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut long = project.start(&["long"]);
-    long.tell.line();
+    let case = project.case(&["long"]).fifo("events");
+    let to = format!("--events=json:{}", case.path().join("events").display());
+    let mut long = case.args([to]).spawn();
+    // What is told has been written down before.
+    while !long.fifo("events").line().contains("cat never") {}
     let first = runs(&project).pop().unwrap();
     for _ in 0..12 {
         project.xec(&["t"]).ok();
