@@ -284,7 +284,13 @@ impl State {
         let found =
             self.threads.install(|| task.outputs()?.find(None)).map_err(|why| format!("in its `outputs`, {why}"))?;
         let mut all = Vec::with_capacity(found.files.len());
-        for path in found.files.keys() {
+        // A directory with nothing in it is there too.
+        let (dirs, empty): (Vec<&String>, Vec<&String>) =
+            found.empty.iter().partition(|text| task.cwd.join(text).is_dir());
+        if let Some(text) = empty.first() {
+            return Err(format!("`{text}` of its `outputs` matches nothing"));
+        }
+        for path in found.files.keys().map(PathBuf::as_path).chain(dirs.iter().map(Path::new)) {
             let place = inside(&task.base, &task.cwd.join(path))
                 .ok_or_else(|| format!("its output `{}` is not in `{}`", path.display(), task.base.display()))?;
             through_no_link(&task.base, &place)?;
