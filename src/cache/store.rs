@@ -145,19 +145,36 @@ impl Store {
     /// # Errors
     /// It is not there, or not what its name says; then it is removed.
     pub fn open(&self, digest: &Digest) -> io::Result<File> {
+        self.check(digest)?;
+        self.open_checked(digest)
+    }
+
+    /// Opens a blob that was looked through a moment ago.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub fn open_checked(&self, digest: &Digest) -> io::Result<File> {
+        File::open(self.place(digest))
+    }
+
+    /// Looks through a blob.
+    ///
+    /// # Errors
+    /// It is not there, or not what its name says; then it is removed.
+    pub fn check(&self, digest: &Digest) -> io::Result<()> {
         let place = self.place(digest);
         let (found, _) = Digest::read(File::open(&place)?)?;
         if found != *digest {
             std::fs::remove_file(&place)?;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
         }
-        File::open(&place)
+        Ok(())
     }
 
-    /// Removes those blobs that are not what they should be.
+    /// Removes those blobs that are not what they should be, or they would never be kept again.
     pub fn weed(&self, made: &[Made]) {
         for digest in blobs(made) {
-            let _ = self.open(&digest); // Which removes it.
+            let _ = self.check(&digest); // Which removes it.
         }
     }
 

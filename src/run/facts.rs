@@ -121,6 +121,7 @@ impl<'f> Facts<'f> {
             gitignore: files.gitignore,
             outputs: self.patterns(&files.outputs)?,
             facts,
+            needed: Vec::new(),
             cached: files.cache.is_some(),
             ttl: self.ttl()?,
             force,
