@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use tokio::sync::mpsc::unbounded_channel;
-use xec::base::command::{CommandSpec, Program, Sink, Stdin};
+use xec::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use xec::base::event::JobId;
 use xec::exec::local::LocalTarget;
 use xec::exec::output::OutputTx;
@@ -53,6 +53,7 @@ async fn one(target: &LocalTarget, number: u64) {
         stdout: Sink::Report,
         stderr: Sink::Report,
         pool: None,
+        share: Share::None,
         grace: Duration::from_secs(5),
         leave: false,
     };

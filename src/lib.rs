@@ -28,7 +28,8 @@
 //! - [`exec`], how a command is run and ended: a `Target` is a place, `local` is this one, `fake` is for tests,
 //!   `pipeline` makes one job of several commands, `remote` is the other end of a channel, and `ssh` has the channels to
 //!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others;
-//!   `pump`, `output` and `attend` move what they write, `mask` covers secrets in it; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
+//!   `pump`, `output` and `attend` move what they write, `mask` covers secrets in it; `session` lets scripts share a
+//!   shell; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
 //!   what is shared with others on the machine.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` (all

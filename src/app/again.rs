@@ -27,6 +27,7 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
     let well = if options.failed { past(opened).ok()?.well().into_iter().collect() } else { Vec::new() };
     let head = Head {
         run: around.run.to_string(),
+        file: opened.name(),
         at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
         asked,
         parallel,

@@ -5,6 +5,7 @@ use crate::app::open::Opened;
 use crate::app::options::{Exit, Options, Verb};
 use crate::exec::broker::Broker;
 
+mod above;
 mod adhoc;
 mod affected;
 mod again;

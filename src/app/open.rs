@@ -12,6 +12,7 @@ use crate::base::source::SourceMap;
 use crate::plan::request::{Asked, Request};
 use crate::plan::{Plan, compile};
 use crate::report::journal::Head;
+use crate::report::sanitize::visible;
 use crate::report::{problems, problems_json, style};
 use crate::xecfile::load;
 use crate::xecfile::model::{Task, Width, Xecfile};
@@ -54,8 +55,18 @@ impl Opened {
         if !options.failed || !options.tasks.is_empty() {
             return Ok(request);
         }
-        let Head { asked, parallel, .. } = again::past(self)?.head;
+        let Head { file, asked, parallel, .. } = again::past(self)?.head;
+        if file != self.name() {
+            let why = format!("xec: the last run was one of `{0}`: `xec -f {0} --failed`\n", visible(&file));
+            return Err(Answer::refused(why));
+        }
         Ok(Request { tasks: asked, parallel: parallel || request.parallel, ..request })
+    }
+
+    /// The name of the file that was asked for.
+    pub(super) fn name(&self) -> String {
+        let path = self.file.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// The request that the plan floor understands.

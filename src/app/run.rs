@@ -21,7 +21,7 @@ use crate::app::signals::Escalation;
 use crate::app::slots;
 use crate::app::watch;
 use crate::app::world::world;
-use crate::app::{Answer, again};
+use crate::app::{Answer, above, again};
 use crate::base::diagnostic::Problem;
 use crate::base::event::{Event, Level, Reason};
 use crate::cache::state::{NoState, State};
@@ -48,6 +48,9 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return watch::watch(options, opened, broker);
     }
     let around = Rc::new(surroundings(&opened, &plan));
+    if let Some(problem) = above::check(&plan, &around) {
+        return refuse(options, &[problem], &opened.file.sources);
+    }
     let setup = match setup(options, &plan) {
         Ok(setup) => Setup { journal: again::start(options, &opened, &around), ..setup },
         Err(why) => return Answer::refused(format!("xec: cannot write where the output should go: {why}\n")),

@@ -28,6 +28,8 @@ pub struct CommandSpec {
     pub pool: Option<Arc<OwnedFd>>,
     /// How long after the first signal the rest is killed, should xec itself be gone by then.
     pub grace: Duration,
+    /// Whether its script has a shell of its own.
+    pub share: Share,
     /// What it has left behind at its end is meant to outlive the run, and to hold what it holds.
     pub leave: bool,
 }
@@ -47,6 +49,18 @@ pub enum Program {
         /// What the script sees as `"$@"`.
         args: Vec<OsString>,
     },
+}
+
+/// With whom a script shares its shell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Share {
+    /// With nobody.
+    #[default]
+    None,
+    /// With those of this number: what one sets, the next one has.
+    Session(u64),
+    /// It may run in a fork of a shell that is there already; at most so many are kept.
+    Pool(u32),
 }
 
 /// What a process reads.

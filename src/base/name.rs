@@ -65,6 +65,14 @@ pub fn reserved(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Programs that read scripts as `sh` does.
+pub const SH_LIKE: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "yash", "busybox"];
+
+/// Whether a program, by its name or path, is a shell that reads scripts as `sh` does.
+pub fn is_sh_like(program: &str) -> bool {
+    SH_LIKE.contains(&program.rsplit('/').next().unwrap_or_default())
+}
+
 /// Whether a word can name a variable of the environment that a shell can read: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_variable_name(word: &str) -> bool {
     let part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();

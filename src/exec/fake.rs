@@ -213,7 +213,7 @@ impl Play {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::command::{Program, Sink, Stdin};
+    use crate::base::command::{Program, Share, Sink, Stdin};
 
     fn spec() -> CommandSpec {
         CommandSpec {
@@ -224,6 +224,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             pool: None,
+            share: Share::None,
             grace: Duration::ZERO,
             leave: false,
         }

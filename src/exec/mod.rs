@@ -33,6 +33,7 @@ pub mod output;
 pub mod pipeline;
 mod pump;
 pub mod remote;
+pub mod shells;
 pub mod signals;
 pub mod ssh;
 mod streams;

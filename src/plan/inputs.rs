@@ -55,7 +55,7 @@ pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs,
         }
     };
     for word in &asked.words {
-        let at = find(task, word)?;
+        let at = find(task, asked, word)?;
         let param = &task.params[at];
         let shown = match (word, param.role) {
             (Word::Value(_, value) | Word::Short(_, Some(value)), _) => {
@@ -83,7 +83,7 @@ pub fn from_words(task: &Task, asked: &Asked, own: Values<'_>) -> Result<Inputs,
     settle(task, given, own, None)
 }
 
-fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
+fn find(task: &Task, asked: &Asked, word: &Word) -> Result<usize, Box<Problem>> {
     input_at(task, word).ok_or_else(|| {
         let shown = match word {
             Word::Value(name, _) | Word::Flag(name) => name.clone(),
@@ -92,10 +92,19 @@ fn find(task: &Task, word: &Word) -> Result<usize, Box<Problem>> {
         let names: Vec<Arc<str>> = task.params.iter().map(|param| param.name.value.clone()).collect();
         let name = &task.name.value;
         let message = format!("`{name}` has no input `{shown}`");
-        let mut axes = task.matrix.iter().flat_map(|matrix| &matrix.axes);
+        let axes = task.matrix.iter().flat_map(|matrix| &matrix.axes);
+        let is_axis = |name: &str| axes.clone().any(|known| *known.name.value == *name);
+        let chosen: Vec<String> = asked
+            .words
+            .iter()
+            .filter_map(|word| match word {
+                Word::Value(axis, value) if is_axis(axis) => Some(format!("{axis}={}", quoted(value))),
+                _ => None,
+            })
+            .collect();
         let help = match word {
-            Word::Value(axis, value) if axes.any(|known| *known.name.value == **axis) => {
-                format!("it is an axis, by which instances are chosen: '{name}[{axis}={}]'", quoted(value))
+            Word::Value(axis, _) if is_axis(axis) => {
+                format!("it is an axis, by which instances are chosen: '{name}[{}]'", chosen.join(","))
             }
             _ => nearest(&shown, &names),
         };

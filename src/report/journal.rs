@@ -32,6 +32,8 @@ const RECORD: &str = "record";
 pub struct Head {
     /// Names it; later ones sort behind earlier ones.
     pub run: String,
+    /// The name of the file that its tasks are in.
+    pub file: String,
     /// When it began, in milliseconds since 1970.
     pub at: u64,
     /// What was asked for, so that the same can be asked for again.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::base::event::{Event, Message};
 
 pub mod console;
+mod fold;
 pub mod journal;
 pub mod json;
 mod lines;

@@ -20,8 +20,12 @@ pub fn text(plan: &Plan, style: Style) -> String {
     let commands = commands(plan);
     let mut out = String::new();
     let mut sets: HashMap<ScopeId, &Set> = ruled(plan).map(|set| (set.scope, set)).collect();
-    for id in plan.order() {
-        let set = plan.scope(plan.instance(id).scope).parent.and_then(|around| sets.remove(&around));
+    let order = plan.order();
+    let around = |id: InstanceId| plan.scope(plan.instance(id).scope).parent;
+    let last: HashMap<ScopeId, InstanceId> = order.iter().filter_map(|id| Some((around(*id)?, *id))).collect();
+    let mut after = after_sets(plan);
+    for id in order {
+        let set = around(id).and_then(|around| sets.remove(&around));
         if let Some(set) = set {
             let name = &plan.defs.tasks[set.def.index()].label.task;
             let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), rules_of(plan, set));
@@ -29,11 +33,45 @@ pub fn text(plan: &Plan, style: Style) -> String {
         let name = &plan.instance(id).label.instance;
         let why = reasons.of_instance(plan, id);
         let _ = writeln!(out, "{}  {}", style.paint(Ink::Bold, &visible(name)), style.paint(Ink::Dim, &why));
-        for command in &commands[id.index()] {
-            let _ = writeln!(out, "    {}", first_line(command));
+        for (leaf, command) in &commands[id.index()] {
+            let _ = writeln!(out, "    {}{}", hook_of(plan, *leaf), first_line(command));
+        }
+        let hooks = around(id).filter(|around| last[around] == id).and_then(|around| after.remove(&around));
+        if let Some(stand_in) = hooks {
+            let name = &plan.instance(stand_in).label.task;
+            let what = style.paint(Ink::Dim, "once for all of them");
+            let _ = writeln!(out, "{}  {what}", style.paint(Ink::Bold, &visible(name)));
+            for (leaf, command) in &commands[stand_in.index()] {
+                let _ = writeln!(out, "    {}{}", hook_of(plan, *leaf), first_line(command));
+            }
         }
     }
     out
+}
+
+/// Who stands for the hooks of each set that has some.
+fn after_sets(plan: &Plan) -> HashMap<ScopeId, InstanceId> {
+    let ids = (0..plan.instances.len() as u32).map(InstanceId);
+    let hooks = plan.leaves.iter().filter(|leaf| plan.instance(leaf.instance).hidden).map(|leaf| leaf.instance);
+    let with: std::collections::HashSet<InstanceId> = hooks.collect();
+    ids.filter(|id| with.contains(id)).map(|id| (plan.instance(id).scope, id)).collect()
+}
+
+/// `finally: ` for what follows its task, or a part of it.
+fn hook_of(plan: &Plan, leaf: LeafId) -> String {
+    let own = plan.instance(plan.leaf(leaf).instance).scope;
+    let mut at = Some(plan.leaf(leaf).scope);
+    while let Some(id) = at.filter(|id| *id != own) {
+        let scope = plan.scope(id);
+        if let (true, Some(around)) = (scope.is_hook, scope.parent) {
+            let stage = plan.scope(around).hooks.iter().position(|hook| *hook == Some(id));
+            return stage
+                .map(|stage| format!("{}: ", ["on-success", "on-failure", "finally"][stage]))
+                .unwrap_or_default();
+        }
+        at = scope.parent;
+    }
+    String::new()
 }
 
 /// What the file says of sets, resolved: how many at a time, and how many must succeed; a line for each.
@@ -87,7 +125,7 @@ pub fn json(plan: &Plan) -> String {
     let would_run = order.iter().map(|id| Would {
         instance: &plan.instance(*id).label.instance,
         reason: reasons.of_instance(plan, *id),
-        commands: &commands[id.index()],
+        commands: commands[id.index()].iter().map(|(_, text)| *text).collect(),
     });
     let sets = ruled(plan).map(|set| JsonSet {
         task: &plan.defs.tasks[set.def.index()].label.task,
@@ -173,13 +211,14 @@ fn word(kind: LinkKind) -> &'static str {
 }
 
 /// The commands of each instance, in the order of the file.
-fn commands(plan: &Plan) -> Vec<Vec<&str>> {
+fn commands(plan: &Plan) -> Vec<Vec<(LeafId, &str)>> {
     let mut commands = vec![Vec::new(); plan.instances.len()];
     for (at, leaf) in plan.leaves.iter().enumerate() {
         if plan.is_spare(LeafId(at as u32)) {
             continue;
         }
-        commands[leaf.instance.index()].push(&*plan.defs.commands[leaf.command.index()].text);
+        let text = &*plan.defs.commands[leaf.command.index()].text;
+        commands[leaf.instance.index()].push((LeafId(at as u32), text));
     }
     commands
 }
@@ -261,7 +300,7 @@ struct JsonBatch {
 struct Would<'a> {
     instance: &'a str,
     reason: String,
-    commands: &'a [&'a str],
+    commands: Vec<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -179,6 +179,7 @@ impl Screen {
             // Against the contract; shown all the same, since no byte is lost.
             return self.console.write(output.stream, output.job, &output.bytes);
         };
+        self.summary.fold.said(&job.label.owner.instance, &output.bytes);
         let channel = job.channel(output.stream);
         channel.tail.push(&output.bytes);
         if self.mode == Mode::Quiet {
@@ -258,6 +259,7 @@ impl Screen {
         pid: Option<u32>,
     ) -> io::Result<()> {
         self.summary.step_started();
+        self.summary.fold.began(&label.owner);
         self.widen(&label.owner.instance);
         let head = words::step(&label);
         let job = self.new_job(label);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::base::duration::show;
 use crate::base::event::{Counts, Culprit, JobId, Reason, SkipReason, TaskLabel, Verdict};
+use crate::report::fold::Fold;
 use crate::report::sanitize::{Cleaner, visible};
 use crate::report::style::{Ink, RESET, Style};
 use crate::report::tail::Tail;
@@ -67,6 +68,8 @@ pub(crate) struct Look {
 /// What is gathered for it.
 #[derive(Default, Debug)]
 pub(crate) struct Summary {
+    /// What hosts have said.
+    pub(crate) fold: Fold,
     steps: u64,
     ended: HashMap<JobId, Ended>,
     held: usize,
@@ -151,7 +154,7 @@ impl Summary {
 
     /// All of it, without the last newline; `None` where there is nothing to say.
     pub(crate) fn text(&self, end: &End, look: Look) -> Option<Vec<u8>> {
-        let mut lines = Vec::new();
+        let mut lines = if look.quiet { Vec::new() } else { self.fold.text(look.style) };
         let bad = end.code != 0 || end.signal.is_some() || !end.culprits.is_empty();
         if !bad {
             let said = !self.groups.is_empty() || !self.empty.is_empty();

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
@@ -67,6 +67,13 @@ pub fn specs(
         let here = Here::new(plan, &member.place, around, scope)?;
         specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
     }
+    if let [spec] = &mut specs[..] {
+        spec.share = match (command.session, command.pool) {
+            (true, _) => Share::Session(u64::from(instance.0)),
+            (false, Some(most)) => Share::Pool(most),
+            (false, None) => Share::None,
+        };
+    }
     if let (Some(items), Some(spec)) = (store.items.joined(plan, plan.leaf(leaf).scope), specs.first_mut()) {
         let (Program::Words(words) | Program::Script { args: words, .. }) = &mut spec.program;
         words.extend(items.items().iter().map(|item| OsString::from(&**item)));
@@ -111,6 +118,7 @@ pub fn question(
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
+        share: Share::None,
         grace: DEFAULT_GRACE,
         leave: false,
     })
@@ -129,10 +137,12 @@ pub fn variables(
 }
 
 /// What xec itself says to every process.
-type Own = [(OsString, OsString); 6];
+type Own = [(OsString, OsString); 7];
 
 fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
     let [xec, root, run] = common(around);
+    let mut above = around.env.get(OsStr::new(ANCESTORS)).cloned().unwrap_or_default();
+    above.push(ancestor(&around.root, &label.instance));
     [
         xec,
         ("XEC_TASK".into(), OsString::from(&*label.task)),
@@ -140,7 +150,20 @@ fn own(label: &TaskLabel, attempt: u32, around: &Surroundings) -> Own {
         root,
         run,
         ("XEC_ATTEMPT".into(), attempt.to_string().into()),
+        (ANCESTORS.into(), above),
     ]
+}
+
+/// What runs around a process, and around the xec that started it, and so on: one [`ancestor`] after the other.
+pub const ANCESTORS: &str = "XEC_ANCESTORS";
+
+/// An instance of a project, as no other text can be mistaken for it.
+pub fn ancestor(root: &Path, instance: &str) -> OsString {
+    let mut entry = OsString::from("\u{1e}");
+    entry.push(root);
+    entry.push("\u{1f}");
+    entry.push(instance);
+    entry
 }
 
 /// Sets these variables.
@@ -175,7 +198,18 @@ impl Fill<'_> {
         let mut env = self.here.environment(names)?;
         env.extend(set(own));
         let cwd = self.here.dir;
-        Ok(CommandSpec { program, cwd, env, stdin, stdout, stderr, pool: None, grace, leave: self.command.leave })
+        Ok(CommandSpec {
+            program,
+            cwd,
+            env,
+            stdin,
+            stdout,
+            stderr,
+            pool: None,
+            share: Share::None,
+            grace,
+            leave: self.command.leave,
+        })
     }
 
     fn stdin(&self) -> Result<Stdin, String> {

@@ -23,6 +23,7 @@ use crate::base::event::{Event, JobId, Level, Reason, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
+use crate::exec::shells::Shells;
 use crate::exec::{LocalFuture, Signal, Target};
 use crate::plan::defs::{Place, Work};
 use crate::plan::graph::Plan;
@@ -96,6 +97,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
     let (told_tx, told) = unbounded_channel();
     let Dispatch { plan, target, hosts, around, memory, force, output, locks, standing, pool, suspend } = dispatch;
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+    let shells = Rc::new(Shells::new(target));
     let scheduler = Scheduler::new(plan.clone()).with_seed(seed);
     let clock = Rc::new(RunClock::start());
     let mut store = Store::default();
@@ -105,7 +107,8 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         clock,
         keeper: Keeper::new(&plan, memory, force),
         plan,
-        target,
+        target: shells.clone(),
+        shells,
         hosts,
         around,
         output,
@@ -150,6 +153,8 @@ struct Loop {
     clock: Rc<RunClock>,
     plan: Arc<Plan>,
     target: Rc<dyn Target>,
+    /// Shells that several steps share.
+    shells: Rc<Shells>,
     hosts: Rc<dyn Reach>,
     around: Rc<Surroundings>,
     output: OutputTx,
@@ -182,6 +187,7 @@ impl Loop {
         self.feed(Input::Begin);
         loop {
             if let Some(ending) = self.ending.take() {
+                self.shells.finish().await;
                 return ending;
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
@@ -338,7 +344,13 @@ impl Loop {
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
-        if let (Ok(specs), None) = (&mut specs, host) {
+        let session = self.plan.command(leaf).session;
+        if session && (host.is_some() || plan.command(leaf).place.sudo.is_some()) {
+            let why =
+                "the steps of a `session` share a shell here, and not on a host or as another user: session=#false";
+            specs = Err(why.to_owned());
+        }
+        if let (Ok(specs), None, false) = (&mut specs, host, session) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
@@ -379,6 +391,7 @@ impl Loop {
     }
 
     fn open(&mut self, instance: InstanceId) {
+        self.shells.close(u64::from(instance.0));
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
             // Its steps will say that the value is not there; this says why.
             self.tell(Event::Trouble { why: format!("cannot make a temporary directory: {why}") });
@@ -386,6 +399,7 @@ impl Loop {
     }
 
     fn close(&mut self, instance: InstanceId, closing: Closing) {
+        self.shells.close(u64::from(instance.0));
         self.keeper.close(instance, closing);
         if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });

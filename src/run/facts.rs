@@ -325,6 +325,9 @@ fn add_command(command: &Command, said: &mut Mixer) {
             said.add(b"pipe");
         }
     }
+    if command.session {
+        said.add(b"session");
+    }
     if let Work::Run(_) = &command.work {
         for word in command.place.shell.iter() {
             said.add(template(word).as_bytes());

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use crate::base::command::{CommandSpec, Program, Sink, Stdin};
+use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::source::Spanned;
 use crate::plan::defs::names_in_sh;
 use crate::plan::graph::Plan;
@@ -201,6 +201,7 @@ pub fn spec(plan: &Plan, wanted: &Wanted, around: &Surroundings, store: &Store) 
         stdout: Sink::Capture(CAPTURE_CAP),
         stderr: Sink::Report,
         pool: None,
+        share: Share::None,
         grace: crate::plan::defs::DEFAULT_GRACE,
         leave: false,
     })

@@ -244,6 +244,8 @@ fn row_of(reader: &mut Reader<'_>, cursor: &Cursor<'_>, place: Places) -> Option
             let nothing = || Problem::error(code, format!("there is no {what} `{name}` {place_name}"));
             let problem = if let Some(row) = schema::word_for(name).and_then(|word| schema::find(word, place)) {
                 nothing().help(format!("here it is `{}`: {}", row.name, row.example))
+            } else if let Some(instead) = schema::instead_of(name) {
+                nothing().help(instead)
             } else if let Some(elsewhere) = schema::elsewhere(name) {
                 Problem::error(code, format!("`{name}` cannot stand {place_name}"))
                     .help(format!("it stands {elsewhere}"))

@@ -7,7 +7,7 @@ mod table;
 
 use std::fmt::Write as _;
 
-pub use abroad::word_for;
+pub use abroad::{instead_of, word_for};
 
 /// A set of places in a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +75,8 @@ impl Places {
     pub const WAIT: Places = Places(1 << 29);
     /// `secret`.
     pub const SECRET: Places = Places(1 << 30);
+    /// `shell`.
+    pub const SHELL: Places = Places(1 << 36);
     /// `hosts`.
     pub const HOSTS: Places = Places(1 << 32);
     /// `via`.
@@ -89,7 +91,7 @@ impl Places {
     /// `on-progress`.
     pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 36] = [
+    const NAMES: [(Places, &'static str); 37] = [
         (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
@@ -115,6 +117,7 @@ impl Places {
         (Places::TAKE, "on `take`"),
         (Places::LET, "on `let`"),
         (Places::SECRET, "on `secret`"),
+        (Places::SHELL, "on `shell`"),
         (Places::DOTENV, "on `dotenv`"),
         (Places::INCLUDE, "on `include`"),
         (Places::INPUTS, "on `inputs`"),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use xec::base::command::{CommandSpec, NotStarted, Program, Sink, Stdin};
+use xec::base::command::{CommandSpec, NotStarted, Program, Share, Sink, Stdin};
 use xec::base::event::{JobId, Message, Stream};
 use xec::exec::broker::{self, Broker, Link};
 use xec::exec::local::LocalTarget;
@@ -41,6 +41,7 @@ pub(crate) fn spec(program: Program) -> CommandSpec {
         stdout: Sink::Report,
         stderr: Sink::Report,
         pool: None,
+        share: Share::None,
         grace: Duration::from_secs(5),
         leave: false,
     }

@@ -67,6 +67,18 @@ fn a_dry_run_says_what_conditions_come_to() {
 }
 
 #[test]
+fn a_dry_run_tells_hooks_from_steps() {
+    let file = r#"task t {
+        matrix { n 1 2; finally { run "once" } }
+        sequence { run "step"; on-success { run "good" } }
+        on-failure { run "bad" }
+    }"#;
+    let each = |n| format!("t[n={n}]  requested\n    step\n    on-success: good\n    on-failure: bad\n");
+    let shown = each(1) + &each(2) + "t  once for all of them\n    finally: once\n";
+    Case::new().xecfile(file).args(["-n", "t"]).run().ok().stdout(&shown);
+}
+
+#[test]
 fn a_dry_run_names_what_would_run_in_order() {
     let ran = Case::new().xecfile(FILE).args(["-n", "test"]).run().ok();
     let out = ran.out();

@@ -92,6 +92,32 @@ fn xec_says_who_and_where_it_is() {
 }
 
 #[test]
+fn what_runs_around_an_xec_is_not_begun_again_in_it() {
+    let xec = env!("CARGO_BIN_EXE_xec");
+    let file = format!(
+        r##"
+        task direct {{ run "echo direct >> log; {xec} -q direct" }}
+        task outer {{ param depth default=0; run "echo outer >> log; {xec} -q middle" }}
+        task middle {{ run "echo middle >> log; {xec} -q top" }}
+        task top {{ needs outer; run "echo top >> log" }}
+        task down {{ param from type=int; run #"echo $from >> log; test "$from" = 0 || {xec} -q down from=$((from - 1))"# }}
+        task guarded {{ unless env STOP yes; run "echo guarded >> log; {xec} -q guarded" {{ env STOP yes }} }}
+        task other {{ run "{xec} -q plain; {xec} -n other >> log" }}
+        task plain {{ run "echo plain >> log" }}
+        "##
+    );
+    let ran = case(&file).args(["direct"]).run().code(2).says("`direct` is running already");
+    assert_eq!(ran.read("log"), "direct\n");
+    assert!(ran.err().contains("error[cycle]") && ran.err().contains("`call direct`"), "{}", ran.story());
+    let ran = case(&file).args(["outer"]).run().code(2).says("`outer` is running already");
+    assert_eq!(ran.read("log"), "outer\nmiddle\n", "by way of another one, and of what it needs");
+    assert_eq!(case(&file).args(["down", "from=2"]).run().ok().read("log"), "2\n1\n0\n", "other inputs, another one");
+    assert_eq!(case(&file).args(["guarded"]).run().ok().read("log"), "guarded\n");
+    let ran = case(&file).args(["other"]).run().ok();
+    assert!(ran.read("log").starts_with("plain\nother  requested"), "looks are free: {}", ran.story());
+}
+
+#[test]
 fn every_run_has_an_id_of_its_own_and_every_step_the_same() {
     let file = r#"task a { run "echo $XEC_RUN_ID" }
                   task b { needs a; run "echo $XEC_RUN_ID" }"#;

@@ -96,6 +96,17 @@ fn a_service_is_up_for_whoever_runs_again() {
 }
 
 #[test]
+fn the_last_run_of_another_file_is_taken_up_with_that_one() {
+    let project = Project::new(r#"task t { run "true" }"#);
+    project.write("other.kdl", r#"task u { run "exit 1" }"#);
+    let other = project.path().join("other.kdl");
+    project.xec(&["-f", other.to_str().unwrap(), "u"]).code(1);
+    let why = "xec: the last run was one of `other.kdl`: `xec -f other.kdl --failed`";
+    project.xec(&["--failed"]).code(2).stdout("").says(why);
+    project.xec(&["-f", other.to_str().unwrap(), "--failed"]).code(1).says("✗ u: exit 1");
+}
+
+#[test]
 fn without_a_run_there_is_nothing_to_take_up() {
     let project = Project::new(FILE);
     for word in ["--failed", "--last"] {

@@ -351,6 +351,16 @@ codes! {
     /// task load { matrix { n 1 2 }; run "make a"; barrier; run "make b" }
     /// ```
     BarrierPlace = "barrier-place",
+    /// A `run` should share the shell of its `session` and cannot: it stands beside others that run at the same time, or
+    /// its `shell` is none that reads scripts as `sh` does. `session=#false` gives a step or a group shells of its own.
+    ///
+    /// ```kdl wrong
+    /// task t session=#true { run "cd src"; parallel { run "make a"; run "make b" } }
+    /// ```
+    /// ```kdl
+    /// task t session=#true { run "cd src"; run "make a"; parallel session=#false { run "make b"; run "make c" } }
+    /// ```
+    SessionPlace = "session-place",
     /// A line of a `dotenv` file is no variable. Each is `NAME=value`; the value may stand in quotes, single ones
     /// for text as it is, double ones for `\n` and `\"`, and then have many lines. `#` begins a comment. Nothing is
     /// expanded and nothing is executed.

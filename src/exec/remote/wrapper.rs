@@ -134,7 +134,7 @@ fn is_shell_name(name: &[u8]) -> bool {
 }
 
 /// One word for any Bourne shell, whatever its bytes.
-fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
+pub(crate) fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
     let bytes = word.as_bytes();
     if bytes.contains(&0) {
         return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
@@ -170,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::command::{Program, Sink};
+    use crate::base::command::{Program, Share, Sink};
 
     fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
         CommandSpec {
@@ -181,6 +181,7 @@ mod tests {
             stdout: Sink::Report,
             stderr: Sink::Report,
             pool: None,
+            share: Share::None,
             grace: Duration::from_secs(1),
             leave: false,
         }

@@ -138,9 +138,16 @@ fn matching(
         .take(6)
         .map(|(row, matrix)| format!("{name}{}", matrix::shown(matrix, row)))
         .collect();
+    let axes = || rows.into_iter().flatten().flat_map(|row| row.iter()).map(|(axis, _)| &**axis);
+    let strange = filter.iter().map(|(axis, _)| &**axis).find(|axis| !axes().any(|known| known == *axis));
+    let near = strange.and_then(|axis| crate::base::name::did_you_mean(axis, axes()));
     Err(Box::new(match known.is_empty() {
         true => problem.help(format!("`{name}` has no matrix")),
-        false => problem.help(format!("there are {}", known.join(", "))),
+        false => problem.help(format!(
+            "{}there are {}",
+            near.map(|near| format!("{near}\n")).unwrap_or_default(),
+            known.join(", ")
+        )),
     }))
 }
 

@@ -22,6 +22,8 @@ struct Ambient {
     place: Arc<Place>,
     on_error: OnError,
     priority: i32,
+    session: bool,
+    pool: Option<u32>,
     interactive: bool,
     leave: bool,
     /// The places of the limits of the file, by their names.
@@ -34,6 +36,11 @@ impl Ambient {
             place: self.place_with(settings),
             on_error: settings.on_error.as_ref().map_or(self.on_error, |mode| mode.value),
             priority: settings.priority.as_ref().map_or(self.priority, |set| set.value),
+            pool: match settings.shell {
+                Some(_) => settings.pool.as_ref().map(|set| set.value),
+                None => self.pool,
+            },
+            session: settings.session.as_ref().map_or(self.session, |own| own.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
             limits: self.limits.clone(),
@@ -129,6 +136,8 @@ impl Defs {
                 }),
                 on_error,
                 priority: 0,
+                session: false,
+                pool: None,
                 interactive: false,
                 leave: false,
                 limits: limits.clone(),
@@ -200,6 +209,8 @@ impl Lower<'_> {
     }
 
     fn hooks(&mut self, hooks: &Hooks, ambient: &Ambient) -> HookDefs {
+        // What they follow is over, and its shell may be gone.
+        let ambient = &Ambient { session: false, ..ambient.clone() };
         let mut stage = |steps: &[Step]| steps.iter().map(|step| self.node(step, ambient)).collect();
         let every = hooks.every.as_ref().map_or(EVERY, |every| every.value);
         HookDefs { stages: hooks.stages().map(|steps| stage(steps)), every }
@@ -284,6 +295,8 @@ impl Lower<'_> {
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
+            pool: ambient.pool.filter(|_| matches!(work, Work::Run(_))),
+            session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
             work,
             text,

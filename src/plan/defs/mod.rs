@@ -212,6 +212,10 @@ pub struct Command {
     pub names: Arc<[Arc<str>]>,
     /// Higher first.
     pub priority: i32,
+    /// Its script shares the shell of its instance.
+    pub session: bool,
+    /// So many shells are kept for scripts like its own.
+    pub pool: Option<u32>,
     /// Whether it owns the terminal.
     pub interactive: bool,
     /// What it leaves behind may outlive the run.

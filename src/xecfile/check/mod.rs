@@ -10,6 +10,7 @@ mod names;
 mod scope;
 mod script;
 mod secrets;
+mod sessions;
 mod twice;
 mod values;
 
@@ -98,6 +99,7 @@ pub(crate) fn check(
     names::resolve(texts, links, &index, tasks);
     limits::unique(texts, limits);
     barriers::check(texts, files, tasks);
+    sessions::check(texts, files, tasks);
     limits::check(texts, files, tasks, &index, limits);
     hosts::unique(texts, hosts);
     hosts::check(texts, hosts, tasks);

@@ -149,9 +149,11 @@ fn no_setting(reader: &mut Reader<'_>, property: &Cursor<'_>) {
     let written = reader.slice(property.head).replacen('=', " ", 1);
     let axis = if written.len() < 100 && !written.contains('\n') { written } else { format!("{name} …") };
     let axis = format!("an axis stands in the block: matrix {{ {axis} }}");
-    let help = match did_you_mean(name, schema::names_at(Places::MATRIX, true)) {
-        Some(help) => format!("{help}\n{axis}"),
-        None => axis,
+    let native = schema::word_for(name).and_then(|word| schema::find(word, Places::MATRIX));
+    let help = match (native, did_you_mean(name, schema::names_at(Places::MATRIX, true))) {
+        (Some(row), _) => format!("here it is `{}`: {}", row.name, row.example),
+        (None, Some(help)) => format!("{help}\n{axis}"),
+        (None, None) => axis,
     };
     let problem = Problem::error(Code::UnknownSetting, format!("there is no setting `{name}` in `matrix`"));
     reader.report(problem.at(property.name_span, "").help(help));
@@ -169,14 +171,18 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
         let written = reader.slice(cursor.head).split_once(name).map_or("", |(_, rest)| rest);
         let (message, help) = match step {
             true => (format!("`{name}` is a step, and stands in the task"), "move it out of `matrix`".to_owned()),
-            false if written.len() < 100 && !written.contains('\n') => (
-                format!("`{name}` is a word of xec, and names no axis by itself"),
-                format!("as an axis: axis {name}{written}"),
-            ),
-            false => (
-                format!("`{name}` is a word of xec, and names no axis by itself"),
-                format!("as an axis: axis {name} …"),
-            ),
+            false => {
+                let written = if written.len() < 100 && !written.contains('\n') { written } else { " …" };
+                let there = if row.places.overlaps(Places::TASK) && !row.is_setting() {
+                    "it stands in the task, beside `matrix`, and each instance has its own\n".to_owned()
+                } else {
+                    String::new()
+                };
+                (
+                    format!("`{name}` is a word of xec, and names no axis by itself"),
+                    format!("{there}as an axis: axis {name}{written}"),
+                )
+            }
         };
         return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
     }

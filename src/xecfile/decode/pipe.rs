@@ -46,6 +46,7 @@ pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: 
 /// What a command says that only the pipe can say.
 fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
     let Settings {
+        session,
         priority,
         on_error,
         on,
@@ -68,6 +69,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("status", data.status.as_ref().map(|name| name.span)),
         ("stdin", data.stdin.as_ref().filter(|_| !first).map(|input| input.text().span)),
         ("stdout", data.stdout.as_ref().map(|text| text.span)),
+        ("session", session.as_ref().map(|set| set.span)),
         ("priority", priority.as_ref().map(|set| set.span)),
         ("on-error", on_error.as_ref().map(|set| set.span)),
         ("on", on.as_ref().map(|set| set.span)),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::{SH_LIKE, is_sh_like};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
@@ -12,7 +13,8 @@ use crate::xecfile::model::{Backoff, EnvEntry, RetryText, Settings};
 use crate::xecfile::schema::{Places, Row};
 
 /// What xec sets itself for every process.
-const OWN_VARIABLES: [&str; 6] = ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT"];
+const OWN_VARIABLES: [&str; 7] =
+    ["XEC", "XEC_TASK", "XEC_INSTANCE", "XEC_ROOT", "XEC_RUN_ID", "XEC_ATTEMPT", "XEC_ANCESTORS"];
 
 /// Programs that take a lone word behind them for the name of a file.
 const SHELLS: [&str; 10] = ["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "pwsh", "python", "python3"];
@@ -55,7 +57,10 @@ impl Bag {
             let settings = &mut self.settings;
             match row.name {
                 "cwd" => settings.cwd = directory(reader, value),
-                "shell" => settings.shell = shell(reader, &cursor, &args),
+                "shell" => {
+                    settings.pool = pool(reader, &mut cursor, value);
+                    settings.shell = shell(reader, &cursor, &args, settings.pool.is_some());
+                }
                 "on-error" => settings.on_error = values::choice(reader, row, value),
                 "priority" => settings.priority = values::number(reader, row, value),
                 "on" => settings.on = hosts::on(reader, &mut cursor, value),
@@ -66,6 +71,7 @@ impl Bag {
                 "jobs" => settings.jobs = limits::jobs(reader, &mut cursor, row, value),
                 "require" => settings.require = values::share(reader, row, value),
                 "retry" => settings.retry = retry(reader, &mut cursor, row, value),
+                "session" => settings.session = values::boolean(reader, row, value),
                 "leave" => settings.leave = values::boolean(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),
@@ -171,11 +177,38 @@ fn retry<'a>(
     Some(Spanned::new(retry, span))
 }
 
+/// How many shells are kept.
+fn pool<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, program: &Value<'_>) -> Option<Spanned<u32>> {
+    let mut pool = None;
+    for (row, mut detail) in details(reader, cursor, Places::SHELL) {
+        if let Some(value) = detail.arg(reader, row) {
+            pool = values::number(reader, row, &value);
+            if pool.is_some() && !is_sh_like(program.text) {
+                let problem =
+                    Problem::error(Code::BadValue, format!("`{}` is no shell that can be kept", program.text));
+                reader.report(problem.at(program.span, "").help(format!("it can be {}", SH_LIKE.join(", "))));
+            }
+        }
+        detail.finish(reader);
+    }
+    pool
+}
+
 /// The interpreter and its options, to which the text is added as one more word.
-fn shell(reader: &mut Reader<'_>, cursor: &Cursor<'_>, args: &[Value<'_>]) -> Option<Spanned<Vec<Template>>> {
+fn shell(
+    reader: &mut Reader<'_>,
+    cursor: &Cursor<'_>,
+    args: &[Value<'_>],
+    pool: bool,
+) -> Option<Spanned<Vec<Template>>> {
     let mut words = Vec::with_capacity(args.len());
     for value in args {
         words.push(values::template(reader, value)?.value);
+    }
+    if let (true, [_]) = (pool, &words[..]) {
+        // What is kept can only be a shell, so that is all there is to say.
+        words.extend(["-eu", "-c"].map(Template::plain));
+        return Some(Spanned::new(words, cursor.head));
     }
     if let [only] = args {
         let split: Vec<&str> = only.text.split_whitespace().collect();

@@ -27,6 +27,10 @@ pub struct Settings {
     pub shell: Option<Spanned<Vec<Template>>>,
     /// Flows down: what a failure does to its siblings.
     pub on_error: Option<Spanned<OnError>>,
+    /// Flows down with the shell: how many of it are kept.
+    pub pool: Option<Spanned<u32>>,
+    /// Flows down: scripts share a shell.
+    pub session: Option<Spanned<bool>>,
     /// Flows down: higher first.
     pub priority: Option<Spanned<i32>>,
     /// Flows down: where.
@@ -60,7 +64,9 @@ impl Settings {
             cwd,
             env,
             shell,
+            pool,
             on_error,
+            session,
             priority,
             on,
             sudo,
@@ -77,6 +83,8 @@ impl Settings {
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
         let acts = timeout.is_none() && grace.is_none() && optional.is_none() && jobs.is_none() && require.is_none();
         flows
+            && session.is_none()
+            && pool.is_none()
             && on.is_none()
             && sudo.is_none()
             && acts
@@ -92,8 +100,10 @@ impl Settings {
         Self {
             cwd: self.cwd.or(others.cwd),
             env: others.env.into_iter().chain(self.env).collect(),
+            pool: if self.shell.is_some() { self.pool } else { others.pool },
             shell: self.shell.or(others.shell),
             on_error: self.on_error.or(others.on_error),
+            session: self.session.or(others.session),
             priority: self.priority.or(others.priority),
             on: self.on.or(others.on),
             sudo: self.sudo.or(others.sudo),

@@ -36,7 +36,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("confirm", &["prompt"]),
     ("use", &["extends"]),
     ("timeout", &["time-limit", "timeout-minutes", "timeout_minutes"]),
-    ("on-error", &["fail-fast"]),
+    ("on-error", &["fail-fast", "keep-going", "keep_going"]),
     ("interactive", &["tty"]),
     ("temp", &["tempdir", "tmp", "tmpdir"]),
     ("inputs", &["sources"]),
@@ -46,6 +46,14 @@ const WORDS: &[(&str, &[&str])] = &[
 /// The word of xec for a word of somebody else.
 pub fn word_for(name: &str) -> Option<&'static str> {
     WORDS.iter().find(|(_, others)| others.contains(&name)).map(|(word, _)| *word)
+}
+
+/// What xec has instead of a word of somebody else, where that is no word.
+pub fn instead_of(name: &str) -> Option<&'static str> {
+    match name {
+        "required" | "mandatory" => Some("what has no `default` has to be given"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -69,7 +69,6 @@ const DETAIL: Meaning = (Detail, InPlan, Now);
 const DETAIL_LATE: Meaning = (Detail, Late, Now);
 
 const L_NODE_LATE: Meaning = (Node, Late, Later);
-const L_FLOWS: Meaning = (Inherited, InPlan, Later);
 const L_ACTS: Meaning = (Acts, InPlan, Later);
 
 #[rustfmt::skip]
@@ -126,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
     row("env", POLICY.or(TOP).or(HOST), args(0, 2, Kind::Variable), FLOWS_LATE, "", ["Variables of the processes, merged by name", r#"env { RUST_BACKTRACE "1" }"#]),
     row("shell", POLICY, many(1, Kind::Template), FLOWS_LATE, "sh -eu -c", ["What reads the text of `run`, which is added as the last word", "shell bash -euo pipefail -c"]),
     row("on-error", SET, args(1, 1, MODES), FLOWS, "fail-fast", ["What a failure does to what runs beside it", "on-error continue"]),
-    row("session", POLICY, BOOL, L_FLOWS, "#false", ["All `run` of an instance in one shell", "session #true"]),
+    row("session", POLICY, BOOL, FLOWS, "#false", ["All `run` of an instance in one shell, one after the other: directory, variables and functions go on from step to step. Hooks, and steps that are `interactive` or `leave` something, have shells of their own", "session #true"]),
     row("priority", SET, args(1, 1, Kind::Number), FLOWS, "0", ["Higher goes first", "priority 10"]),
     row("sudo", POLICY.or(HOST), args(1, 1, Kind::Text), FLOWS, "", ["As another user, by `sudo`, which must not ask for a password", "sudo root"]),
     row("on", WORK.or(MATRIX), TEMPLATE, FLOWS, "local", ["The hosts to run on, by names, tags, patterns and ranges: `,` is or, `&` and, `!` not. On a task or in its `matrix` it is the axis `host`; on a step or group it means one host. `on local` comes back", r#"on "web & !canary""#]),
@@ -230,6 +229,7 @@ pub(super) const ROWS: &[Row] = &[
     row("exists", READY, TEMPLATE, DETAIL_LATE, "", ["A path is there, against the `cwd` of the task", "wait exists=server.pid"]),
     row("timeout", Places::READY, DURATION, DETAIL, "30s", ["How long that may take", r#"ready tcp=5432 timeout="1m""#]),
     row("run", Places::LET, TEXT, DETAIL_LATE, "", ["A script, run once when the value is first used; its stdout is the value", r#"let sha run="git rev-parse HEAD""#]),
+    row("pool", Places::SHELL, args(1, 1, Kind::Number), DETAIL, "none", ["So many shells are kept, and scripts run in forks of them, so that a short one need not wait for a shell to start; nothing that one does to its shell is there for another", "shell sh pool=4"]),
     row("file", Places::SECRET, TEXT, DETAIL, "", ["The file that holds it, against the directory of the Xecfile; read when it is first used", r#"secret KEY file="deploy.key""#]),
     row("run", Places::SECRET, TEXT, DETAIL_LATE, "", ["A script, run once when the secret is first used; its stdout is the secret", r#"secret TOKEN run="pass show deploy""#]),
     row("optional", Places::DOTENV, BOOL, DETAIL, "#false", ["That the file is not there is fine", r#"dotenv ".env" optional=#true"#]),

@@ -46,3 +46,14 @@ fn a_look_at_it_says_where_it_would_run() {
     let ran = case(file, ["-n", "t@db1"]).run().ok();
     assert!(ran.out().contains("t  on 1 of 4 hosts: asked for, of the 3 of web[1-2], db1"), "{}", ran.story());
 }
+
+#[test]
+fn what_many_hosts_say_alike_is_said_once_more_in_one_line() {
+    let file = "host \"app[1-5]\" { via local; }\ntask t { run \"true\" }";
+    let ran = case(file, ["--on", "app*", "--", "[ $host = app3 ] && echo other || echo same"]).run().ok();
+    let said = ran.err();
+    assert!(said.contains("= command: 4 hosts: the same 1 line\n  same\n"), "{}", ran.story());
+    assert!(said.contains("app3\n  - same\n  + other\n"), "{}", ran.story());
+    let quiet = case(file, ["-q", "--on", "app*", "--", "echo", "same"]).run().ok();
+    assert_eq!(quiet.err(), "");
+}
