@@ -24,6 +24,7 @@ mod run;
 mod show;
 mod signals;
 mod slots;
+mod tune;
 mod watch;
 mod world;
 
@@ -69,6 +70,7 @@ pub fn answer(options: &Options, broker: Option<Broker>) -> Answer {
 fn plan(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     match options.verb {
         _ if !options.failed && opened.tasks(options).is_empty() => list::list(options, &opened),
+        Verb::Run if !options.tune.is_empty() => tune::tune(options, opened, broker),
         Verb::Run => run::run(options, opened, broker),
         _ => graph::look(options, &opened),
     }

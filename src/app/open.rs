@@ -79,6 +79,7 @@ impl Opened {
             on_error: options.on_error.unwrap_or_default(),
             slots: options.jobs.or(Some(Width::Count(cpus))),
             cpus,
+            take: options.take,
             spared: HashMap::new(),
         }
     }

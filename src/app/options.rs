@@ -38,6 +38,10 @@ pub struct Options {
     pub affected: Option<String>,
     /// `--failed`: what went well in the last run does not run.
     pub failed: bool,
+    /// `--tune`: at each of these widths, to see which one is best.
+    pub tune: Vec<u32>,
+    /// `--take`: only so many instances of each matrix that is asked for.
+    pub take: Option<u32>,
     /// `-w`: again, whenever files change.
     pub watch: bool,
     /// How a run is shown.

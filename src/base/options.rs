@@ -59,6 +59,8 @@ pub const OPTIONS: &[Own] = &[
     own("events", None, Takes::Value),
     own("profile", None, Takes::Nothing),
     own("trace", None, Takes::Value),
+    own("tune", None, Takes::Value),
+    own("take", None, Takes::Value),
 ];
 
 /// What is answered at once, and has no place in the environment.
@@ -69,8 +71,6 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 pub const LATER: &[(&str, Option<char>)] = &[
     ("fmt", None),
     ("report", None),
-    ("tune", None),
-    ("take", None),
     ("init", None),
     ("import", None),
     ("schema", None),

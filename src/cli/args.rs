@@ -186,6 +186,8 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>, words: Vec<String>) -> Result
         force: has("force"),
         failed: has("failed"),
         affected: first(layers, |layer| layer.read("affected", values::text))?,
+        tune: first(layers, |layer| layer.read("tune", values::widths))?.unwrap_or_default(),
+        take: first(layers, |layer| layer.read("take", values::some))?,
         watch: has("watch"),
         show,
     })
@@ -206,6 +208,13 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
             "`--{name}` goes with a run: `xec --{name}{} build`",
             if name == "trace" { "=FILE.json" } else { "" }
         ));
+    }
+    if line.has("tune") && *verb != Verb::Run {
+        return Err("`--tune` goes with a run: `xec --tune=1,2,4 build`".to_owned());
+    }
+    let others = ["watch", "failed", "jobs", "profile", "trace", "events"].into_iter();
+    if let Some(other) = others.filter(|_| line.has("tune")).find(|name| line.has(name)) {
+        return Err(format!("`--tune` and `--{other}` contradict each other"));
     }
     if line.has("watch") && *verb != Verb::Run {
         return Err("`--watch` goes with a run: `xec --watch build`".to_owned());

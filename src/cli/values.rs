@@ -69,6 +69,21 @@ pub(super) fn size(value: &OsStr) -> Result<u64, String> {
     read.ok_or_else(|| format!("takes a size such as 500MB or 2GiB, not `{}`", visible(&typed)))
 }
 
+/// `1,2,4,8`: each at least 1.
+pub(super) fn widths(value: &OsStr) -> Result<Vec<u32>, String> {
+    let typed = value.to_string_lossy();
+    let read: Option<Vec<u32>> = typed.split(',').map(|one| number(one).filter(|width| *width > 0)).collect();
+    read.ok_or_else(|| format!("takes widths such as 1,2,4,8, not `{}`", visible(&typed)))
+}
+
+/// At least one.
+pub(super) fn some(value: &OsStr) -> Result<u32, String> {
+    let typed = value.to_string_lossy();
+    number(&typed)
+        .filter(|count| *count > 0)
+        .ok_or_else(|| format!("takes a number from 1 on, not `{}`", visible(&typed)))
+}
+
 /// Digits only: no sign, no blank.
 fn number(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }

@@ -21,6 +21,8 @@ pub struct Request {
     pub slots: Option<Width>,
     /// The CPUs that widths count by.
     pub cpus: u32,
+    /// Only so many instances of each matrix that is asked for, the first ones.
+    pub take: Option<u32>,
     /// Instances that need not run, and why; what is called stays part of its caller.
     pub spared: HashMap<Arc<str>, SkipReason>,
 }

@@ -178,8 +178,14 @@ pub struct Units {
 }
 
 impl Units {
-    /// Someone asks for a task with these inputs, and for the combinations that fit.
-    pub fn want(&mut self, task: TaskDefId, inputs: Inputs, rows: Option<Vec<Row>>, filter: &Filter) -> Meant {
+    /// Someone asks for a task with these inputs, and for the combinations that fit: all of them, or the first ones.
+    pub fn want(
+        &mut self,
+        task: TaskDefId,
+        inputs: Inputs,
+        rows: Option<Vec<Row>>,
+        (filter, most): (&Filter, Option<u32>),
+    ) -> Meant {
         let next = UnitId(self.units.len() as u32);
         let unit = *self.places.entry((task, inputs.clone())).or_insert(next);
         if unit == next {
@@ -191,13 +197,15 @@ impl Units {
         }
         let this = &mut self.units[unit.0 as usize];
         let Some(rows) = &this.rows else { return Meant { unit, rows: None } };
-        let fitting: Vec<usize> = (0..rows.len()).filter(|at| matrix::matches(&rows[*at], filter)).collect();
+        let most = most.map_or(usize::MAX, |most| most as usize);
+        let fitting = (0..rows.len()).filter(|at| matrix::matches(&rows[*at], filter));
+        let fitting: Vec<usize> = fitting.take(most).collect();
         for at in &fitting {
             if !std::mem::replace(&mut this.wanted[*at], true) {
                 self.open.push_back((unit, Some(*at)));
             }
         }
-        Meant { unit, rows: if filter.is_empty() { None } else { Some(fitting) } }
+        Meant { unit, rows: if filter.is_empty() && fitting.len() == rows.len() { None } else { Some(fitting) } }
     }
 
     /// Follows everything that was asked for to all that it needs.
@@ -275,7 +283,7 @@ impl Units {
                     .help("use `call`, which begins when its place is reached"),
             ));
         }
-        Ok(Some(self.want(callee, inputs, rows, &filter)))
+        Ok(Some(self.want(callee, inputs, rows, (&filter, None))))
     }
 }
 

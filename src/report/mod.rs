@@ -34,6 +34,7 @@ pub mod style;
 mod summary;
 mod tail;
 mod trace;
+pub mod tuned;
 pub(crate) mod words;
 
 #[cfg(test)]
@@ -83,11 +84,16 @@ pub struct Setup {
     pub profile: bool,
     /// Where the run is written as a trace.
     pub trace: Option<Box<dyn Write + Send>>,
+    /// Who else wants to know what happens.
+    pub tap: Option<Tap>,
     /// Where all that happens is written for machines.
     pub events: Option<Box<dyn Write + Send>>,
     /// Where the run is written down for later.
     pub journal: Option<journal::Start>,
 }
+
+/// Hears what happens, and when, on the thread of the report.
+pub type Tap = Box<dyn FnMut(Duration, &Event) + Send>;
 
 /// Called once if nothing more can be written, so that the run can be ended.
 pub type Broken = Box<dyn FnOnce(io::Error) + Send>;
@@ -175,6 +181,7 @@ struct Reporter {
     status: Option<status::Status>,
     profile: Option<profile::Profile>,
     trace: Option<trace::Writer>,
+    tap: Option<Tap>,
 }
 
 impl Reporter {
@@ -182,7 +189,7 @@ impl Reporter {
         let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
         let (machine, journal) = (setup.events.map(json::Writer::new), setup.journal.map(journal::Writer::new));
         let (status, profile) = (setup.status.then(Default::default), setup.profile.then(Default::default));
-        Self { screen, machine, journal, status, profile, trace: setup.trace.map(trace::Writer::new) }
+        Self { screen, machine, journal, status, profile, trace: setup.trace.map(trace::Writer::new), tap: setup.tap }
     }
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
@@ -218,6 +225,9 @@ impl Reporter {
     }
 
     fn event(&mut self, at: Duration, event: Event) -> io::Result<()> {
+        if let Some(tap) = &mut self.tap {
+            tap(at, &event);
+        }
         if let Some(status) = &mut self.status {
             status.event(at, &event);
         }

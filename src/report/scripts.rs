@@ -61,6 +61,7 @@ impl Stage {
             status: false,
             profile: false,
             trace: None,
+            tap: None,
             events: None,
             journal: None,
         };

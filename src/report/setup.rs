@@ -143,7 +143,7 @@ impl Setup {
         let Wishes { quiet, verbose, why, profile, trace, .. } = wishes;
         let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let status = err.terminal && mode != Mode::Live && !quiet && !dumb;
-        Ok(Self { out, err, mode, quiet, verbose, why, status, profile, trace, events, journal: None })
+        Ok(Self { out, err, mode, quiet, verbose, why, status, profile, trace, tap: None, events, journal: None })
     }
 }
 

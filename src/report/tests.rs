@@ -227,6 +227,7 @@ fn the_thread_shows_all_and_ends_with_the_channel() {
         status: false,
         profile: false,
         trace: None,
+        tap: None,
         events: Some(Box::new(events.clone())),
         journal: None,
     };
@@ -276,6 +277,7 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
             status: false,
             profile: false,
             trace: None,
+            tap: None,
             events: Some(Box::new(full(events))),
             journal: None,
         };
@@ -316,9 +318,21 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
-    let (quiet, verbose, why, status, profile, trace) = (false, false, false, false, false, None);
-    let setup =
-        Setup { out, err, mode: Mode::Live, quiet, verbose, why, status, profile, trace, events: None, journal: None };
+    let (quiet, verbose, why, status, profile, trace, tap) = (false, false, false, false, false, None, None);
+    let setup = Setup {
+        out,
+        err,
+        mode: Mode::Live,
+        quiet,
+        verbose,
+        why,
+        status,
+        profile,
+        trace,
+        tap,
+        events: None,
+        journal: None,
+    };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();

@@ -33,4 +33,5 @@ mod secrets;
 mod session;
 mod signals;
 mod terminal;
+mod tune;
 mod watch;

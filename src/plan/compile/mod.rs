@@ -91,7 +91,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
             let found = from_words(&file.tasks[task], one, cx.scope(id, &[])).and_then(|inputs| {
                 let rows = cx.rows(id, &inputs)?;
                 matching(&cx, id, rows.as_deref(), &filter, &one.selector)?;
-                Ok(units.want(id, inputs, rows, &filter))
+                Ok(units.want(id, inputs, rows, (&filter, request.take)))
             });
             match found {
                 Ok(found) => meant.push(found),
