@@ -146,7 +146,9 @@ fn what_it_wrote_is_there_as_a_whole_or_it_runs() {
     for wrong in [None, Some(bytes[..3].to_vec()), Some(vec![b'#'; bytes.len()])] {
         let path = log();
         std::fs::remove_file(&path).unwrap();
-        wrong.map(|wrong| std::fs::write(&path, wrong).unwrap());
+        if let Some(wrong) = wrong {
+            std::fs::write(&path, wrong).unwrap();
+        }
         project.write("log", "");
         project.xec(&["say"]).ok().stdout("said\n");
         assert_eq!(project.read("log"), "ran\n");
