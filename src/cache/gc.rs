@@ -25,7 +25,7 @@ pub struct Collected {
 
 impl State {
     /// Keeps so many bytes at most, what was made last first. What a task made and is still there stays up to date
-    /// all the same. A run beside it loses nothing but the chance to bring something back.
+    /// all the same, unless what it wrote is gone. A run beside it loses nothing but the chance to bring something back.
     ///
     /// # Errors
     /// The state cannot be written.

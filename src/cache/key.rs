@@ -71,20 +71,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Of these, in whatever order. What goes by one name is one thing: steps can give a variable several values.
+    /// Of these. What goes by one name is one thing: where steps give it several values, that is all of them, in the
+    /// order of the steps. Else their order makes no difference.
     pub fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by(|one, other| (one.place(), &one.digest).cmp(&(other.place(), &other.digest)));
-        entries.dedup_by(|later, first| {
-            if later.place() != first.place() {
-                return false;
-            }
-            if later.digest != first.digest {
-                first.digest = Mixer::default().add(first.digest.as_bytes()).add(later.digest.as_bytes()).finish();
-                first.shown = None;
-            }
-            true
-        });
-        Self { entries }
+        entries.sort_by(|one, other| one.place().cmp(&other.place()));
+        let same_name = entries.chunk_by(|one, other| one.place() == other.place());
+        Self { entries: same_name.map(together).collect() }
     }
 
     /// The first reader: the key.
@@ -118,6 +110,19 @@ impl Manifest {
             }
         }
     }
+}
+
+/// What goes by one name, as one.
+fn together(same_name: &[Entry]) -> Entry {
+    let first = same_name[0].clone();
+    if same_name.iter().all(|entry| entry.digest == first.digest) {
+        return first;
+    }
+    let mut mixer = Mixer::default();
+    for entry in same_name {
+        mixer.add(entry.digest.as_bytes());
+    }
+    Entry { digest: mixer.finish(), shown: None, ..first }
 }
 
 /// What is not as it was.
@@ -214,6 +219,16 @@ mod tests {
             manifest(&[(Kind::Value, "a", "1"), (Kind::File, "b", "2")]),
         ] {
             assert!(one.key() != other.key() && !one.differences(&other).is_empty());
+        }
+    }
+
+    #[test]
+    fn several_values_of_one_name_count_in_their_order() {
+        let values = |texts: &[&str]| manifest(&texts.iter().map(|text| (Kind::Value, "a", *text)).collect::<Vec<_>>());
+        assert_eq!(values(&["1", "1"]), values(&["1"]));
+        let all = [&["1", "2"][..], &["2", "1"], &["1", "2", "2"], &["1", "1", "2"], &["1", "2", "1"]];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all[..at].iter().all(|other| values(one).key() != values(other).key()), "{one:?}");
         }
     }
 }

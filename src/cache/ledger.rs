@@ -21,8 +21,10 @@ const HEAD: &[u8] = b"xec-state 1\n";
 const ANY_HEAD: &[u8] = b"xec-state ";
 /// Where a record begins.
 const MARK: &[u8] = b"\xf1XR\n";
+/// How long a checksum is.
+const SUM: usize = 8;
 /// The mark, the length and the checksum.
-const FRAME: usize = 4 + 4 + 8;
+const FRAME: usize = 4 + 4 + SUM;
 /// Kind, task and key.
 const FIXED: usize = 1 + 16 + 32;
 /// A file is made shorter when so much of it says nothing any more.
@@ -122,18 +124,19 @@ impl Ledger {
         loop {
             let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             file.lock_shared()?;
-            // Whoever shortened it meanwhile has put another file in its place.
-            if path.metadata().map(|meta| meta.ino()).ok() != Some(file.metadata()?.ino()) {
+            if !is_at(&file, path)? {
                 continue;
             }
             let empty = Vec::new();
             let (last, kept) = (HashMap::new(), HashMap::new());
             let mut ledger = Self { path: path.to_owned(), file, bytes: empty, read: 0, last, kept, live: 0 };
             ledger.file.read_to_end(&mut ledger.bytes)?;
-            match ledger.bytes.starts_with(HEAD) {
-                true => ledger.index(),
-                false if is_future(&ledger.bytes) => return Err(NoLedger::Future),
-                false => ledger.begin()?,
+            let is_ours = ledger.bytes.starts_with(HEAD);
+            if !is_ours && is_future(&ledger.bytes) {
+                return Err(NoLedger::Future);
+            }
+            if !is_ours || !ledger.index() {
+                ledger.begin()?;
             }
             return Ok(ledger);
         }
@@ -165,23 +168,35 @@ impl Ledger {
         Ok(())
     }
 
-    fn index(&mut self) {
+    /// Takes in what was read. Where it is so damaged that looking for what is whole would take for ever, nothing of
+    /// it counts, and the answer is no: passing over a part could pass over the mark that takes back a success.
+    fn index(&mut self) -> bool {
         let mut at = self.read.max(HEAD.len()).min(self.bytes.len());
+        // Lengths that are damaged can claim the same bytes again and again.
+        let mut in_vain = 0;
         loop {
-            match record(&self.bytes, at) {
-                Some(body) => {
-                    at = body.end;
-                    self.take(body);
-                }
-                // Torn, damaged, or the end: the next one that is whole.
-                None => match memchr::memmem::find(self.bytes.get(at + 1..).unwrap_or_default(), MARK) {
-                    Some(skip) => at += 1 + skip,
-                    None => break,
-                },
+            let framed = framed(&self.bytes, at);
+            if let Some((body, _)) = framed.clone().filter(|(body, sum)| sum_of(&self.bytes[body.clone()]) == *sum) {
+                at = body.end;
+                self.take(body);
+                continue;
+            }
+            in_vain += framed.map_or(0, |(body, _)| body.len());
+            if in_vain > 2 * self.bytes.len() {
+                (self.live, self.read) = (0, self.bytes.len());
+                self.last.clear();
+                self.kept.clear();
+                return false;
+            }
+            // Torn, damaged, or the end: the next one that is whole.
+            match memchr::memmem::find(self.bytes.get(at + 1..).unwrap_or_default(), MARK) {
+                Some(skip) => at += 1 + skip,
+                None => break,
             }
         }
         // A torn record at the end may be one that another xec has not written to its end.
         self.read = at;
+        true
     }
 
     fn take(&mut self, body: Range<usize>) {
@@ -259,10 +274,19 @@ impl Ledger {
     /// # Errors
     /// It cannot be written; then the old one stays.
     pub fn shorten(&mut self, stays: impl Fn(&[u8]) -> bool) -> io::Result<()> {
-        if self.file.try_lock().is_err() {
+        let alone = self.file.try_lock().is_ok();
+        if !alone {
             self.file.lock_shared()?;
+        }
+        // For a moment no lock was held: someone else may have made it shorter just then.
+        if !is_at(&self.file, &self.path)? {
+            return self.attach_again();
+        }
+        if !alone {
             return Ok(());
         }
+        // What was added by those who have left it since.
+        self.refresh()?;
         let mut bytes = HEAD.to_vec();
         for (id, key, rest) in self.all() {
             let last = self.last.get(&id).and_then(Option::as_ref).and_then(|range| self.get(range));
@@ -276,12 +300,21 @@ impl Ledger {
             bytes.extend(frame(Word::Running, *id, Digest::of(b""), &[]));
         }
         files::replace(&self.path, &bytes)?;
+        self.attach_again()
+    }
+
+    fn attach_again(&mut self) -> io::Result<()> {
         *self = Self::attach(&self.path).map_err(|why| match why {
             NoLedger::Io(why) => why,
             NoLedger::Future => io::ErrorKind::InvalidData.into(),
         })?;
         Ok(())
     }
+}
+
+/// Whether a file is still the one that has this name: whoever makes it shorter puts another one in its place.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(path.metadata().map(|meta| meta.ino()).ok() == Some(file.metadata()?.ino()))
 }
 
 /// Whether a file begins as that of another format does.
@@ -294,16 +327,22 @@ fn is_future(bytes: &[u8]) -> bool {
 fn frame(word: Word, id: Id, key: Digest, rest: &[u8]) -> Vec<u8> {
     let body = [&[word.byte()][..], &id.0, key.as_bytes(), rest].concat();
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes();
-    [MARK, &length, &Digest::of(&body).as_bytes()[..8], &body].concat()
+    [MARK, &length, &sum_of(&body), &body].concat()
 }
 
-/// The body of the record at a place, if there is a whole one.
-fn record(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    let frame = bytes.get(at..at + FRAME)?;
-    let length = u32::from_le_bytes(frame.strip_prefix(MARK)?.first_chunk::<4>().copied()?) as usize;
-    let body = at + FRAME..(at + FRAME).checked_add(length)?;
-    let sum = Digest::of(bytes.get(body.clone())?);
-    (sum.as_bytes()[..8] == frame[8..]).then_some(body)
+/// The body of the record at a place, if it can be one, and the checksum that it should have.
+fn framed(bytes: &[u8], at: usize) -> Option<(Range<usize>, [u8; SUM])> {
+    let rest = bytes.get(at..at + FRAME)?.strip_prefix(MARK)?;
+    let (length, sum) = rest.split_first_chunk::<4>()?;
+    let body = at + FRAME..(at + FRAME).checked_add(u32::from_le_bytes(*length) as usize)?;
+    bytes.get(body.clone())?;
+    Some((body, *sum.first_chunk()?))
+}
+
+fn sum_of(body: &[u8]) -> [u8; SUM] {
+    let mut sum = [0; SUM];
+    sum.copy_from_slice(&Digest::of(body).as_bytes()[..SUM]);
+    sum
 }
 
 fn fixed(body: &[u8]) -> Option<(Word, Id, Digest)> {

@@ -95,3 +95,56 @@ fn only_who_is_alone_makes_it_shorter() {
         assert!(ledger.is_unfinished(Id::new("x", "c")));
     }
 }
+
+#[test]
+fn who_makes_it_shorter_takes_in_first_what_others_have_added() {
+    let (_dir, path) = ledger();
+    let mut one = Ledger::open(&path).unwrap();
+    add(&mut one, Word::Done, "a", "1", "before");
+    let mut other = Ledger::open(&path).unwrap();
+    add(&mut other, Word::Running, "a", "", "");
+    add(&mut other, Word::Done, "b", "1", "new");
+    drop(other);
+    one.shorten(|_| true).unwrap();
+    for ledger in [&one, &Ledger::open(&path).unwrap()] {
+        assert!(ledger.is_unfinished(Id::new("x", "a")), "it was killed, and never counts as a success");
+        assert_eq!(last(ledger, "b").as_deref(), Some("new"));
+    }
+}
+
+#[test]
+fn who_comes_too_late_to_make_it_shorter_goes_on_with_the_new_one() {
+    let (_dir, path) = ledger();
+    let mut one = Ledger::open(&path).unwrap();
+    add(&mut one, Word::Done, "a", "1", "first");
+    // As if another one had been faster between the two locks.
+    let bytes = std::fs::read(&path).unwrap();
+    files::replace(&path, &bytes).unwrap();
+    let mut other = Ledger::open(&path).unwrap();
+    add(&mut other, Word::Running, "a", "", "");
+    one.shorten(|_| true).unwrap();
+    assert!(one.is_unfinished(Id::new("x", "a")));
+    add(&mut one, Word::Done, "a", "1", "second");
+    other.refresh().unwrap();
+    assert_eq!(last(&other, "a").as_deref(), Some("second"));
+}
+
+#[test]
+fn damage_that_claims_the_same_bytes_again_and_again_is_no_ledger() {
+    let (_dir, path) = ledger();
+    let mut first = Ledger::open(&path).unwrap();
+    add(&mut first, Word::Done, "a", "1", "a");
+    drop(first);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let marks = 200_000;
+    for at in 0..marks {
+        // Each claims all that is behind it: hashed one by one that is 300 GB.
+        let length = u32::try_from((marks - at - 1) * FRAME).unwrap();
+        bytes.extend([MARK, &length.to_le_bytes(), &[0; SUM]].concat());
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let mut ledger = Ledger::open(&path).unwrap();
+    assert_eq!((last(&ledger, "a"), path.metadata().unwrap().len()), (None, HEAD.len() as u64));
+    add(&mut ledger, Word::Done, "a", "1", "again");
+    assert_eq!(last(&Ledger::open(&path).unwrap(), "a").as_deref(), Some("again"));
+}

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::digest::{Digest, Mixer};
+use crate::cache::digest::Digest;
 use crate::cache::fault;
 use crate::cache::files::{self, named};
 use crate::cache::inputs::{Found, Patterns};
@@ -20,7 +20,7 @@ use crate::cache::ledger::{Id, Ledger, NoLedger, Word};
 use crate::cache::lock::{self, Taken};
 use crate::cache::memo::{self, Memo};
 use crate::cache::store::{Made, Store};
-use crate::cache::task::{Begun, Fresh, Probed, Settled, Task, inside, through_no_link};
+use crate::cache::task::{Begun, Fresh, Probed, Product, Settled, Task, inside, through_no_link};
 
 /// What a record holds beside its key. The manifest is behind it: it is only read to explain.
 #[derive(Serialize, Deserialize)]
@@ -33,10 +33,6 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn digest(&self) -> Digest {
-        digest(&self.made)
-    }
-
     /// Why it does not count any more, by its age.
     fn expired(&self, ttl: Option<Duration>) -> Option<String> {
         let ttl = ttl?;
@@ -44,14 +40,6 @@ impl Record {
         let old = now().checked_sub(self.at).is_none_or(|age| Duration::from_millis(age) >= ttl);
         old.then(|| format!("it is older than {}", crate::base::duration::show(ttl)))
     }
-}
-
-fn digest(made: &[Made]) -> Digest {
-    let mut mixer = Mixer::default();
-    for made in made {
-        mixer.add(made.digest().as_bytes());
-    }
-    mixer.finish()
 }
 
 fn now() -> u64 {
@@ -159,7 +147,7 @@ impl State {
         let bytes = self.ledger().last(task.id).filter(|(last, _)| *last == key)?.1.to_vec();
         let (record, _) = postcard::take_from_bytes::<Record>(&bytes).ok()?;
         let intact = record.made.iter().all(|made| made.is_intact(&task.base, &self.memo));
-        (intact && record.expired(task.ttl).is_none()).then(|| fresh(record, false))
+        (intact && self.has_log(&record) && record.expired(task.ttl).is_none()).then(|| fresh(task, record, false))
     }
 
     fn bring_back(&self, task: &Task, key: Digest) -> Option<Fresh> {
@@ -168,16 +156,24 @@ impl State {
         if record.expired(task.ttl).is_some() || !self.store.has_all(&record.made) {
             return None;
         }
+        if !self.has_log(&record) {
+            self.store.weed(&record.made);
+            return None;
+        }
         let broken: Vec<&Made> = record.made.iter().filter(|made| !made.is_intact(&task.base, &self.memo)).collect();
         // Until all of it is back, nothing that was said of the task counts.
         self.mark(task).ok()?;
         if broken.iter().any(|made| self.store.restore(&task.base, made).is_err()) {
-            // What is kept and damaged has to go, or it would never be kept again.
             self.store.weed(&record.made);
             return None;
         }
         self.ledger().add(Word::Kept, task.id, key, &bytes, false).ok()?;
-        Some(fresh(record, true))
+        Some(fresh(task, record, true))
+    }
+
+    /// Whether all that a task wrote can be shown once more.
+    fn has_log(&self, record: &Record) -> bool {
+        record.log.is_none_or(|log| self.store.check(&log).is_ok())
     }
 
     /// What differs from the last time.
@@ -200,6 +196,9 @@ impl State {
             }
         }
         why.extend(record.expired(task.ttl));
+        if !self.has_log(&record) {
+            why.push("what it wrote is not kept any more".to_owned());
+        }
         if why.is_empty() {
             why.push("what it made is not what it was a moment ago".to_owned());
         }
@@ -212,9 +211,9 @@ impl State {
             Ok(made) => made,
             Err(why) => return Settled { made: None, trouble: begun.map(|_| why) },
         };
-        let digest = Some(digest(&made));
-        let Some(begun) = begun else { return Settled { made: digest, trouble: None } };
-        Settled { made: digest, trouble: self.remember(task, begun, made, captures, log).err() }
+        let made = Arc::new(Product::new(&task.base, made));
+        let trouble = begun.and_then(|begun| self.remember(task, begun, made.files.clone(), captures, log).err());
+        Settled { made: Some(made), trouble }
     }
 
     fn remember(
@@ -228,6 +227,10 @@ impl State {
         let (after, _) = manifest(&self.memo, task)?;
         if let Some(changed) = after.differences(&begun.manifest).first() {
             return Err(format!("{changed} while it ran"));
+        }
+        // The fact says what it was before: by now another xec may have made something else of it.
+        if let Some((name, _)) = task.needed.iter().find(|(_, product)| !product.is_intact(&self.memo)) {
+            return Err(format!("what `{name}` made changed while it ran"));
         }
         let mut record = Record { at: now(), made, captures, log: None };
         let mut word = Word::Done;
@@ -284,7 +287,13 @@ impl State {
         let found =
             self.threads.install(|| task.outputs()?.find(None)).map_err(|why| format!("in its `outputs`, {why}"))?;
         let mut all = Vec::with_capacity(found.files.len());
-        for path in found.files.keys() {
+        // A directory with nothing in it is there too.
+        let (dirs, empty): (Vec<&String>, Vec<&String>) =
+            found.empty.iter().partition(|text| task.cwd.join(text).is_dir());
+        if let Some(text) = empty.first() {
+            return Err(format!("`{text}` of its `outputs` matches nothing"));
+        }
+        for path in found.files.keys().map(PathBuf::as_path).chain(dirs.iter().map(Path::new)) {
             let place = inside(&task.base, &task.cwd.join(path))
                 .ok_or_else(|| format!("its output `{}` is not in `{}`", path.display(), task.base.display()))?;
             through_no_link(&task.base, &place)?;
@@ -298,12 +307,12 @@ impl State {
         if all.len() < 16 { all.iter().map(made).collect() } else { all.par_iter().map(made).collect() }
     }
 
-    /// What a task wrote when it ran.
+    /// What a task wrote when it ran, which was looked through when it was found up to date.
     ///
     /// # Errors
     /// It is not there any more.
     pub fn log(&self, digest: &Digest) -> io::Result<File> {
-        self.store.open(digest)
+        self.store.open_checked(digest)
     }
 
     /// A file for what a task writes, without a name.
@@ -358,8 +367,9 @@ fn files(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, S
     if files.len() < 16 { files.iter().map(entry).collect() } else { files.par_iter().map(entry).collect() }
 }
 
-fn fresh(record: Record, restored: bool) -> Fresh {
-    Fresh { restored, made: record.digest(), captures: record.captures, log: record.log }
+fn fresh(task: &Task, record: Record, restored: bool) -> Fresh {
+    let made = Arc::new(Product::new(&task.base, record.made));
+    Fresh { restored, made, captures: record.captures, log: record.log }
 }
 
 /// Makes the directory of a state, which git does not see.

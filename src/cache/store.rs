@@ -23,7 +23,7 @@ use crate::cache::digest::Digest;
 use crate::cache::files::{self, named};
 use crate::cache::memo::Memo;
 
-/// A file that a task made.
+/// A file that a task made, or a directory that is an output by itself and has nothing in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Made {
     /// Where, against the directory that nothing leaves; bytes, since a path is.
@@ -38,13 +38,15 @@ enum What {
     File { digest: Digest, size: u64, mode: u32 },
     /// A symbolic link to this.
     Link(Vec<u8>),
+    /// A directory.
+    Directory,
 }
 
 impl Made {
     /// What is there now.
     ///
     /// # Errors
-    /// It is not there, is neither a file nor a link, or cannot be read.
+    /// It is not there, is neither a file nor a link nor a directory, or cannot be read.
     pub fn now(base: &Path, path: &Path, memo: &Memo) -> io::Result<Self> {
         let place = base.join(path);
         let meta = place.symlink_metadata()?;
@@ -53,8 +55,10 @@ impl Made {
         } else if meta.is_file() {
             let digest = memo.digest(&place, &meta)?;
             What::File { digest, size: meta.len(), mode: meta.permissions().mode() & 0o777 }
+        } else if meta.is_dir() {
+            What::Directory
         } else {
-            return Err(io::Error::other("it is neither a file nor a link"));
+            return Err(io::Error::other("it is neither a file nor a link nor a directory"));
         };
         Ok(Self { path: path.as_os_str().as_bytes().to_vec(), what })
     }
@@ -77,7 +81,7 @@ impl Made {
     fn blob(&self) -> Option<Digest> {
         match &self.what {
             What::File { digest, .. } => Some(*digest),
-            What::Link(_) => None,
+            What::Link(_) | What::Directory => None,
         }
     }
 }
@@ -141,26 +145,43 @@ impl Store {
     /// # Errors
     /// It is not there, or not what its name says; then it is removed.
     pub fn open(&self, digest: &Digest) -> io::Result<File> {
+        self.check(digest)?;
+        self.open_checked(digest)
+    }
+
+    /// Opens a blob that was looked through a moment ago.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub fn open_checked(&self, digest: &Digest) -> io::Result<File> {
+        File::open(self.place(digest))
+    }
+
+    /// Looks through a blob.
+    ///
+    /// # Errors
+    /// It is not there, or not what its name says; then it is removed.
+    pub fn check(&self, digest: &Digest) -> io::Result<()> {
         let place = self.place(digest);
         let (found, _) = Digest::read(File::open(&place)?)?;
         if found != *digest {
             std::fs::remove_file(&place)?;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
         }
-        File::open(&place)
+        Ok(())
     }
 
-    /// Removes those blobs that are not what they should be.
+    /// Removes those blobs that are not what they should be, or they would never be kept again.
     pub fn weed(&self, made: &[Made]) {
         for digest in blobs(made) {
-            let _ = self.open(&digest); // Which removes it.
+            let _ = self.check(&digest); // Which removes it.
         }
     }
 
     /// Whether all of them could be brought back, as far as can be told without reading.
     pub fn has_all(&self, made: &[Made]) -> bool {
         made.iter().all(|made| match &made.what {
-            What::Link(_) => true,
+            What::Link(_) | What::Directory => true,
             What::File { digest, size, .. } => self.place(digest).metadata().is_ok_and(|meta| meta.len() == *size),
         })
     }
@@ -179,6 +200,8 @@ impl Store {
         let written = match &made.what {
             What::Link(target) => symlinkat(OsStr::from_bytes(target), &dir, &*beside).map_err(io::Error::from),
             What::File { digest, mode, .. } => self.write(digest, *mode, &dir, &beside),
+            // Made at once, and in nobody's place.
+            What::Directory => return Ok(mkdirat(dir.as_fd(), name, Mode::from_bits_truncate(0o777))?),
         };
         super::fault::point("restore-written");
         let moved = written.and_then(|()| renameat(&dir, &*beside, &dir, name).map_err(io::Error::from));

@@ -1,13 +1,16 @@
 //! What the cache is asked about a task, and what it says. Reads no file but to see where a path leads.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::digest::Digest;
+use crate::cache::digest::{Digest, Mixer};
 use crate::cache::inputs::Patterns;
 use crate::cache::key::{Entry, Manifest};
 use crate::cache::ledger::Id;
 use crate::cache::lock::{Holder, Lock};
+use crate::cache::memo::Memo;
+use crate::cache::store::Made;
 
 /// An instance of a task, as far as it matters here.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Task {
     pub outputs: Vec<String>,
     /// What else decides: steps, values, variables, what others made.
     pub facts: Vec<Entry>,
+    /// What others made that it needs, with their names: it has to be there until the task is done.
+    pub needed: Vec<(String, Arc<Product>)>,
     /// Whether what it makes is kept.
     pub cached: bool,
     /// How long it stays up to date, at most.
@@ -70,7 +75,7 @@ pub struct Fresh {
     /// What it wrote.
     pub log: Option<Digest>,
     /// What it made, for who needs it.
-    pub made: Digest,
+    pub made: Arc<Product>,
 }
 
 /// A task that is about to run.
@@ -88,9 +93,42 @@ pub struct Begun {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settled {
     /// What it made, for who needs it.
-    pub made: Option<Digest>,
+    pub made: Option<Arc<Product>>,
     /// Why it will not be up to date, though it succeeded.
     pub trouble: Option<String>,
+}
+
+/// All that a task has made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Product {
+    base: PathBuf,
+    pub(super) files: Vec<Made>,
+}
+
+impl Product {
+    /// Of these, each against this directory.
+    pub(super) fn new(base: &Path, files: Vec<Made>) -> Self {
+        Self { base: base.to_owned(), files }
+    }
+
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// All of it, for fingerprints.
+    pub fn digest(&self) -> Digest {
+        let mut mixer = Mixer::default();
+        for made in &self.files {
+            mixer.add(made.digest().as_bytes());
+        }
+        mixer.finish()
+    }
+
+    /// Whether all of it is still there, just as it was made.
+    pub(super) fn is_intact(&self, memo: &Memo) -> bool {
+        self.files.iter().all(|made| made.is_intact(&self.base, memo))
+    }
 }
 
 /// A path against a directory that it lies in, by its words alone.

@@ -121,6 +121,7 @@ impl<'f> Facts<'f> {
             gitignore: files.gitignore,
             outputs: self.patterns(&files.outputs)?,
             facts,
+            needed: Vec::new(),
             cached: files.cache.is_some(),
             ttl: self.ttl()?,
             force,
@@ -228,20 +229,27 @@ impl<'f> Facts<'f> {
             }
         }
         if id != self.id {
-            self.late(id, facts);
+            self.given(id, facts);
         }
     }
 
-    /// What a called instance is given later, as far as it is known.
-    fn late(&self, id: InstanceId, facts: &mut Vec<Entry>) {
+    /// What a called instance is given, as far as it is known: the caller's steps say it, whether its own name it or
+    /// not.
+    fn given(&self, id: InstanceId, facts: &mut Vec<Entry>) {
         let instance = self.plan.instance(id);
         let Some(caller) = instance.caller else { return };
         let enter = self.plan.scope(instance.scope).enter;
         let scope = self.store.scope(self.plan, self.around, caller).seen_from(enter);
         for (name, bound) in instance.inputs.iter() {
-            let Bound::Late(text) = bound else { continue };
-            let value = scope.text(text).ok().flatten().map(|value| value.flat());
-            facts.push(self.value_fact(name, &value.unwrap_or_else(|| template(&text.value))));
+            let value = match bound {
+                Bound::Static(value) => value.flat(),
+                Bound::Late(text) => {
+                    let value = scope.text(text).ok().flatten().map(|value| value.flat());
+                    value.unwrap_or_else(|| template(&text.value))
+                }
+                Bound::Item => continue,
+            };
+            facts.push(self.value_fact(name, &value));
         }
     }
 

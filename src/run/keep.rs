@@ -3,15 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{Seek as _, Write as _};
+use std::io::{Read, Seek as _, Write as _};
 use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
 
 use crate::base::event::{JobId, Stream};
 use crate::cache::digest::{Digest, Mixer};
 use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
 use crate::cache::state::State;
-use crate::cache::task::{Begun, Probed, Settled, Task};
+use crate::cache::task::{Begun, Probed, Product, Settled, Task};
 use crate::exec::output::Tap;
 use crate::plan::graph::{Guard, Plan, Scope};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
@@ -20,6 +22,8 @@ use crate::run::scheduler::Closing;
 
 /// The first name of a replay: far from those of jobs, and a number that every reader of JSON can hold.
 const FIRST_REPLAY: u64 = 1 << 48;
+/// So many logs are open at once.
+const REPLAYS: usize = 16;
 
 /// The state of a project, or why there is none.
 #[derive(Clone, Debug)]
@@ -104,16 +108,17 @@ impl Log {
     }
 }
 
-/// The pieces of a log.
-pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = (Stream, &[u8])> {
-    let mut rest = bytes;
+/// The pieces of a log, up to where it can be read.
+pub fn pieces(mut log: impl Read) -> impl Iterator<Item = (Stream, Vec<u8>)> {
     std::iter::from_fn(move || {
-        let (head, after) = rest.split_first_chunk::<5>()?;
-        let [kind, length @ ..] = *head;
-        let length = u32::from_le_bytes(length) as usize;
-        let (piece, after) = (after.get(..length)?, &after[length..]);
-        rest = after;
-        Some((if kind == 0 { Stream::Stdout } else { Stream::Stderr }, piece))
+        let mut head = [0; 5];
+        log.read_exact(&mut head).ok()?;
+        let [kind, length @ ..] = head;
+        let length = u64::from(u32::from_le_bytes(length));
+        let mut piece = Vec::new();
+        log.by_ref().take(length).read_to_end(&mut piece).ok()?;
+        let stream = if kind == 0 { Stream::Stdout } else { Stream::Stderr };
+        (piece.len() as u64 == length).then_some((stream, piece))
     })
 }
 
@@ -124,9 +129,12 @@ pub struct Keeper {
     needs: HashMap<InstanceId, Vec<InstanceId>>,
     /// What each instance made, or what those made that it only gathers.
     made: HashMap<InstanceId, Digest>,
+    /// The same, of those that made it themselves.
+    products: HashMap<InstanceId, Arc<Product>>,
     /// What conditions have seen, until the instance succeeds.
     seen: HashMap<InstanceId, Vec<(Id, Digest)>>,
     replays: u64,
+    replaying: Arc<Semaphore>,
     /// Those that run, up to date or not.
     forced: HashSet<InstanceId>,
 }
@@ -137,9 +145,10 @@ impl Keeper {
         let wanted = matches!(memory, Memory::Here(_)) && is_wanted(plan);
         let needs = if wanted { facts::needs(plan) } else { HashMap::new() };
         let requested = plan.links.iter().filter(|link| force && link.from.is_none()).map(|link| link.to);
-        let (held, made, seen) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (held, made, products, seen) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let forced = requested.collect();
-        Self { memory, held, needs, made, seen, replays: FIRST_REPLAY, forced }
+        let replaying = Arc::new(Semaphore::new(REPLAYS));
+        Self { memory, held, needs, made, products, seen, replays: FIRST_REPLAY, replaying, forced }
     }
 
     /// The state, where there is one.
@@ -177,8 +186,37 @@ impl Keeper {
     }
 
     /// What an instance made is known.
-    pub fn made(&mut self, id: InstanceId, made: Digest) {
-        self.made.insert(id, made);
+    pub fn made(&mut self, id: InstanceId, made: Arc<Product>) {
+        self.made.insert(id, made.digest());
+        self.products.insert(id, made);
+    }
+
+    /// What an instance needs that is there as files, with the names of those who made it. Who only gathers stands
+    /// for what it needs.
+    pub fn products(&self, plan: &Plan, id: InstanceId) -> Vec<(String, Arc<Product>)> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut ahead: Vec<InstanceId> = self.needs.get(&id).cloned().unwrap_or_default();
+        while let Some(id) = ahead.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match self.products.get(&id) {
+                Some(made) if made.is_empty() => {}
+                Some(made) => found.push((plan.instance(id).label.instance.to_string(), made.clone())),
+                None => ahead.extend(self.needs.get(&id).into_iter().flatten()),
+            }
+        }
+        found
+    }
+
+    /// It runs, whatever is known of it.
+    pub fn force(&mut self, id: InstanceId) {
+        self.forced.insert(id);
+    }
+
+    /// Who holds a part of this may have a log open.
+    pub fn replaying(&self) -> Arc<Semaphore> {
+        self.replaying.clone()
     }
 
     /// A condition has seen this.
@@ -275,8 +313,9 @@ mod tests {
         }
         let mut bytes = Vec::new();
         log.take().unwrap().read_to_end(&mut bytes).unwrap();
-        let all: Vec<_> = pieces(&bytes).collect();
-        assert_eq!(all, [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")]);
+        let all: Vec<_> = pieces(&bytes[..]).collect();
+        let said = [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")];
+        assert_eq!(all, said.map(|(stream, bytes)| (stream, bytes.to_vec())));
         for cut in 0..bytes.len() {
             assert!(pieces(&bytes[..cut]).count() < 3);
         }

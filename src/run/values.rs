@@ -143,6 +143,9 @@ impl Store {
     /// Takes back what [`Store::save`] gave; says whether that could be read.
     pub fn load(&mut self, plan: &Plan, instances: &[InstanceId], bytes: &[u8]) -> bool {
         let Ok(all) = postcard::from_bytes::<Vec<Vec<Saved>>>(bytes) else { return false };
+        if all.len() != instances.len() {
+            return false;
+        }
         for (id, saved) in instances.iter().zip(all) {
             for Saved { name, list, items } in saved {
                 let value = match (list, items.as_slice()) {

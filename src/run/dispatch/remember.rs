@@ -1,7 +1,7 @@
 //! What is remembered from run to run: asked before a scope begins, and handed over when its body has succeeded. All
 //! of that happens on other threads; here are the questions and the answers.
 
-use std::io::Read as _;
+use std::io::BufReader;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,7 @@ impl Loop {
             Err(why) => return self.feed(Input::Probed(scope, Err(why))),
         };
         task.facts.extend(self.keeper.needed(&plan, id));
+        task.needed = self.keeper.products(&plan, id);
         let task = Arc::new(task);
         self.keeper.hold(id, task.clone());
         let lost = Told::Probed(scope, Err("xec lost track of what it reads".to_owned()));
@@ -130,24 +131,32 @@ impl Loop {
         let plan = self.plan.clone();
         let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
         if !self.store.load(&plan, &instances, &fresh.captures) {
-            self.tell(Event::Trouble { why: "the values of an earlier run cannot be read".to_owned() });
+            let why = "the values of an earlier run cannot be read: it runs again".to_owned();
+            self.tell(Event::Trouble { why });
+            self.keeper.force(id);
+            return self.look_up(scope);
         }
         self.keeper.made(id, fresh.made);
         let restored = fresh.restored;
-        let log = fresh.log.zip(self.keeper.state()).and_then(|(log, state)| {
-            let mut bytes = Vec::new();
-            state.log(&log).ok()?.read_to_end(&mut bytes).ok()?;
-            Some(bytes).filter(|bytes| !bytes.is_empty())
-        });
-        let Some(bytes) = log else {
+        let Some((log, state)) = fresh.log.zip(self.keeper.state()) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Fresh { restored })));
         };
         let job = self.keeper.next_replay();
         self.tell(Event::ReplayStarted { job, task: plan.instance(id).label.clone() });
         let (output, told) = (self.output.clone(), self.told_tx.clone());
+        let (replaying, clock) = (self.keeper.replaying(), self.clock.clone());
         tokio::task::spawn_local(async move {
-            for (stream, piece) in pieces(&bytes) {
-                output.show(job, stream, piece).await;
+            let _part = replaying.acquire().await; // It is never closed.
+            match state.log(&log) {
+                Ok(file) => {
+                    for (stream, piece) in pieces(BufReader::new(file)) {
+                        output.show(job, stream, &piece).await;
+                    }
+                }
+                Err(why) => {
+                    let why = format!("cannot show what a task wrote: {why}");
+                    output.tell(clock.now(), Event::Trouble { why });
+                }
             }
             let _ = told.send(Told::Replayed { scope, job, restored }); // Without a dispatcher there is no run.
         });

@@ -122,3 +122,27 @@ fn a_dotenv_file_is_part_of_it_and_is_not_shown() {
     let state = std::fs::read(project.path().join(".xec/state")).unwrap();
     assert!(!state.windows(3).any(|part| part == b"one" || part == b"two"));
 }
+
+#[test]
+fn what_calls_are_given_counts_by_its_place() {
+    let file = r#"
+        task a { inputs src; call t v="1"; call u v="2" }
+        task t { param v; run "echo t $v" }
+        task u { param v; run "echo u $v" }
+        "#;
+    assert!(changed(file, r#"t v="1"; call u v="2""#, r#"t v="2"; call u v="1""#).starts_with("runs"));
+    let file = r#"
+        task a { inputs src; sequence { call t v="1" w="3"; call t v="2" w="4" } }
+        task t { param v; param w; run "echo $v $w" }
+        "#;
+    let swapped = r#"call t v="2" w="3"; call t v="1" w="4""#;
+    assert!(changed(file, r#"call t v="1" w="3"; call t v="2" w="4""#, swapped).starts_with("runs"));
+    let swapped = r#"call t v="2" w="4"; call t v="1" w="3""#;
+    assert!(changed(file, r#"call t v="1" w="3"; call t v="2" w="4""#, swapped).starts_with("runs"));
+    // Also where only a condition asks for it.
+    let file = r#"
+        task a { inputs src; call t v="1" }
+        task t { param v; run "echo one" { when equal "${v}" "1" } }
+        "#;
+    assert!(changed(file, r#"t v="1""#, r#"t v="2""#).starts_with("runs"));
+}

@@ -52,6 +52,34 @@ fn what_was_not_made_is_told_and_never_up_to_date() {
 }
 
 #[test]
+fn a_pattern_that_nothing_matches_was_not_made() {
+    let project = project("task make { inputs src; outputs \"out/*.o\"; cache; run \"mkdir -p out; touch out/a.c\" }");
+    for _ in 0..2 {
+        let ran = project.xec(&["make"]).ok();
+        let told = "make: it will run again, since `out/*.o` of its `outputs` matches nothing";
+        assert!(ran.err().contains(told), "{}", ran.story());
+        assert_eq!(crate::harness::project::started(&ran), ["make"]);
+        project.remove("out");
+    }
+}
+
+#[test]
+fn a_directory_with_nothing_in_it_is_there_or_not() {
+    for cache in ["", "cache;"] {
+        let project = project(&format!("task make {{ inputs src; outputs logs; {cache} run \"mkdir -p logs\" }}"));
+        assert!(runs(&project, "make"));
+        assert!(!runs(&project, "make"));
+        project.remove("logs");
+        match cache {
+            "" => assert_eq!(why(&project, "make"), "runs, since output `logs` is missing"),
+            _ => assert_eq!(why(&project, "make"), "up to date, brought back"),
+        }
+        assert!(project.path().join("logs").is_dir());
+        assert!(!runs(&project, "make"));
+    }
+}
+
+#[test]
 fn what_is_made_is_not_read() {
     let project =
         project("task make { inputs \"**\" \"!Xecfile.kdl\"; outputs out; run \"mkdir -p out; date +%N > out/now\" }");

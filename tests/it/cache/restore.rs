@@ -67,7 +67,9 @@ fn what_is_kept_and_damaged_is_made_again() {
     project.remove("out");
     assert!(!runs(&project, "make"));
     project.remove(".xec/blobs");
-    assert!(!runs(&project, "make"), "all that it made is there");
+    assert_eq!(why(&project, "make"), "runs, since what it wrote is not kept any more");
+    assert!(!runs(&project, "make"));
+    project.remove(".xec/blobs");
     project.remove("out/x");
     assert!(runs(&project, "make"));
 }
@@ -129,6 +131,30 @@ fn a_list_over_a_matrix_knows_what_was_up_to_date() {
     );
     project.xec(&["all"]).ok().stdout("1 2 3\n");
     project.xec(&["all"]).ok().stdout("1 2 3\n");
+}
+
+#[test]
+fn what_it_wrote_is_there_as_a_whole_or_it_runs() {
+    let project = Project::new("task say { cache; run \"echo said; echo ran >> log\" }");
+    let log = || {
+        let dirs = std::fs::read_dir(project.path().join(".xec/blobs")).unwrap();
+        let mut blobs = dirs.flat_map(|dir| std::fs::read_dir(dir.unwrap().path()).unwrap());
+        blobs.next().unwrap().unwrap().path()
+    };
+    project.xec(&["say"]).ok().stdout("said\n");
+    let bytes = std::fs::read(log()).unwrap();
+    for wrong in [None, Some(bytes[..3].to_vec()), Some(vec![b'#'; bytes.len()])] {
+        let path = log();
+        std::fs::remove_file(&path).unwrap();
+        if let Some(wrong) = wrong {
+            std::fs::write(&path, wrong).unwrap();
+        }
+        project.write("log", "");
+        project.xec(&["say"]).ok().stdout("said\n");
+        assert_eq!(project.read("log"), "ran\n");
+        project.xec(&["say"]).ok().stdout("said\n");
+        assert_eq!(project.read("log"), "ran\n", "it is kept again");
+    }
 }
 
 #[test]

@@ -76,3 +76,39 @@ fn calls_of_one_task_side_by_side_wait_for_each_other() {
     assert_eq!(project.read("log"), "ran\n");
     assert_eq!(started(&ran), ["one"]);
 }
+
+/// Who needs something and works with what another xec made of it meanwhile is not up to date, even when it is made
+/// back to what it was.
+#[test]
+fn what_is_needed_has_to_stay_until_the_body_is_done() {
+    for needed in ["make", "all"] {
+        let project = Project::new(
+            r#"
+            task make { inputs "src/x"; outputs out; run "cp src/x out" }
+            task all { needs make }
+            task use {
+                needs NEEDED
+                inputs fixed
+                run "if test -e swap; then rm swap; echo two > src/x; $XEC_BIN -C $HERE make; fi; cat out > result"
+            }
+            "#
+            .replace("NEEDED", needed)
+            .as_str(),
+        );
+        project.write("fixed", "");
+        project.write("swap", "");
+        project.write("src/x", "one\n");
+        let case = || project.case(&["use"]).env("XEC_BIN", crate::harness::XEC).env("HERE", project.path()).run().ok();
+        let ran = case();
+        assert_eq!(project.read("result"), "two\n");
+        assert!(
+            ran.err().contains("it will run again, since what `make` made changed while it ran"),
+            "{}",
+            ran.story()
+        );
+        project.write("src/x", "one\n");
+        case();
+        assert_eq!(project.read("result"), "one\n");
+        assert_eq!(started(&case()), Vec::<String>::new());
+    }
+}
