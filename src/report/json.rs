@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::base::event::{Event, JobId, Output, Stream};
+use crate::report::collected::Collected;
 use crate::report::json::format::{Line, What, seconds};
 use crate::report::profile::Profile;
 
@@ -22,20 +23,17 @@ mod why;
 
 /// The version of the format.
 const VERSION: u32 = 1;
-/// As much is collected before it is written.
-const BUFFER: usize = 64 * 1024;
 
 /// Writes events as they come.
 pub(crate) struct Writer {
-    to: Box<dyn Write + Send>,
-    buffer: Vec<u8>,
+    out: Collected,
     /// Characters of which only a part has come: at most three bytes each.
     partial: HashMap<(JobId, Stream), Vec<u8>>,
 }
 
 impl Writer {
     pub(crate) fn new(to: Box<dyn Write + Send>) -> Self {
-        Self { to, buffer: Vec::new(), partial: HashMap::new() }
+        Self { out: Collected::new(to), partial: HashMap::new() }
     }
 
     /// Writes an event; before the end of a step, what is left of its output.
@@ -90,18 +88,14 @@ impl Writer {
 
     fn line(&mut self, at: Option<Duration>, what: What<'_>) -> io::Result<()> {
         let line = Line { v: VERSION, at: at.map(seconds), what };
-        serde_json::to_writer(&mut self.buffer, &line)?;
-        self.buffer.push(b'\n');
-        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+        serde_json::to_writer(&mut self.out.bytes, &line)?;
+        self.out.bytes.push(b'\n');
+        self.out.end_line()
     }
 
     /// Everything goes out.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            self.to.write_all(&self.buffer)?;
-            self.buffer.clear();
-        }
-        self.to.flush()
+        self.out.flush()
     }
 }
 

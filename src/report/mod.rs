@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::base::event::{Event, Message};
 
+mod collected;
 pub mod console;
 mod fold;
 pub mod journal;

@@ -51,20 +51,7 @@ impl Stage {
         let out = Shared::default();
         let err = if terminal { out.clone() } else { Shared::default() };
         let (one, two) = (out.sink(terminal, false), err.sink(terminal, false));
-        let mut setup = Setup {
-            out: one,
-            err: two,
-            mode,
-            quiet: false,
-            verbose: false,
-            why: false,
-            status: false,
-            profile: false,
-            trace: None,
-            tap: None,
-            events: None,
-            journal: None,
-        };
+        let mut setup = Setup::plain(one, two, mode);
         change(&mut setup);
         Self { out, err, reporter: Reporter::new(setup) }
     }

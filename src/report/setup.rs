@@ -121,6 +121,13 @@ pub struct Wishes {
 }
 
 impl Setup {
+    /// To people alone, and nothing but what the mode says.
+    pub(super) fn plain(out: Sink, err: Sink, mode: Mode) -> Self {
+        let (quiet, verbose, why, status, profile) = (false, false, false, false, false);
+        let (trace, tap, events, journal) = (None, None, None, None);
+        Self { out, err, mode, quiet, verbose, why, status, profile, trace, tap, events, journal }
+    }
+
     /// On standard output and standard error.
     ///
     /// # Errors
@@ -143,7 +150,7 @@ impl Setup {
         let Wishes { quiet, verbose, why, profile, trace, .. } = wishes;
         let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let status = err.terminal && mode != Mode::Live && !quiet && !dumb;
-        Ok(Self { out, err, mode, quiet, verbose, why, status, profile, trace, tap: None, events, journal: None })
+        Ok(Self { quiet, verbose, why, status, profile, trace, events, ..Self::plain(out, err, mode) })
     }
 }
 

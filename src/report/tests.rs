@@ -218,18 +218,9 @@ fn names_and_texts_cannot_drive_the_terminal() {
 fn the_thread_shows_all_and_ends_with_the_channel() {
     let (out, err, events) = (Shared::default(), Shared::default(), Shared::default());
     let setup = Setup {
-        out: out.sink(false, false),
-        err: err.sink(false, false),
-        mode: Mode::Live,
         quiet: true,
-        verbose: false,
-        why: false,
-        status: false,
-        profile: false,
-        trace: None,
-        tap: None,
         events: Some(Box::new(events.clone())),
-        journal: None,
+        ..Setup::plain(out.sink(false, false), err.sink(false, false), Mode::Live)
     };
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let thread = spawn(setup, rx, Box::new(|error| panic!("{error}"))).unwrap();
@@ -267,20 +258,9 @@ fn a_stream_that_is_full_is_told_once_and_holds_nobody_up() {
     let err = Shared::default();
     for events in [false, true] {
         let full = |full: bool| if full { Full(100) } else { Full(usize::MAX) };
-        let setup = Setup {
-            out: console::Sink { to: Box::new(full(!events)), terminal: false, color: false },
-            err: err.sink(false, false),
-            mode: Mode::Live,
-            quiet: false,
-            verbose: false,
-            why: false,
-            status: false,
-            profile: false,
-            trace: None,
-            tap: None,
-            events: Some(Box::new(full(events))),
-            journal: None,
-        };
+        let out = console::Sink { to: Box::new(full(!events)), terminal: false, color: false };
+        let events = Some(Box::new(full(events)) as Box<dyn Write + Send>);
+        let setup = Setup { events, ..Setup::plain(out, err.sink(false, false), Mode::Live) };
         let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
         let (told, hear) = mpsc::channel();
         let thread = spawn(setup, rx, Box::new(move |error| told.send(error.raw_os_error()).unwrap())).unwrap();
@@ -318,21 +298,7 @@ impl Write for Broken {
 fn a_panic_is_told_too() {
     let err = console::Sink { to: Box::new(Broken), terminal: false, color: false };
     let out = Shared::default().sink(false, false);
-    let (quiet, verbose, why, status, profile, trace, tap) = (false, false, false, false, false, None, None);
-    let setup = Setup {
-        out,
-        err,
-        mode: Mode::Live,
-        quiet,
-        verbose,
-        why,
-        status,
-        profile,
-        trace,
-        tap,
-        events: None,
-        journal: None,
-    };
+    let setup = Setup::plain(out, err, Mode::Live);
     let (tx, rx) = tokio::sync::mpsc::unbounded_channel();
     let (told, hear) = mpsc::channel();
     let thread = spawn(setup, rx, Box::new(move |error| told.send(error.to_string()).unwrap())).unwrap();

@@ -8,15 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::base::event::{Event, JobId, StepLabel, Verdict};
+use crate::report::collected::Collected;
 use crate::report::words;
-
-/// As much is collected before it is written.
-const BUFFER: usize = 64 * 1024;
 
 /// Writes what happens as it happens. A file that a kill cuts off can still be opened: its last bracket is optional.
 pub(crate) struct Writer {
-    to: Box<dyn Write + Send>,
-    buffer: Vec<u8>,
+    out: Collected,
     /// Where each step that runs stands, since when, and how it is told apart.
     running: HashMap<JobId, (u64, Duration, u32)>,
     free: BTreeSet<u64>,
@@ -30,7 +27,7 @@ fn micros(time: Duration) -> f64 {
 
 impl Writer {
     pub(crate) fn new(to: Box<dyn Write + Send>) -> Self {
-        Self { to, buffer: Vec::new(), running: HashMap::new(), free: BTreeSet::new(), lanes: 0, begun: false }
+        Self { out: Collected::new(to), running: HashMap::new(), free: BTreeSet::new(), lanes: 0, begun: false }
     }
 
     /// Something happened.
@@ -70,7 +67,7 @@ impl Writer {
                 self.put(&json!({ "name": name, "ph": "i", "s": "p", "ts": micros(at), "pid": 1, "tid": 0 }))
             }
             Event::RunFinished { .. } => {
-                self.buffer.extend_from_slice(b"\n]\n");
+                self.out.bytes.extend_from_slice(b"\n]\n");
                 self.flush()
             }
             _ => Ok(()),
@@ -84,18 +81,14 @@ impl Writer {
     }
 
     fn put(&mut self, value: &Value) -> io::Result<()> {
-        self.buffer.extend_from_slice(if std::mem::replace(&mut self.begun, true) { b",\n" } else { b"[\n" });
-        serde_json::to_writer(&mut self.buffer, value)?;
-        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+        self.out.bytes.extend_from_slice(if std::mem::replace(&mut self.begun, true) { b",\n" } else { b"[\n" });
+        serde_json::to_writer(&mut self.out.bytes, value)?;
+        self.out.end_line()
     }
 
     /// Everything goes out.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            self.to.write_all(&self.buffer)?;
-            self.buffer.clear();
-        }
-        self.to.flush()
+        self.out.flush()
     }
 }
 

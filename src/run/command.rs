@@ -110,9 +110,14 @@ pub fn question(
     };
     let mut env = here.environment(&names)?;
     env.extend(set(own(label, 1, around)));
-    Ok(CommandSpec {
-        program: Program::Script { shell, text, args },
-        cwd: here.dir,
+    Ok(asking(Program::Script { shell, text, args }, here.dir, env))
+}
+
+/// A process that belongs to no step, and is asked for what it writes.
+pub(super) fn asking(program: Program, cwd: PathBuf, env: Vec<(OsString, Option<OsString>)>) -> CommandSpec {
+    CommandSpec {
+        program,
+        cwd,
         env,
         stdin: Stdin::Null,
         stdout: Sink::Capture(CAPTURE_CAP),
@@ -121,7 +126,7 @@ pub fn question(
         share: Share::None,
         grace: DEFAULT_GRACE,
         leave: false,
-    })
+    }
 }
 
 /// What each variable of a command's `env` comes to, as far as that can be said; outermost first.

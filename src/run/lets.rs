@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
+use crate::base::command::{CommandSpec, Program};
 use crate::base::source::Spanned;
 use crate::plan::defs::names_in_sh;
 use crate::plan::graph::Plan;
 use crate::plan::ids::InstanceId;
 use crate::plan::values::{Bound, Value};
-use crate::run::command::{Surroundings, common, set};
+use crate::run::command::{Surroundings, asking, common, set};
 use crate::run::place::{Changes, Env, dotenv, exported, without};
-use crate::run::values::{CAPTURE_CAP, Store, expand};
+use crate::run::values::{Store, expand};
 use crate::xecfile::model::{FileId, Let, LetValue, Secret, SecretSource};
 
 /// What is asked for, and by what.
@@ -193,16 +193,5 @@ pub fn spec(plan: &Plan, wanted: &Wanted, around: &Surroundings, store: &Store) 
         }
     };
     env.extend(set(common(around)));
-    Ok(CommandSpec {
-        program,
-        cwd: plan.defs.dirs[usize::from(file.0)].clone(),
-        env,
-        stdin: Stdin::Null,
-        stdout: Sink::Capture(CAPTURE_CAP),
-        stderr: Sink::Report,
-        pool: None,
-        share: Share::None,
-        grace: crate::plan::defs::DEFAULT_GRACE,
-        leave: false,
-    })
+    Ok(asking(program, plan.defs.dirs[usize::from(file.0)].clone(), env))
 }
