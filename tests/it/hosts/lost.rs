@@ -60,3 +60,15 @@ fn what_was_begun_and_lost_is_not_done_twice() {
     assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
     assert!(ran.err().contains("unknown end"), "{}", ran.story());
 }
+
+#[test]
+fn what_was_ended_over_there_since_nobody_seemed_to_be_here_is_not_done_twice() {
+    // What the host hears of us ends, and what we hear of it does not: even its last word is no end of the command's.
+    let docker = "#!/bin/sh\nshift 3\nmkfifo lease\nexec 3<&0\ncat <&3 > lease &\ncat=$!\n\"$@\" < lease &\n\
+                  exec 3<&-\nread -r go < cut\nkill -9 $cat\nwait\n";
+    let file = "host only { via docker; }\n\
+                task t { on only; retry 3; run \"echo begun >> log; echo go > cut; exec sleep 1000\" }\n";
+    let ran = with_docker(case(file, ["t"])).file("bin/docker", docker).fifo("cut").run().code(255);
+    assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
+    assert!(ran.err().contains("unknown end"), "{}", ran.story());
+}
