@@ -41,14 +41,15 @@ impl Scheduler {
                 Some(lent) => lent.iter().flat_map(|scope| self.plan.scope(*scope).claim.iter().copied()).collect(),
                 None => self.plan.scope(scope).claim.to_vec(),
             },
-            Vertex::Leaf(leaf) => {
-                let leaf = self.plan.leaf(leaf);
+            Vertex::Leaf(id) => {
+                let leaf = self.plan.leaf(id);
                 let scope = self.plan.scope(leaf.scope);
                 let token = scope.child_token.map(|token| (token, 1));
                 // What runs on a host takes of that, and nothing here.
                 let slots = self.host_of(leaf.scope).map_or(LimitId::SLOTS, |host| self.plan.host_limit(host));
                 let slots = leaf.slot.then_some((slots, scope.weight));
-                token.into_iter().chain(slots).collect()
+                let others = self.other_hosts(id).into_iter().map(|host| (self.plan.host_limit(host), 1));
+                token.into_iter().chain(slots).chain(others).collect()
             }
             Vertex::Resume => {
                 self.lent_by(vertex).flat_map(|scope| self.plan.scope(scope).claim.iter().copied()).collect()

@@ -34,11 +34,25 @@ pub(super) struct Hosts {
 impl Scheduler {
     /// Where what is directly in a scope runs; `None` is here.
     pub(super) fn host_of(&self, scope: ScopeId) -> Option<HostId> {
-        match self.plan.scope(scope).target {
+        self.host_at(self.plan.scope(scope).target)
+    }
+
+    fn host_at(&self, target: Target) -> Option<HostId> {
+        match target {
             Target::Here => None,
             Target::Host(host) => Some(host),
             Target::Pick(_, by) => self.hosts.bound.get(&by).copied(),
         }
+    }
+
+    /// The hosts that parts of a leaf are on, but for the one that it is on itself; each once.
+    pub(super) fn other_hosts(&self, leaf: LeafId) -> Vec<HostId> {
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let parts = self.plan.parts_of(leaf).iter().filter_map(|target| self.host_at(*target));
+        let mut others: Vec<HostId> = parts.filter(|host| Some(*host) != own).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
     }
 
     /// A scope begins anew, wherever it was.
@@ -158,9 +172,12 @@ impl Scheduler {
 
     /// Why a leaf cannot be started where it shall run, if that is known already.
     pub(super) fn lost_host(&self, leaf: LeafId) -> Option<String> {
-        let leaf = self.plan.leaf(leaf);
-        let host = self.host_of(leaf.scope).filter(|_| leaf.wait.is_none())?;
-        self.hosts.lost.get(&host).cloned()
+        if self.hosts.lost.is_empty() || self.plan.leaf(leaf).wait.is_some() {
+            return None;
+        }
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let mut hosts = own.into_iter().chain(self.other_hosts(leaf));
+        hosts.find_map(|host| self.hosts.lost.get(&host).cloned())
     }
 
     /// A leaf could not be started since its host cannot be reached: what is left for that host is not tried any more,
@@ -168,6 +185,9 @@ impl Scheduler {
     pub(super) fn lose_host(&mut self, leaf: LeafId, end: &JobEnd) {
         let Outcome::NotStarted(NotStarted::Unreachable(why)) = &end.outcome else { return };
         let scope = self.plan.leaf(leaf).scope;
+        if !self.other_hosts(leaf).is_empty() {
+            return; // Which one of them it is, whoever needs it next will see.
+        }
         let Some(host) = self.host_of(scope).filter(|_| !self.may_be_tried_again(scope)) else { return };
         self.hosts.lost.entry(host).or_insert_with(|| why.clone());
     }
