@@ -131,4 +131,9 @@ impl Reach for Fleet {
             }
         })
     }
+    fn release(&self, host: &Host) {
+        if let Some(fleet) = &*self.ssh.borrow() {
+            fleet.release(&host.name.value);
+        }
+    }
 }

@@ -18,6 +18,9 @@ pub trait Reach {
 
     /// The same place as an end of copies.
     fn end(&self, host: Option<&Host>, user: Option<&str>) -> LocalFuture<'static, Result<RemoteTarget, NotStarted>>;
+
+    /// Nothing more is to run on a host, as far as is known: what is kept open for it can go.
+    fn release(&self, host: &Host);
 }
 
 const NO_WAY: &str = "there is no way to hosts here";
@@ -33,4 +36,6 @@ impl Reach for Nowhere {
     fn end(&self, _: Option<&Host>, _: Option<&str>) -> LocalFuture<'static, Result<RemoteTarget, NotStarted>> {
         Box::pin(async { Err(NotStarted::Failed(NO_WAY.to_owned())) })
     }
+
+    fn release(&self, _: &Host) {}
 }

@@ -177,11 +177,7 @@ impl Store {
 
     /// Which host that is by now; `None` is here.
     pub fn host_at(&self, target: Target) -> Option<HostId> {
-        match target {
-            Target::Here => None,
-            Target::Host(host) => Some(host),
-            Target::Pick(_, by) => self.bound.get(&by).copied(),
-        }
+        target.host(&self.bound)
     }
 
     /// One child, by the vertex where it ended, has decided a scope: what it made counts, what the others made does not.

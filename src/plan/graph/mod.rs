@@ -168,6 +168,17 @@ impl Plan {
         self.parts.get(&id).map_or(&[], |parts| parts)
     }
 
+    /// All places that a leaf needs, its own first, each once.
+    pub fn targets_of(&self, id: LeafId) -> Vec<Target> {
+        let mut targets = vec![self.scope(self.leaf(id).scope).target];
+        for part in self.parts_of(id) {
+            if !targets.contains(part) {
+                targets.push(*part);
+            }
+        }
+        targets
+    }
+
     /// A leaf.
     pub fn leaf(&self, id: LeafId) -> &Leaf {
         &self.leaves[id.index()]

@@ -65,7 +65,7 @@ impl Loop {
         let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
         let mut task = match facts.task(self.keeper.is_forced(id)) {
             Ok(task) => task,
-            Err(why) => return self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => return self.feed(Input::Probed(scope, Err(why.into()))),
         };
         task.facts.extend(self.keeper.needed(&plan, id));
         task.needed = self.keeper.products(&plan, id);
@@ -109,7 +109,7 @@ impl Loop {
                 let name = self.plan.instance(id).label.instance.clone();
                 if self.around.variable("XEC_RUN_ID").is_some_and(|run| run == holder.run) {
                     let why = format!("the xec that runs this one is running `{name}`, and waits: `call` it there");
-                    return self.feed(Input::Probed(scope, Err(why)));
+                    return self.feed(Input::Probed(scope, Err(why.into())));
                 }
                 let told = self.keeper.held(id).is_some_and(|held| std::mem::replace(&mut held.told, true));
                 if !told && holder.pid != std::process::id().to_string() {
@@ -122,7 +122,7 @@ impl Loop {
                     let _ = told.send(Told::Again(scope)); // Without a dispatcher there is nobody who waits.
                 });
             }
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
     }
 
