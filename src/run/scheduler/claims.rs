@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::base::event::{Level, Reason};
-use crate::plan::graph::{LimitKind, Rank, Vertex};
-use crate::plan::ids::{LimitId, VertexId};
+use crate::plan::graph::{LimitKind, Memory, Rank, Vertex};
+use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::run::limits::Answer;
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::{End, Queue};
@@ -16,6 +16,9 @@ use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
 
 /// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
 const LOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a scope that is remembered begins with in hand.
+const DOOR: (LimitId, u32) = (LimitId::SLOTS, 1);
 
 /// What was asked of the machine for a vertex, until that has answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,7 +42,10 @@ impl Scheduler {
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) => match self.regaining.get(&vertex) {
                 Some(lent) => lent.iter().flat_map(|scope| self.plan.scope(*scope).claim.iter().copied()).collect(),
-                None => self.plan.scope(scope).claim.to_vec(),
+                None => {
+                    let door = self.doors.contains(&vertex).then_some(DOOR);
+                    self.plan.scope(scope).claim.iter().copied().chain(door).collect()
+                }
             },
             Vertex::Leaf(leaf) => {
                 let leaf = self.plan.leaf(leaf);
@@ -99,14 +105,55 @@ impl Scheduler {
     pub(super) fn give_back(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let mut granted = Vec::new();
         let claim = self.claim_of(vertex);
-        if self.locked.remove(&vertex) {
-            out.push(Action::Unlock(vertex));
-            for (limit, _) in self.machine_part(&claim) {
-                self.limits.open(limit, &mut granted);
-            }
-        }
+        self.unlock(vertex, out);
         self.limits.release(&claim, &mut granted);
         self.later(granted);
+        self.doors.remove(&vertex);
+    }
+
+    /// What it had of the machine is free.
+    fn unlock(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+        if self.locked.remove(&vertex) {
+            out.push(Action::Unlock(vertex));
+            let mut granted = Vec::new();
+            for (limit, _) in self.machine_part(vertex) {
+                self.limits.open(limit, &mut granted);
+            }
+            self.later(granted);
+        }
+    }
+
+    /// A scope that is remembered begins only when there is a slot for it: until then it is as open to others as if
+    /// nobody wanted it. The slot is for its first step, so it takes none if no step in it does.
+    pub(super) fn takes_a_slot(&self, scope: ScopeId) -> bool {
+        let plan = &self.plan;
+        let takes = |vertex: u32| match plan.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) => plan.leaf(leaf).slot && self.host_of(plan.leaf(leaf).scope).is_none(),
+            _ => false,
+        };
+        plan.scope(scope).memory == Memory::Whole && plan.scope(scope).vertices.clone().any(takes)
+    }
+
+    /// A scope that has all it claims begins. The slot is given back when its first steps stand in line for one.
+    pub(super) fn let_in(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        self.passed += u32::from(self.doors.remove(&self.plan.scope(scope).enter));
+        self.enter(scope, out);
+    }
+
+    /// The slots of those who have begun are free.
+    pub(super) fn close_doors(&mut self) {
+        let mut granted = Vec::new();
+        let (limit, _) = DOOR;
+        self.limits.release(&[(limit, std::mem::take(&mut self.passed))], &mut granted);
+        self.later(granted);
+    }
+
+    /// A scope that has all it claims does not begin with it.
+    pub(super) fn turn_back(&mut self, enter: VertexId, out: &mut Vec<Action>) {
+        let claim = self.claim_of(enter);
+        self.unlock(enter, out);
+        self.decline(&claim);
+        self.doors.remove(&enter);
     }
 
     pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
@@ -118,7 +165,7 @@ impl Scheduler {
         if !self.queue.contains_key(&vertex) {
             return self.release(vertex);
         }
-        let locks = self.machine_part(&self.claim_of(vertex));
+        let locks = self.machine_part(vertex);
         if locks.is_empty() {
             return self.admit(vertex, waited_for, out);
         }
@@ -142,17 +189,22 @@ impl Scheduler {
         }
     }
 
-    /// What is shared with others on the machine.
-    fn machine_part(&self, claim: &[(LimitId, u32)]) -> Vec<(LimitId, u32)> {
-        let shared =
-            |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_) | LimitKind::Pool);
-        claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
+    /// What it claims that is shared with others on the machine. Who only begins with a slot has no use for one of
+    /// theirs.
+    fn machine_part(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        let leaf = matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_));
+        let shared = |limit: &LimitId| match self.plan.limits[limit.index()].kind {
+            LimitKind::Machine(_) => true,
+            LimitKind::Pool => leaf,
+            _ => false,
+        };
+        self.claim_of(vertex).into_iter().filter(|(limit, _)| shared(limit)).collect()
     }
 
     /// What the machine says.
     pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
         let claim = self.claim_of(vertex);
-        let locks = self.machine_part(&claim);
+        let locks = self.machine_part(vertex);
         let locking = self.locking.remove(&vertex).unwrap_or_default();
         if locking.stale {
             if answer == LockAnswer::Held {
@@ -223,6 +275,10 @@ impl Scheduler {
             Vertex::Enter(scope) if self.scope_phase(scope).is_live() => {
                 self.regained(vertex);
                 self.leave(scope, out);
+            }
+            Vertex::Enter(scope) if self.plan.scope(scope).memory == Memory::Whole => {
+                self.scopes[scope.index()].queued = queue.waits.slot;
+                self.knock(scope, out);
             }
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),

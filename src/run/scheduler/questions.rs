@@ -13,11 +13,23 @@ use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
 impl Scheduler {
     /// Asks whether a scope has to run.
     pub(super) fn probe(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        self.asks_before(scope);
+        out.push(Action::Probe(scope));
+    }
+
+    /// All that a scope claims is held, and others may have done meanwhile what it would do.
+    pub(super) fn knock(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        self.knocking.insert(self.plan.scope(scope).enter);
+        self.asks_before(scope);
+        out.push(Action::Claim(scope));
+    }
+
+    /// The scope around it is not over before the answer has come.
+    fn asks_before(&mut self, scope: ScopeId) {
         if let Some(parent) = self.plan.scope(scope).parent {
             self.scopes[parent.index()].open += 1;
         }
         self.asks(scope);
-        out.push(Action::Probe(scope));
     }
 
     /// Has what it made looked at.
@@ -41,12 +53,22 @@ impl Scheduler {
         if self.asked.remove(&enter).is_none() {
             return;
         }
-        if self.phase_of(enter) == Phase::Probing {
+        let (knocked, open) = (self.knocking.remove(&enter), self.phase_of(enter) == Phase::Probing);
+        let begins = open && answer == Ok(Answer::Run);
+        if knocked && !begins {
+            self.turn_back(enter, out);
+        }
+        if open {
             match answer {
+                Ok(Answer::Run) if knocked => self.let_in(scope, out),
                 Ok(Answer::Run) => {
                     self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
+                    if self.takes_a_slot(scope) {
+                        self.doors.insert(enter);
+                    }
                     self.ask(enter);
                 }
+                Ok(Answer::Again) => self.probe(scope, out),
                 Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
                 Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
                 Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
