@@ -42,10 +42,7 @@ impl Scheduler {
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) => match self.regaining.get(&vertex) {
                 Some(lent) => lent.iter().flat_map(|scope| self.plan.scope(*scope).claim.iter().copied()).collect(),
-                None => {
-                    let door = self.doors.contains(&vertex).then_some(DOOR);
-                    self.plan.scope(scope).claim.iter().copied().chain(door).collect()
-                }
+                None => self.plan.scope(scope).claim.to_vec(),
             },
             Vertex::Leaf(leaf) => {
                 let leaf = self.plan.leaf(leaf);
@@ -65,6 +62,10 @@ impl Scheduler {
 
     pub(super) fn claim(&mut self, vertex: VertexId) {
         self.shift(vertex, Trigger::Met);
+        self.stand_in_line(vertex);
+    }
+
+    pub(super) fn stand_in_line(&mut self, vertex: VertexId) {
         self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
         self.ask(vertex);
     }
@@ -72,7 +73,7 @@ impl Scheduler {
     /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
     /// known who else wants something now, so that the first to be found does not go before the first in rank.
     pub(super) fn ask(&mut self, vertex: VertexId) {
-        if self.claim_of(vertex).is_empty() {
+        if self.wish_of(vertex).is_empty() {
             self.grants.push_back((vertex, None));
         } else {
             self.asking.insert((self.plan.rank(vertex), vertex));
@@ -81,7 +82,7 @@ impl Scheduler {
 
     /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
     pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
-        let claim = self.claim_of(vertex);
+        let claim = self.wish_of(vertex);
         if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
             self.grants.push_back((vertex, None));
         }
@@ -108,7 +109,6 @@ impl Scheduler {
         self.unlock(vertex, out);
         self.limits.release(&claim, &mut granted);
         self.later(granted);
-        self.doors.remove(&vertex);
     }
 
     /// What it had of the machine is free.
@@ -123,8 +123,13 @@ impl Scheduler {
         }
     }
 
+    /// What a vertex waits for.
+    fn wish_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        if self.doors.contains(&vertex) { vec![DOOR] } else { self.claim_of(vertex) }
+    }
+
     /// A scope that is remembered begins only when there is a slot for it: until then it is as open to others as if
-    /// nobody wanted it. The slot is for its first step, so it takes none if no step in it does.
+    /// nobody wanted it. Slots come last here too. It is for its first step, so none is taken if no step in it does.
     pub(super) fn takes_a_slot(&self, scope: ScopeId) -> bool {
         let plan = &self.plan;
         let takes = |vertex: u32| match plan.vertices[vertex as usize] {
@@ -134,13 +139,18 @@ impl Scheduler {
         plan.scope(scope).memory == Memory::Whole && plan.scope(scope).vertices.clone().any(takes)
     }
 
-    /// A scope that has all it claims begins. The slot is given back when its first steps stand in line for one.
-    pub(super) fn let_in(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
-        self.passed += u32::from(self.doors.remove(&self.plan.scope(scope).enter));
-        self.enter(scope, out);
+    /// A scope never begins that waited for a slot. One that was granted just now is of no use.
+    pub(super) fn leave_the_door(&mut self, enter: VertexId) {
+        if self.doors.remove(&enter) {
+            if let Some(at) = self.grants.iter().position(|(vertex, _)| *vertex == enter) {
+                self.grants.remove(at);
+                self.passed += 1;
+            }
+            self.release(enter);
+        }
     }
 
-    /// The slots of those who have begun are free.
+    /// The slots of those who have begun are free: their first steps stand in line by now.
     pub(super) fn close_doors(&mut self) {
         let mut granted = Vec::new();
         let (limit, _) = DOOR;
@@ -153,7 +163,6 @@ impl Scheduler {
         let claim = self.claim_of(enter);
         self.unlock(enter, out);
         self.decline(&claim);
-        self.doors.remove(&enter);
     }
 
     pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
@@ -166,7 +175,8 @@ impl Scheduler {
             return self.release(vertex);
         }
         let locks = self.machine_part(vertex);
-        if locks.is_empty() {
+        // Who waits for a slot to begin with has the rest.
+        if locks.is_empty() || self.doors.contains(&vertex) {
             return self.admit(vertex, waited_for, out);
         }
         // What it held for the last item, or the last attempt, goes before what it wants for the next.
@@ -276,10 +286,15 @@ impl Scheduler {
                 self.regained(vertex);
                 self.leave(scope, out);
             }
-            Vertex::Enter(scope) if self.plan.scope(scope).memory == Memory::Whole => {
+            Vertex::Enter(scope) if self.doors.remove(&vertex) => {
                 self.scopes[scope.index()].queued = queue.waits.slot;
-                self.knock(scope, out);
+                self.knock(scope, true, out);
             }
+            Vertex::Enter(scope) if self.takes_a_slot(scope) => {
+                self.doors.insert(vertex);
+                self.stand_in_line(vertex);
+            }
+            Vertex::Enter(scope) if self.plan.scope(scope).memory == Memory::Whole => self.knock(scope, false, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             Vertex::Resume => self.resumed(vertex),

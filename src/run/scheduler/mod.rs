@@ -71,11 +71,11 @@ pub struct Scheduler {
     queue: HashMap<VertexId, Queue>,
     /// Who holds something of the machine.
     locked: HashSet<VertexId>,
-    /// Who begins with a slot in hand, and how many of these slots are not needed any more.
+    /// Who has all that it claims and waits for a slot to begin with, and how many of these slots are free again.
     doors: HashSet<VertexId>,
     passed: u32,
-    /// Who has all that it claims, and is asked whether it still has to run.
-    knocking: HashSet<VertexId>,
+    /// Who has that too, and is asked whether it still has to run; whether it has such a slot.
+    knocking: HashMap<VertexId, bool>,
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
@@ -171,7 +171,7 @@ impl Scheduler {
             locked: HashSet::new(),
             doors: HashSet::new(),
             passed: 0,
-            knocking: HashSet::new(),
+            knocking: HashMap::new(),
             due: HashMap::new(),
             next_job: 1,
             asked: BTreeMap::new(),

@@ -8,7 +8,7 @@ use crate::plan::defs::DEFAULT_GRACE;
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::Asked;
-use crate::run::scheduler::{Action, Answer, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, End, Scheduler, TimerKey};
 
 impl Scheduler {
     /// Asks whether a scope has to run.
@@ -18,8 +18,8 @@ impl Scheduler {
     }
 
     /// All that a scope claims is held, and others may have done meanwhile what it would do.
-    pub(super) fn knock(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
-        self.knocking.insert(self.plan.scope(scope).enter);
+    pub(super) fn knock(&mut self, scope: ScopeId, slot: bool, out: &mut Vec<Action>) {
+        self.knocking.insert(self.plan.scope(scope).enter, slot);
         self.asks_before(scope);
         out.push(Action::Claim(scope));
     }
@@ -54,20 +54,16 @@ impl Scheduler {
             return;
         }
         let (knocked, open) = (self.knocking.remove(&enter), self.phase_of(enter) == Phase::Probing);
-        let begins = open && answer == Ok(Answer::Run);
-        if knocked && !begins {
-            self.turn_back(enter, out);
+        if let Some(slot) = knocked {
+            self.passed += u32::from(slot);
+            if !open || answer != Ok(Answer::Run) {
+                self.turn_back(enter, out);
+            }
         }
         if open {
             match answer {
-                Ok(Answer::Run) if knocked => self.let_in(scope, out),
-                Ok(Answer::Run) => {
-                    self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-                    if self.takes_a_slot(scope) {
-                        self.doors.insert(enter);
-                    }
-                    self.ask(enter);
-                }
+                Ok(Answer::Run) if knocked.is_some() => self.enter(scope, out),
+                Ok(Answer::Run) => self.stand_in_line(enter),
                 Ok(Answer::Again) => self.probe(scope, out),
                 Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
                 Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
