@@ -109,4 +109,10 @@ impl Reach for Fleet {
         self.places.borrow_mut().insert(key, place.clone());
         Ok(place)
     }
+
+    fn release(&self, host: &Host) {
+        if let Some(fleet) = &*self.ssh.borrow() {
+            fleet.release(&host.name.value);
+        }
+    }
 }

@@ -13,6 +13,9 @@ pub trait Reach {
     /// # Errors
     /// Why there is no such place, in words.
     fn reach(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String>;
+
+    /// Nothing more is to run on a host, as far as is known: what is kept open for it can go.
+    fn release(&self, host: &Host);
 }
 
 /// Reaches nothing.
@@ -22,4 +25,6 @@ impl Reach for Nowhere {
     fn reach(&self, _: Option<&Host>, _: Option<&str>) -> Result<Rc<dyn Target>, String> {
         Err("there is no way to hosts here".to_owned())
     }
+
+    fn release(&self, _: &Host) {}
 }

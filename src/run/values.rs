@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::base::command::Captures;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::graph::{Leaf, Plan, TakeFrom, Target, Vertex};
+use crate::plan::graph::{Leaf, Plan, TakeFrom, Vertex};
 use crate::plan::ids::{HostId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::{Misfit, fit};
 use crate::plan::values::{Bound, Known, Value};
@@ -172,11 +172,7 @@ impl Store {
 
     /// Where what is directly in a scope runs; `None` is here.
     pub fn host_of(&self, plan: &Plan, scope: ScopeId) -> Option<HostId> {
-        match plan.scope(scope).target {
-            Target::Here => None,
-            Target::Host(host) => Some(host),
-            Target::Pick(_, by) => self.bound.get(&by).copied(),
-        }
+        plan.scope(scope).target.host(&self.bound)
     }
 
     /// One child, by the vertex where it ended, has decided a scope: what it made counts, what the others made does not.

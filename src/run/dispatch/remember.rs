@@ -66,7 +66,7 @@ impl Loop {
         let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
         let mut task = match facts.task(self.keeper.is_forced(id)) {
             Ok(task) => task,
-            Err(why) => return self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => return self.feed(Input::Probed(scope, Err(why.into()))),
         };
         task.facts.extend(self.keeper.needed(&plan, id));
         task.needed = self.keeper.products(&plan, id);
@@ -117,7 +117,7 @@ impl Loop {
             let _ = told.send(free); // Without a dispatcher there is nobody who waits.
         });
         if let Err(why) = begun {
-            self.feed(Input::Probed(scope, Err(format!("cannot wait for another xec: {why}"))));
+            self.feed(Input::Probed(scope, Err(format!("cannot wait for another xec: {why}").into())));
         }
     }
 
@@ -145,7 +145,7 @@ impl Loop {
             _ if !self.scheduler.is_wanted(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
             Ok(Some(fresh)) => self.fresh(scope, id, fresh),
             Ok(None) => self.feed(Input::Probed(scope, Ok(Answer::Run))),
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
     }
 
@@ -162,7 +162,7 @@ impl Loop {
                 let name = self.plan.instance(id).label.instance.clone();
                 if self.around.variable("XEC_RUN_ID").is_some_and(|run| run == holder.run) {
                     let why = format!("the xec that runs this one is running `{name}`, and waits: `call` it there");
-                    return self.feed(Input::Probed(scope, Err(why)));
+                    return self.feed(Input::Probed(scope, Err(why.into())));
                 }
                 let told = self.keeper.held(id).is_some_and(|held| std::mem::replace(&mut held.told, true));
                 if !told && holder.pid != std::process::id().to_string() {
@@ -171,7 +171,7 @@ impl Loop {
                 }
                 self.not_yet(scope, id, First::Wait);
             }
-            Err(why) => self.feed(Input::Probed(scope, Err(why))),
+            Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
     }
 

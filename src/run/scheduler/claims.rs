@@ -258,7 +258,7 @@ impl Scheduler {
     /// What a scope claims cannot be had at all: it fails without having begun.
     fn impossible(&mut self, enter: VertexId, why: String, out: &mut Vec<Action>) {
         let Vertex::Enter(scope) = self.plan.vertices[enter.index()] else { return };
-        self.complaints.insert(self.plan.scope(scope).exit, why);
+        self.complaints.insert(self.plan.scope(scope).exit, why.into());
         if self.is_paused(scope) {
             // No more attempts, and its hooks would need the same.
             self.scopes[scope.index()].from_above = true;

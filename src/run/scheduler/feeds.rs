@@ -111,7 +111,7 @@ impl Scheduler {
         let this = self.plan.feed(feed);
         let (scope, vertex) = (this.scope, this.vertex);
         if self.end[vertex.index()].is_none() {
-            self.complaints.insert(self.plan.scope(scope).exit, why);
+            self.complaints.insert(self.plan.scope(scope).exit, why.into());
             self.skip(vertex, End::Failed(1), out);
         }
     }

@@ -55,7 +55,7 @@ use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
 use crate::run::scheduler::width::Shortage;
 pub use feeds::WAITING_CAP;
-pub use talk::{Action, Answer, Closing, Input, JobEnd, LockAnswer, TimerKey};
+pub use talk::{Action, Answer, Closing, Complaint, Input, JobEnd, LockAnswer, TimerKey};
 
 /// All state of a run.
 pub struct Scheduler {
@@ -87,7 +87,7 @@ pub struct Scheduler {
     /// Who will be skipped when nothing is pending any more, and for whose sake.
     blamed: HashMap<VertexId, VertexId>,
     /// Why something failed that no job can tell of.
-    complaints: HashMap<VertexId, String>,
+    complaints: HashMap<VertexId, Complaint>,
     /// Gates whose demands are given up when this scope is not tried again.
     held: HashMap<ScopeId, Vec<VertexId>>,
     /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
@@ -156,7 +156,7 @@ impl Scheduler {
             took: HashMap::new(),
             regaining: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
-            hosts: hosts::Hosts::default(),
+            hosts: hosts::Hosts::new(&plan),
             labels: HashMap::new(),
             locking: HashMap::new(),
             plan,
@@ -230,6 +230,7 @@ impl Scheduler {
             Input::Cancel(scope, reason, level) => self.cancel_from_outside(scope, reason, level, out),
         }
         self.settle(out);
+        self.tell_idle(out);
         self.rates_due(out);
     }
 

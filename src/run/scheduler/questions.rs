@@ -8,7 +8,7 @@ use crate::plan::defs::DEFAULT_GRACE;
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::Asked;
-use crate::run::scheduler::{Action, Answer, End, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, Complaint, End, Scheduler, TimerKey};
 
 impl Scheduler {
     /// Asks whether a scope has to run.
@@ -48,7 +48,7 @@ impl Scheduler {
     }
 
     /// It is known whether a scope has to run.
-    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, String>, out: &mut Vec<Action>) {
+    pub(super) fn probed(&mut self, scope: ScopeId, answer: Result<Answer, Complaint>, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         if self.asked.remove(&enter).is_none() {
             return;
@@ -69,6 +69,9 @@ impl Scheduler {
                 Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
                 Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),
                 Err(why) => {
+                    if let Complaint::Unreachable(why) = &why {
+                        self.lose(scope, why);
+                    }
                     self.complaints.insert(self.plan.scope(scope).exit, why);
                     self.skip(enter, End::Failed(1), out);
                 }

@@ -170,7 +170,9 @@ impl Scheduler {
             if plan.vertices[vertex.index()] == Vertex::Arrive && self.is_said(*vertex) {
                 self.arrives_again(*vertex);
             }
-            self.end[vertex.index()] = None;
+            if self.end[vertex.index()].take().is_some() {
+                self.has_more(*vertex);
+            }
             self.blamed.remove(vertex);
             self.ends.remove(vertex);
             self.complaints.remove(vertex);

@@ -162,6 +162,10 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 }
                 Action::Open(instance) => judge.begins_anew(instance, &scheduler),
                 Action::Close(..) | Action::Give { .. } | Action::Keep(..) | Action::Bound { .. } => {}
+                Action::Idle(host) => {
+                    let there = |leaf: &LeafId| scheduler.host_of(plan.leaf(*leaf).scope) == Some(host);
+                    prop_assert!(!judge.running.values().any(there), "who has no more to do does nothing");
+                }
                 Action::TryLock(who, parts) => {
                     // Another run holds it, now and then.
                     let answer = if tape.one_in(4) { LockAnswer::Busy } else { LockAnswer::Held };

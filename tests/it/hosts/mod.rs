@@ -8,6 +8,7 @@ mod limits;
 mod lost;
 mod pick;
 mod places;
+mod report;
 mod sources;
 
 use crate::harness::{Case, Ran};
