@@ -290,6 +290,7 @@ impl Loop {
             Action::Stop { job, reason, level } if self.let_go(job, reason, level) => {}
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
+            Action::Claim(scope) => self.claim(scope),
             Action::Idle(host) => self.hosts.release(self.plan.host(host)),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
             Action::Settle(scope) => self.settle(scope),

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::base::event::{Level, Reason};
-use crate::plan::graph::{LimitKind, Rank, Vertex};
-use crate::plan::ids::{LimitId, VertexId};
+use crate::plan::graph::{LimitKind, Memory, Rank, Vertex};
+use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::run::limits::Answer;
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::{End, Queue};
@@ -16,6 +16,9 @@ use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
 
 /// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
 const LOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a scope that is remembered begins with in hand.
+const DOOR: (LimitId, u32) = (LimitId::SLOTS, 1);
 
 /// What was asked of the machine for a vertex, until that has answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +63,10 @@ impl Scheduler {
 
     pub(super) fn claim(&mut self, vertex: VertexId) {
         self.shift(vertex, Trigger::Met);
+        self.stand_in_line(vertex);
+    }
+
+    pub(super) fn stand_in_line(&mut self, vertex: VertexId) {
         self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
         self.ask(vertex);
     }
@@ -67,7 +74,7 @@ impl Scheduler {
     /// A vertex wants what it claims. Who claims nothing waits for nobody; all others have their turn once it is
     /// known who else wants something now, so that the first to be found does not go before the first in rank.
     pub(super) fn ask(&mut self, vertex: VertexId) {
-        if self.claim_of(vertex).is_empty() {
+        if self.wish_of(vertex).is_empty() {
             self.grants.push_back((vertex, None));
         } else {
             self.asking.insert((self.plan.rank(vertex), vertex));
@@ -76,7 +83,7 @@ impl Scheduler {
 
     /// Takes what a vertex claims, or waits for it; it may have been dropped since it asked.
     pub(super) fn request(&mut self, vertex: VertexId, rank: Rank) {
-        let claim = self.claim_of(vertex);
+        let claim = self.wish_of(vertex);
         if self.queue.contains_key(&vertex) && self.limits.request(vertex, rank, &claim) == Answer::Granted {
             self.grants.push_back((vertex, None));
         }
@@ -100,14 +107,63 @@ impl Scheduler {
     pub(super) fn give_back(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let mut granted = Vec::new();
         let claim = self.claim_of(vertex);
-        if self.locked.remove(&vertex) {
-            out.push(Action::Unlock(vertex));
-            for (limit, _) in self.machine_part(&claim) {
-                self.limits.open(limit, &mut granted);
-            }
-        }
+        self.unlock(vertex, out);
         self.limits.release(&claim, &mut granted);
         self.later(granted);
+    }
+
+    /// What it had of the machine is free.
+    fn unlock(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
+        if self.locked.remove(&vertex) {
+            out.push(Action::Unlock(vertex));
+            let mut granted = Vec::new();
+            for (limit, _) in self.machine_part(vertex) {
+                self.limits.open(limit, &mut granted);
+            }
+            self.later(granted);
+        }
+    }
+
+    /// What a vertex waits for.
+    fn wish_of(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        if self.doors.contains(&vertex) { vec![DOOR] } else { self.claim_of(vertex) }
+    }
+
+    /// A scope that is remembered begins only when there is a slot for it: until then it is as open to others as if
+    /// nobody wanted it. Slots come last here too. It is for its first step, so none is taken if no step in it does.
+    pub(super) fn takes_a_slot(&self, scope: ScopeId) -> bool {
+        let plan = &self.plan;
+        let takes = |vertex: u32| match plan.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) => plan.leaf(leaf).slot && self.host_of(plan.leaf(leaf).scope).is_none(),
+            _ => false,
+        };
+        plan.scope(scope).memory == Memory::Whole && plan.scope(scope).vertices.clone().any(takes)
+    }
+
+    /// A scope never begins that waited for a slot. One that was granted just now is of no use.
+    pub(super) fn leave_the_door(&mut self, enter: VertexId) {
+        if self.doors.remove(&enter) {
+            if let Some(at) = self.grants.iter().position(|(vertex, _)| *vertex == enter) {
+                self.grants.remove(at);
+                self.passed += 1;
+            }
+            self.release(enter);
+        }
+    }
+
+    /// The slots of those who have begun are free: their first steps stand in line by now.
+    pub(super) fn close_doors(&mut self) {
+        let mut granted = Vec::new();
+        let (limit, _) = DOOR;
+        self.limits.release(&[(limit, std::mem::take(&mut self.passed))], &mut granted);
+        self.later(granted);
+    }
+
+    /// A scope that has all it claims does not begin with it.
+    pub(super) fn turn_back(&mut self, enter: VertexId, out: &mut Vec<Action>) {
+        let claim = self.claim_of(enter);
+        self.unlock(enter, out);
+        self.decline(&claim);
     }
 
     pub(super) fn later(&mut self, granted: Vec<(VertexId, LimitId)>) {
@@ -119,8 +175,9 @@ impl Scheduler {
         if !self.queue.contains_key(&vertex) {
             return self.release(vertex);
         }
-        let locks = self.machine_part(&self.claim_of(vertex));
-        if locks.is_empty() {
+        let locks = self.machine_part(vertex);
+        // Who waits for a slot to begin with has the rest.
+        if locks.is_empty() || self.doors.contains(&vertex) {
             return self.admit(vertex, waited_for, out);
         }
         // What it held for the last item, or the last attempt, goes before what it wants for the next.
@@ -143,17 +200,22 @@ impl Scheduler {
         }
     }
 
-    /// What is shared with others on the machine.
-    fn machine_part(&self, claim: &[(LimitId, u32)]) -> Vec<(LimitId, u32)> {
-        let shared =
-            |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_) | LimitKind::Pool);
-        claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
+    /// What it claims that is shared with others on the machine. Who only begins with a slot has no use for one of
+    /// theirs.
+    fn machine_part(&self, vertex: VertexId) -> Vec<(LimitId, u32)> {
+        let leaf = matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_));
+        let shared = |limit: &LimitId| match self.plan.limits[limit.index()].kind {
+            LimitKind::Machine(_) => true,
+            LimitKind::Pool => leaf,
+            _ => false,
+        };
+        self.claim_of(vertex).into_iter().filter(|(limit, _)| shared(limit)).collect()
     }
 
     /// What the machine says.
     pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
         let claim = self.claim_of(vertex);
-        let locks = self.machine_part(&claim);
+        let locks = self.machine_part(vertex);
         let locking = self.locking.remove(&vertex).unwrap_or_default();
         if locking.stale {
             if answer == LockAnswer::Held {
@@ -225,6 +287,15 @@ impl Scheduler {
                 self.regained(vertex);
                 self.leave(scope, out);
             }
+            Vertex::Enter(scope) if self.doors.remove(&vertex) => {
+                self.scopes[scope.index()].queued = queue.waits.slot;
+                self.knock(scope, true, out);
+            }
+            Vertex::Enter(scope) if self.takes_a_slot(scope) => {
+                self.doors.insert(vertex);
+                self.stand_in_line(vertex);
+            }
+            Vertex::Enter(scope) if self.plan.scope(scope).memory == Memory::Whole => self.knock(scope, false, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             Vertex::Resume => self.resumed(vertex),

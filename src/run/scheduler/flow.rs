@@ -142,7 +142,9 @@ impl Scheduler {
         self.next_job += 1;
         let instance = plan.instance(plan.leaf(leaf).instance);
         let wanted = self.scopes[instance.scope.index()].wanted;
-        queue.waits.dependency = queue.since.saturating_sub(wanted);
+        let queued = std::mem::take(&mut self.scopes[instance.scope.index()].queued);
+        queue.waits.dependency = queue.since.saturating_sub(wanted + queued);
+        queue.waits.slot += queued;
         self.scopes[plan.leaf(leaf).scope.index()].open += 1;
         let mut around = Some(plan.leaf(leaf).scope);
         while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {

@@ -77,6 +77,8 @@ pub(super) struct ScopeState {
     pub(super) timed_out: bool,
     /// Its timeout runs.
     pub(super) armed: bool,
+    /// How long it waited for a slot to begin with.
+    pub(super) queued: Duration,
     /// When its place was reached, and when it was entered.
     pub(super) wanted: Duration,
     pub(super) entered: Duration,
