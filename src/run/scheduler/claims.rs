@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::base::event::{Level, Reason};
-use crate::plan::graph::{LimitKind, Rank, Vertex};
+use crate::plan::graph::{LimitKind, Memory, Rank, Vertex};
 use crate::plan::ids::{LimitId, ScopeId, VertexId};
 use crate::run::limits::{Answer, Granted};
 use crate::run::phase::{Phase, Trigger};
@@ -16,6 +16,9 @@ use crate::run::scheduler::{Action, LockAnswer, Scheduler, TimerKey};
 
 /// How long until a limit is tried again that another run holds: a lock cannot say when it will be free.
 const LOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a scope that is remembered begins with in hand.
+const DOOR: (LimitId, u32) = (LimitId::SLOTS, 1);
 
 /// So much of these limits.
 pub(super) type Claim = Vec<(LimitId, u32)>;
@@ -50,14 +53,15 @@ impl Scheduler {
     fn share_of(&self, vertex: VertexId) -> Claim {
         match self.plan.vertices[vertex.index()] {
             Vertex::Enter(scope) => self.plan.scope(scope).claim.to_vec(),
-            Vertex::Leaf(leaf) => {
-                let leaf = self.plan.leaf(leaf);
+            Vertex::Leaf(id) => {
+                let leaf = self.plan.leaf(id);
                 let scope = self.plan.scope(leaf.scope);
                 let token = scope.child_token.map(|token| (token, 1));
                 // What runs on a host takes of that, and nothing here.
                 let slots = self.host_of(leaf.scope).map_or(LimitId::SLOTS, |host| self.plan.host_limit(host));
                 let slots = leaf.slot.then_some((slots, scope.weight));
-                token.into_iter().chain(slots).collect()
+                let others = self.other_hosts(id).into_iter().map(|host| (self.plan.host_limit(host), 1));
+                token.into_iter().chain(slots).chain(others).collect()
             }
             _ => Vec::new(),
         }
@@ -67,6 +71,7 @@ impl Scheduler {
     /// was lent around it. So nothing goes on within a scope that does not hold what it claims.
     fn wanted_by(&self, vertex: VertexId) -> Claim {
         let own = match self.plan.vertices[vertex.index()] {
+            _ if self.doors.contains(&vertex) => return vec![DOOR],
             // One that lent its share is found among those around.
             Vertex::Enter(scope) if self.scope_phase(scope).is_live() => Claim::new(),
             _ => self.share_of(vertex),
@@ -101,14 +106,17 @@ impl Scheduler {
             return false;
         }
         if !self.queue.contains_key(&enter) {
-            self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-            self.ask(enter);
+            self.stand_in_line(enter);
         }
         true
     }
 
     pub(super) fn claim(&mut self, vertex: VertexId) {
         self.shift(vertex, Trigger::Met);
+        self.stand_in_line(vertex);
+    }
+
+    pub(super) fn stand_in_line(&mut self, vertex: VertexId) {
         self.queue.insert(vertex, Queue { since: self.now, attempt: 1, ..Queue::default() });
         self.ask(vertex);
     }
@@ -145,14 +153,54 @@ impl Scheduler {
     /// Gives it back.
     pub(super) fn give_back(&mut self, vertex: VertexId, claim: &Claim, out: &mut Vec<Action>) {
         let mut granted = Vec::new();
-        if self.locked.remove(&vertex) {
-            out.push(Action::Unlock(vertex));
-            for (limit, _) in self.machine_part(claim) {
-                self.limits.open(limit, &mut granted);
-            }
-        }
+        self.unlock(vertex, claim, out);
         self.limits.release(claim, &mut granted);
         self.later(granted);
+    }
+
+    /// What it had of the machine is free.
+    fn unlock(&mut self, vertex: VertexId, claim: &Claim, out: &mut Vec<Action>) {
+        if self.locked.remove(&vertex) {
+            out.push(Action::Unlock(vertex));
+            let mut granted = Vec::new();
+            for (limit, _) in self.machine_part(vertex, claim) {
+                self.limits.open(limit, &mut granted);
+            }
+            self.later(granted);
+        }
+    }
+
+    /// A scope that is remembered begins only when there is a slot for it: until then it is as open to others as if
+    /// nobody wanted it. Slots come last here too. It is for its first step, so none is taken if no step in it does.
+    pub(super) fn takes_a_slot(&self, scope: ScopeId) -> bool {
+        let plan = &self.plan;
+        let takes = |vertex: u32| match plan.vertices[vertex as usize] {
+            Vertex::Leaf(leaf) => plan.leaf(leaf).slot && self.host_of(plan.leaf(leaf).scope).is_none(),
+            _ => false,
+        };
+        plan.scope(scope).memory == Memory::Whole && plan.scope(scope).vertices.clone().any(takes)
+    }
+
+    /// A scope never begins that waited for a slot.
+    pub(super) fn leave_the_door(&mut self, enter: VertexId) {
+        if self.doors.remove(&enter) {
+            self.release(enter);
+        }
+    }
+
+    /// The slots of those who have begun are free: their first steps stand in line by now.
+    pub(super) fn close_doors(&mut self) {
+        let mut granted = Vec::new();
+        let (limit, _) = DOOR;
+        self.limits.release(&[(limit, std::mem::take(&mut self.passed))], &mut granted);
+        self.later(granted);
+    }
+
+    /// A scope that has all it claims does not begin with it.
+    pub(super) fn turn_back(&mut self, enter: VertexId, out: &mut Vec<Action>) {
+        let share = self.share_of(enter);
+        self.unlock(enter, &share, out);
+        self.decline(&share);
     }
 
     pub(super) fn later(&mut self, granted: Vec<Granted>) {
@@ -164,9 +212,9 @@ impl Scheduler {
     pub(super) fn granted(&mut self, grant: Grant, out: &mut Vec<Action>) {
         let Grant { vertex, claim, waited_for } = grant;
         if !self.queue.contains_key(&vertex) {
-            return self.giving.push_front((vertex, claim));
+            return self.giving.push_back((vertex, claim));
         }
-        let locks = self.machine_part(&claim);
+        let locks = self.machine_part(vertex, &claim);
         if locks.is_empty() {
             return self.admit(vertex, waited_for, out);
         }
@@ -190,17 +238,21 @@ impl Scheduler {
         }
     }
 
-    /// What is shared with others on the machine.
-    fn machine_part(&self, claim: &[(LimitId, u32)]) -> Claim {
-        let shared =
-            |limit: &LimitId| matches!(self.plan.limits[limit.index()].kind, LimitKind::Machine(_) | LimitKind::Pool);
-        claim.iter().copied().filter(|(limit, _)| shared(limit)).collect()
+    /// What of a claim is shared with others on the machine. Who only begins with a slot has no use for one of theirs.
+    fn machine_part(&self, vertex: VertexId, claim: &Claim) -> Claim {
+        let leaf = matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_));
+        let shared = |(limit, _): &(LimitId, u32)| match self.plan.limits[limit.index()].kind {
+            LimitKind::Machine(_) => true,
+            LimitKind::Pool => leaf,
+            _ => false,
+        };
+        claim.iter().copied().filter(shared).collect()
     }
 
     /// What the machine says.
     pub(super) fn lock_answered(&mut self, vertex: VertexId, answer: LockAnswer, out: &mut Vec<Action>) {
         let Locking { claim, stale, again } = self.locking.remove(&vertex).unwrap_or_default();
-        let locks = self.machine_part(&claim);
+        let locks = self.machine_part(vertex, &claim);
         if stale {
             if answer == LockAnswer::Held {
                 out.push(Action::Unlock(vertex));
@@ -273,6 +325,12 @@ impl Scheduler {
             Vertex::Enter(scope) if self.phase_of(vertex) == Phase::Backoff => self.enter_again(scope, out),
             // Its hooks waited for this.
             Vertex::Enter(scope) if self.scope_phase(scope).is_live() => self.leave(scope, out),
+            Vertex::Enter(scope) if self.doors.remove(&vertex) => self.knock(scope, true, out),
+            Vertex::Enter(scope) if self.takes_a_slot(scope) => {
+                self.doors.insert(vertex);
+                self.stand_in_line(vertex);
+            }
+            Vertex::Enter(scope) if self.plan.scope(scope).memory == Memory::Whole => self.knock(scope, false, out),
             Vertex::Enter(scope) => self.enter(scope, out),
             Vertex::Leaf(leaf) => self.start(vertex, leaf, queue, out),
             Vertex::Resume => self.resumed(vertex, out),

@@ -71,6 +71,11 @@ pub struct Scheduler {
     queue: HashMap<VertexId, Queue>,
     /// Who holds something of the machine.
     locked: HashSet<VertexId>,
+    /// Who has all that it claims and waits for a slot to begin with, and how many of these slots are free again.
+    doors: HashSet<VertexId>,
+    passed: u32,
+    /// Who has that too, and is asked whether it still has to run; whether it has such a slot.
+    knocking: HashMap<VertexId, bool>,
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
@@ -172,6 +177,9 @@ impl Scheduler {
             live: HashMap::new(),
             queue: HashMap::new(),
             locked: HashSet::new(),
+            doors: HashSet::new(),
+            passed: 0,
+            knocking: HashMap::new(),
             due: HashMap::new(),
             next_job: 1,
             asked: BTreeMap::new(),
@@ -260,6 +268,8 @@ impl Scheduler {
                 self.fire(vertex, out);
             } else if let Some((rank, vertex)) = self.asking.pop_first() {
                 self.request(vertex, rank);
+            } else if self.passed > 0 {
+                self.close_doors();
             } else if let Some((vertex, claim)) = self.giving.pop_front() {
                 self.give_back(vertex, &claim, out);
             } else {

@@ -10,7 +10,7 @@ use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::progress::Progress;
 use crate::run::scheduler::state::Failed;
-use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
 
 impl Scheduler {
@@ -80,8 +80,7 @@ impl Scheduler {
     pub(super) fn retry_is_due(&mut self, scope: ScopeId, attempt: u32) {
         let enter = self.plan.scope(scope).enter;
         if self.phase_of(enter) == Phase::Backoff && self.scopes[scope.index()].attempt == attempt {
-            self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-            self.ask(enter);
+            self.stand_in_line(enter);
         }
     }
 

@@ -26,6 +26,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
         decided: HashMap::new(),
         services: Default::default(),
         begun: BTreeSet::new(),
+        knocking: BTreeSet::new(),
         cancelled: false,
         open: BTreeSet::new(),
         locked: BTreeMap::new(),
@@ -71,6 +72,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 } else if !asked.is_empty() && (jobs.is_empty() || tape.one_in(2)) {
                     let scope = asked[tape.pick(asked.len())];
                     unasked.remove(&scope);
+                    judge.knocking.remove(&scope);
                     answers.remove(&scope).expect("it is one of these")
                 } else if !jobs.is_empty() {
                     now += Duration::from_millis(tape.pick(8) as u64);
@@ -132,6 +134,12 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                         _ => Answer::Run,
                     };
                     prop_assert!(answers.insert(scope, Input::Probed(scope, Ok(answer))).is_none(), "asked once");
+                }
+                Action::Claim(scope) => {
+                    // Another run has begun it just now, sometimes.
+                    let answer = if tape.pick(8) > 5 { Answer::Again } else { Answer::Run };
+                    prop_assert!(answers.insert(scope, Input::Probed(scope, Ok(answer))).is_none(), "asked once");
+                    judge.knocks(scope, &scheduler)?;
                 }
                 Action::Settle(scope) => {
                     prop_assert!(answers.insert(scope, Input::Settled(scope)).is_none(), "one question at a time");
