@@ -16,6 +16,7 @@ use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target, pipelin
 use crate::plan::ids::ScopeId;
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
+use crate::run::sampling::{self, Course, Sampling};
 use crate::run::scheduler::JobEnd;
 
 /// Sends signals to a job.
@@ -60,6 +61,8 @@ pub struct Job {
     pub waits: Waits,
     /// How many slots it holds.
     pub slots: u32,
+    /// How often what it uses is measured, and by whom.
+    pub sample: Option<Sampling>,
     /// What to do; `Err` is why that is not known.
     pub work: Result<Doing, String>,
     /// Whether each line of what it keeps is wanted at once.
@@ -88,11 +91,13 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
             tell(pid);
+            let mut course = job.sample.zip(pid).map(|(sampling, pid)| Course::begin(sampling, pid, clock.clone()));
             guard.started(control);
             let finished = loop {
                 tokio::select! {
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
+                    sample = sampling::next(&mut course) => report.tell(clock.now(), Event::StepSampled { job: id, sample }),
                     Some(signal) = stops.recv() => {
                         report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }
