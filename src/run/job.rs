@@ -55,18 +55,15 @@ pub struct Job {
 
 /// Runs a job to its end.
 pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let mut guard = Guard { job: job.id, news: Some(news) };
+    let Job { id, step, attempt, waits, slots, specs, streams } = job;
+    let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
-    let tell = |pid| {
-        let Job { id, step, attempt, waits, slots, .. } = &job;
-        let (step, attempt, waits, slots) = (step.clone(), *attempt, *waits, *slots);
-        report.tell(clock.now(), Event::StepStarted { job: *id, step, attempt, waits, slots, pid });
-    };
+    let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
     let (to, mut lines) = unbounded_channel();
-    let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
-    let started = match &job.specs {
-        Ok(specs) => pipeline::start(&*target, specs.clone(), cx).await,
-        Err(why) => Err(NotStarted::Failed(why.clone())),
+    let cx = JobCx { lines: streams.then_some(to), ..JobCx::new(id, output) };
+    let started = match specs {
+        Ok(specs) => pipeline::start(&*target, specs, cx).await,
+        Err(why) => Err(NotStarted::Failed(why)),
     };
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
@@ -77,7 +74,7 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
                     Some(signal) = stops.recv() => {
-                        report.tell(clock.now(), Event::StepStopped { job: job.id, signal });
+                        report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }
                 }
             };
