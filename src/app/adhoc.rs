@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::app::options::AdHoc;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::is_task_name;
 use crate::base::selector::Selector;
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
+use crate::plan::request::AdHoc;
 use crate::xecfile::model::{Axis, AxisSource, HOST_AXIS, Matrix, OnError, Step, StepKind, Task, Xecfile, select};
 
 /// What makes a single word a script.

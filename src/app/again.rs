@@ -2,20 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::app::Answer;
-use crate::app::open::Opened;
+use crate::app::open::{self, Opened};
 use crate::app::options::{Exit, Options};
 use crate::app::place;
 use crate::base::event::{SkipReason, TaskLabel};
 use crate::plan::Plan;
 use crate::plan::graph::Instance;
-use crate::plan::request::{Asked, Request};
+use crate::plan::request::{AdHoc, Asked, Request};
 use crate::report::journal::{self, Head, Past, Start};
 use crate::report::{self, Setup, words};
 use crate::run::command::Surroundings;
+use crate::xecfile::model::Xecfile;
 
 /// Where a run is written down; not at all if it is a part of another one, whose log has it.
 pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -> Option<Start> {
@@ -24,12 +26,13 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let Request { tasks: asked, parallel, .. } = opened.asked(options).ok()?;
-    let well = if options.failed { past(opened).ok()?.well().into_iter().collect() } else { Vec::new() };
+    let well = if options.failed { past(&opened.file.root).ok()?.well().into_iter().collect() } else { Vec::new() };
     let head = Head {
         run: around.run.to_string(),
         file: opened.name(),
         at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
         asked,
+        command: opened.command.as_ref().map(|(_, command)| command.clone()),
         parallel,
         well,
     };
@@ -40,8 +43,8 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
 ///
 /// # Errors
 /// There is none, or it cannot be read.
-pub(super) fn past(opened: &Opened) -> Result<Past, Answer> {
-    let state = place::state(&opened.file.root, std::env::var_os("XEC_STATE").as_deref());
+pub(super) fn past(root: &Path) -> Result<Past, Answer> {
+    let state = place::state(root, std::env::var_os("XEC_STATE").as_deref());
     match journal::last(&state) {
         Ok(Some(past)) => Ok(past),
         Ok(None) => Err(Answer::refused("xec: nothing has been run here yet\n".to_owned())),
@@ -86,13 +89,13 @@ pub(super) fn spared(plan: &Plan, past: &Past) -> Option<HashMap<Arc<str>, SkipR
 
 /// That there is nothing to take up again.
 pub(super) fn nothing_failed(past: &Past) -> Answer {
-    let what = typed(&past.head.asked);
+    let what = typed(&past.head);
     Answer { err: format!("xec: nothing failed in the last run (`{what}`)\n"), ..Answer::text(String::new()) }
 }
 
 /// The last run, as it was shown at its end, with what its tasks wrote.
 pub(super) fn last(options: &Options, opened: &Opened) -> Answer {
-    let past = match past(opened) {
+    let past = match past(&opened.file.root) {
         Ok(past) => past,
         Err(answer) => return answer,
     };
@@ -114,10 +117,20 @@ fn said(past: &Past) -> String {
     let began = UNIX_EPOCH + Duration::from_millis(past.head.at);
     let ago = SystemTime::now().duration_since(began).unwrap_or_default();
     let end = if past.is_whole() { "" } else { "; it did not come to its end" };
-    format!("{}, {}{end}", typed(&past.head.asked), words::ago(ago))
+    format!("{}, {}{end}", typed(&past.head), words::ago(ago))
 }
 
 /// A request as somebody would type it.
-fn typed(asked: &[Asked]) -> String {
-    std::iter::once("xec".to_owned()).chain(asked.iter().flat_map(Asked::typed)).collect::<Vec<_>>().join(" ")
+fn typed(head: &Head) -> String {
+    let words = match &head.command {
+        Some(command) => command.typed(),
+        None => head.asked.iter().flat_map(Asked::typed).collect(),
+    };
+    std::iter::once("xec".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The command for hosts that the last run of a project was, where it was one.
+pub(super) fn command(file: &Xecfile) -> Option<AdHoc> {
+    let head = past(&file.root).ok()?.head;
+    head.command.filter(|_| head.file == open::name(file))
 }

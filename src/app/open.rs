@@ -9,7 +9,7 @@ use crate::app::world;
 use crate::app::{Answer, adhoc, affected, again};
 use crate::base::diagnostic::{Problem, Severity};
 use crate::base::source::SourceMap;
-use crate::plan::request::{Asked, Request};
+use crate::plan::request::{AdHoc, Asked, Request};
 use crate::plan::{Plan, compile};
 use crate::report::journal::Head;
 use crate::report::sanitize::visible;
@@ -24,14 +24,14 @@ pub(super) struct Opened {
     pub(super) found: Vec<Problem>,
     /// The files that it was made of.
     pub(super) looked_for: Vec<PathBuf>,
-    /// What the task is called that stands on the command line.
-    command: Option<String>,
+    /// The command that stands in no file, and what its task is called.
+    pub(super) command: Option<(String, AdHoc)>,
 }
 
 impl Opened {
     /// What was asked for: the tasks named, else `default` if there is one.
     pub(super) fn tasks(&self, options: &Options) -> Vec<Asked> {
-        if let Some(command) = &self.command {
+        if let Some((command, _)) = &self.command {
             return vec![Asked::plain(command)];
         }
         if !options.tasks.is_empty() {
@@ -55,7 +55,7 @@ impl Opened {
         if !options.failed || !options.tasks.is_empty() {
             return Ok(request);
         }
-        let Head { file, asked, parallel, .. } = again::past(self)?.head;
+        let Head { file, asked, parallel, .. } = again::past(&self.file.root)?.head;
         if file != self.name() {
             let why = format!("xec: the last run was one of `{0}`: `xec -f {0} --failed`\n", visible(&file));
             return Err(Answer::refused(why));
@@ -65,8 +65,7 @@ impl Opened {
 
     /// The name of the file that was asked for.
     pub(super) fn name(&self) -> String {
-        let path = self.file.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
-        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        name(&self.file)
     }
 
     /// The request that the plan floor understands.
@@ -95,7 +94,7 @@ impl Opened {
         let plan = self.compile(options, &asked)?;
         let mut spared = HashMap::new();
         if options.failed {
-            let past = again::past(self)?;
+            let past = again::past(&self.file.root)?;
             spared.extend(again::spared(&plan, &past).ok_or_else(|| again::nothing_failed(&past))?);
         }
         if let Some(base) = &options.affected {
@@ -108,6 +107,12 @@ impl Opened {
     fn compile(&self, options: &Options, request: &Request) -> Result<Plan, Answer> {
         compile(&self.file, request, world::world()).map_err(|found| refuse(options, &found, &self.file.sources))
     }
+}
+
+/// The name of the file that others are included from.
+pub(super) fn name(file: &Xecfile) -> String {
+    let path = file.sources.iter().next().map(|source| source.path.clone()).unwrap_or_default();
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The name of a task, and the others it has.
@@ -126,7 +131,9 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     let looked_for = loaded.looked_for;
     let opened = match loaded.file {
         Some(mut file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            let command = options.command.as_ref().map(|asked| adhoc::add(&mut file, asked)).transpose();
+            let again = || again::command(&file).filter(|_| options.failed && options.tasks.is_empty());
+            let command = options.command.clone().or_else(again);
+            let command = command.map(|asked| adhoc::add(&mut file, &asked).map(|task| (task, asked))).transpose();
             let (found, looked_for) = (loaded.problems, looked_for.clone());
             match command {
                 Ok(command) => Ok(Opened { file, found, looked_for, command }),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::plan::request::Asked;
+use crate::plan::request::{AdHoc, Asked};
 use crate::report::Mode;
 use crate::report::setup::{Events, Wishes, create};
 use crate::xecfile::model::{OnError, Width};
@@ -46,15 +46,6 @@ pub struct Options {
     pub watch: bool,
     /// How a run is shown.
     pub show: Show,
-}
-
-/// A command for hosts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AdHoc {
-    /// Which hosts.
-    pub selector: String,
-    /// The command; never empty.
-    pub words: Vec<String>,
 }
 
 /// The verbs.

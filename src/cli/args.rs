@@ -4,12 +4,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::app::options::{AdHoc, GraphFormat, Options, Show, Verb};
+use crate::app::options::{GraphFormat, Options, Show, Verb};
 use crate::cli::help::HELP;
 use crate::cli::table::{OPTIONS, Own, Takes, variable};
 use crate::cli::values;
 use crate::cli::words::{self, Line};
-use crate::plan::request::Asked;
+use crate::plan::request::{AdHoc, Asked};
 use crate::report::sanitize::visible;
 use crate::xecfile::model::OnError;
 

@@ -291,7 +291,7 @@ impl Pump {
         self.ended = bytes.is_empty();
         if let Some(markers) = &mut self.markers {
             bytes = if self.ended { markers.finish() } else { markers.strip(&bytes) };
-            if markers.exit.is_some()
+            if markers.over()
                 && let Some(exited) = self.exited.take()
             {
                 let _ = exited.send(()); // Nobody needs to listen.

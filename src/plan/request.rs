@@ -27,6 +27,23 @@ pub struct Request {
     pub spared: HashMap<Arc<str>, SkipReason>,
 }
 
+/// A command for hosts, which stands in no file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AdHoc {
+    /// Which hosts.
+    pub selector: String,
+    /// The command; never empty.
+    pub words: Vec<String>,
+}
+
+impl AdHoc {
+    /// The words that say the same, without quotes.
+    pub fn typed(&self) -> Vec<String> {
+        let lead = ["--on", &self.selector, "--"].map(str::to_owned);
+        lead.into_iter().chain(self.words.iter().cloned()).collect()
+    }
+}
+
 /// One task asked for, with what was said of its inputs.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Asked {

@@ -10,7 +10,7 @@ use crate::report::style::{Ink, Style};
 use crate::report::words::counted;
 
 /// With fewer hosts than this, everybody reads what is there already.
-const FEW: usize = 4;
+const FEW: usize = crate::report::hosts::FEW;
 /// So much of one host, and of all.
 const MOST: (usize, usize) = (16 << 10, 4 << 20);
 /// Lines that are shown of one text.

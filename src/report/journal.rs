@@ -15,13 +15,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::event::Event;
-use crate::plan::request::Asked;
+use crate::plan::request::{AdHoc, Asked};
 
 pub use read::{Past, last};
 pub(crate) use write::Writer;
 
 /// What a record begins with; the last byte counts the changes of what follows.
-const MAGIC: &[u8; 8] = b"xec-run\x01";
+const MAGIC: &[u8; 8] = b"xec-run\x02";
 /// So many runs are kept.
 const KEPT: usize = 10;
 /// The name of a record in the directory of its run.
@@ -38,6 +38,8 @@ pub struct Head {
     pub at: u64,
     /// What was asked for, so that the same can be asked for again.
     pub asked: Vec<Asked>,
+    /// The command for hosts that was asked for instead of what stands in the file.
+    pub command: Option<AdHoc>,
     /// Side by side.
     pub parallel: bool,
     /// What went well in the run that it takes up again, and counts as long as nothing else is said of it.

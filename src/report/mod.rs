@@ -16,6 +16,7 @@ use crate::base::event::{Event, Message};
 mod collected;
 pub mod console;
 mod fold;
+mod hosts;
 pub mod journal;
 pub mod json;
 mod lines;

@@ -304,7 +304,8 @@ impl Screen {
                 if self.mode != Mode::Quiet || (out.tail.is_empty() && err.tail.is_empty()) {
                     self.turns.take(id, &mut since);
                 }
-                self.summary.step_failed(id, Ended { duration, out: out.tail.close(), err: err.tail.close() });
+                let ended = Ended { duration, out: out.tail.close(), err: err.tail.close() };
+                self.summary.step_failed(id, &label.owner, verdict, ended);
             }
         }
         // What the last one left waits for nobody any more.

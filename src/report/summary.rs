@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::command::Outcome;
 use crate::base::duration::show;
-use crate::base::event::{Counts, Culprit, JobId, Reason, SkipReason, TaskLabel, Verdict};
+use crate::base::event::{Counts, Culprit, Failure, JobId, Reason, SkipReason, TaskLabel, Verdict};
 use crate::report::fold::Fold;
+use crate::report::hosts::Table;
 use crate::report::sanitize::{Cleaner, visible};
 use crate::report::style::{Ink, RESET, Style};
 use crate::report::tail::Tail;
@@ -70,6 +72,8 @@ pub(crate) struct Look {
 pub(crate) struct Summary {
     /// What hosts have said.
     pub(crate) fold: Fold,
+    /// What became of them.
+    hosts: Table,
     steps: u64,
     ended: HashMap<JobId, Ended>,
     held: usize,
@@ -102,7 +106,10 @@ impl Summary {
     }
 
     /// Keeps what a failed step left. What exceeds the bound is forgotten, the first failures being the ones told.
-    pub(crate) fn step_failed(&mut self, job: JobId, mut ended: Ended) {
+    pub(crate) fn step_failed(&mut self, job: JobId, owner: &TaskLabel, verdict: &Verdict, mut ended: Ended) {
+        if let Verdict::Failed(Failure::Command(Outcome::Unknown(_))) = verdict {
+            self.hosts.lost(owner);
+        }
         let size = ended.out.len() + ended.err.len();
         if self.held + size > TAILS {
             (ended.out, ended.err) = (Tail::default(), Tail::default());
@@ -115,6 +122,7 @@ impl Summary {
     }
 
     pub(crate) fn task_finished(&mut self, task: &TaskLabel, verdict: &Verdict) {
+        self.hosts.finished(task, verdict);
         let why = match verdict {
             Verdict::Skipped(SkipReason::Dependency(needed)) => {
                 let root = self.roots.get(needed).unwrap_or(needed).clone();
@@ -161,6 +169,7 @@ impl Summary {
             let worth = !look.quiet && (self.steps != 1 || end.counts.fresh > 0 || said);
             return worth.then(|| {
                 self.not_run(look.style, true, &mut lines);
+                lines.extend_from_slice(self.hosts.text(look.style).as_bytes());
                 let line = |name: &Arc<str>| format!("– {}: nothing to do, its list is empty\n", visible(name));
                 let empty: String = self.empty.iter().map(|name| look.style.paint(Ink::Dim, &line(name))).collect();
                 lines.extend_from_slice((empty + &well(end, look.style)).as_bytes());
@@ -182,6 +191,7 @@ impl Summary {
         }
         if !look.quiet {
             self.not_run(look.style, false, &mut lines);
+            lines.extend_from_slice(self.hosts.text(look.style).as_bytes());
         }
         lines.extend_from_slice(badly(end, look.style).as_bytes());
         Some(lines)

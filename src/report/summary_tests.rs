@@ -2,12 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{End, Ended, Look, Summary};
-use crate::base::event::{Counts, Culprit, JobId, Reason, SkipReason, Verdict};
+use crate::base::event::{Counts, Culprit, Failure, JobId, Reason, SkipReason, Verdict};
 use crate::report::scripts::{counts, culprit, task};
 use crate::report::style::Style;
 use crate::report::tail::Tail;
 
 const LOOK: Look = Look { style: Style { on: false }, terminal: false, quiet: false, above: None };
+
+const FAILED: Verdict = Verdict::Failed(Failure::Inside(1));
 
 fn end(culprits: Vec<Culprit>, counts: Counts, code: i32) -> End {
     End { culprits, counts, signal: None, code, duration: Duration::from_millis(250) }
@@ -45,8 +47,8 @@ fn a_run_that_went_well() {
 #[test]
 fn what_failed_and_what_was_not_run_for_it() {
     let mut summary = after_steps(4);
-    summary.step_failed(JobId(1), ended("out\n", ""));
-    summary.step_failed(JobId(2), ended("out\n", "one\ntwo\n"));
+    summary.step_failed(JobId(1), &task("t"), &FAILED, ended("out\n", ""));
+    summary.step_failed(JobId(2), &task("t"), &FAILED, ended("out\n", "one\ntwo\n"));
     let skipped = |needed: &str| Verdict::Skipped(SkipReason::Dependency(needed.into()));
     summary.task_finished(&task("test"), &skipped("build"));
     // The one before it was skipped itself: what counts is the first that failed.
@@ -89,7 +91,7 @@ fn a_task_whose_time_was_up_and_a_signal() {
 #[test]
 fn last_lines_on_a_terminal_are_cleaned() {
     let mut summary = after_steps(2);
-    summary.step_failed(JobId(1), ended("", "\x1b[2J\x1b[31mred\x1b]0;t\nx\r\n"));
+    summary.step_failed(JobId(1), &task("t"), &FAILED, ended("", "\x1b[2J\x1b[31mred\x1b]0;t\nx\r\n"));
     let end = end(vec![culprit(1, "a", 1)], counts(0, 1, 0, 0), 1);
     let shown = text(&summary, &end, Look { terminal: true, ..LOOK });
     assert!(shown.contains("  │ \x1b[31mred\x1b[0m\n  │ x\n"), "{shown:?}");
@@ -101,7 +103,7 @@ fn thousands_of_failures_and_skips_stay_bounded() {
     let long = "x".repeat(4000);
     let mut culprits = Vec::new();
     for n in 0..20_000 {
-        summary.step_failed(JobId(n), ended(&long, ""));
+        summary.step_failed(JobId(n), &task("t"), &FAILED, ended(&long, ""));
         culprits.push(culprit(n, "a", 1));
         let needed: Arc<str> = format!("t{n}").into();
         summary.task_finished(&task(&format!("t{}", n + 1)), &Verdict::Skipped(SkipReason::Dependency(needed.clone())));

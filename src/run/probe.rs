@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::base::command::{CommandSpec, Outcome};
+use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{JobId, Message};
 use crate::base::source::Spanned;
 use crate::base::value::Template;
@@ -17,6 +17,7 @@ use crate::exec::{JobCx, Target};
 use crate::plan::values::Value;
 use crate::run::job::News;
 use crate::run::place::Here;
+use crate::run::scheduler::Complaint;
 use crate::xecfile::model::{Condition, PredicateKind};
 
 /// A script that answers.
@@ -28,12 +29,12 @@ pub struct Question {
 }
 
 /// What a script said: its code, and its stdout.
-pub type Said = Result<(i32, Vec<u8>), String>;
+pub type Said = Result<(i32, Vec<u8>), Complaint>;
 
 /// Runs a script to its end, and says what came of it whatever happens; hands out the way to end it as soon as there is
 /// one.
 pub async fn ask(question: Question, target: Rc<dyn Target>, job: JobId, news: UnboundedSender<News>) {
-    let mut guard = Guard { job, said: Err("xec lost track of it".to_owned()), news };
+    let mut guard = Guard { job, said: Err("xec lost track of it".to_owned().into()), news };
     guard.said = answer(question, target, job, &guard.news).await;
 }
 
@@ -46,7 +47,7 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let said = std::mem::replace(&mut self.said, Err(String::new()));
+        let said = std::mem::replace(&mut self.said, Err(String::new().into()));
         // Without a dispatcher there is no run.
         let _ = self.news.send(News::Answered(self.job, said));
     }
@@ -55,7 +56,10 @@ impl Drop for Guard {
 async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &UnboundedSender<News>) -> Said {
     let (output, mut messages) = OutputTx::pair();
     let started = target.start(question.spec, JobCx::new(job, output)).await;
-    let running = started.map_err(|why| why.to_string())?;
+    let running = started.map_err(|why| match why {
+        NotStarted::Unreachable(why) => Complaint::Unreachable(why),
+        why => Complaint::Value(why.to_string()),
+    })?;
     // Without a dispatcher there is nobody who could want to end it.
     let _ = news.send(News::Asked(job, running.control));
     let finished = running.done.await;
@@ -67,10 +71,12 @@ async fn answer(question: Question, target: Rc<dyn Target>, job: JobId, news: &U
     }
     let code = match finished.outcome {
         Outcome::Exited(code) if code == 0 || question.by_code => code,
+        // The way to its host was lost, and with it the answer.
+        Outcome::Unknown(why) => return Err(Complaint::Unreachable(why)),
         outcome => {
             let text = String::from_utf8_lossy(&complaint);
             let last = text.trim_end().lines().last().unwrap_or_default();
-            return Err(format!("it ended with {}: {last}", outcome.code()));
+            return Err(format!("it ended with {}: {last}", outcome.code()).into());
         }
     };
     Ok((code, finished.captures.stdout.map(|bytes| bytes.to_vec()).unwrap_or_default()))

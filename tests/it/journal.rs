@@ -235,3 +235,37 @@ fn a_run_inside_of_another_one_is_a_part_of_it() {
     assert_eq!(runs(&project).len(), 1);
     project.xec(&["--last"]).ok().says("▸ xec outer, ");
 }
+
+#[test]
+fn a_command_for_hosts_is_taken_up_where_it_failed_or_did_not_get() {
+    let file = "host \"box[1-3]\" { via docker; }\nhost \"gone1\" { via docker; }\ntask t { run \"true\" }";
+    let project = Project::new(file);
+    let docker = "#!/bin/sh\ncd \"${0%/*}/..\"\n[ -e back ] || case $3 in gone*) echo gone >&2; exit 1 ;; esac\nshift 3\nexec \"$@\"\n";
+    project.program("standin/docker", docker);
+    let ran = project.xec(&["--on", "*", "--", "sh", "-c", "echo up; [ -e good ] || [ ${XEC_INSTANCE#*@} != box2 ]"]);
+    ran.code(1).says("1 failed, 1 unreachable, 2 ok");
+    project.write("back", "");
+    let (ran, names) = failed(&project);
+    ran.code(1);
+    assert_eq!(names, ["sh@box2", "sh@gone1"]);
+    project.write("good", "");
+    let (ran, names) = failed(&project);
+    ran.ok();
+    assert_eq!(names, ["sh@box2"]);
+    let (ran, names) = failed(&project);
+    ran.ok().says("xec: nothing failed in the last run (`xec --on * -- sh -c echo up;");
+    assert!(names.is_empty());
+    project.xec(&["t"]).ok();
+    project.xec(&["--failed"]).ok().says("nothing failed in the last run (`xec t`)");
+}
+
+#[test]
+fn each_instance_on_a_host_has_a_log_of_its_own() {
+    let project = Project::new("host \"web[1-2]\" { via local; }\ntask t { on \"*\"; run \"echo from $host\" }");
+    project.xec(&["t"]).ok();
+    let [run] = &runs(&project)[..] else { panic!("one run") };
+    for host in ["web1", "web2"] {
+        let log = project.read(&format!(".xec/runs/{run}/t@{host}.log"));
+        assert!(log.ends_with(&format!("from {host}\n")), "{log}");
+    }
+}

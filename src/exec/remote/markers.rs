@@ -17,12 +17,14 @@ pub(crate) struct Markers {
     pub(crate) start: Option<i32>,
     /// The command has ended with this code.
     pub(crate) exit: Option<i32>,
+    /// The wrapper has ended the command, since nobody seemed to be there.
+    pub(crate) lost: bool,
 }
 
 impl Markers {
     pub(crate) fn new(nonce: &str) -> Self {
         let prefix = format!("xec-{nonce} ").into_bytes();
-        Self { prefix, held: Vec::new(), ready: false, start: None, exit: None }
+        Self { prefix, held: Vec::new(), ready: false, start: None, exit: None, lost: false }
     }
 
     /// The bytes without markers. What may yet become one is kept back.
@@ -60,13 +62,19 @@ impl Markers {
         std::mem::take(&mut self.held)
     }
 
-    /// Whether it is one of the three.
+    /// Whether nothing runs there any more.
+    pub(crate) fn over(&self) -> bool {
+        self.exit.is_some() || self.lost
+    }
+
+    /// Whether it is one of ours.
     fn note(&mut self, line: &[u8]) -> bool {
         let Ok(line) = std::str::from_utf8(line) else { return false };
         match line.split_once(' ') {
             None if line == "ready" => self.ready = true,
             Some(("start", group)) => self.start = group.parse().ok(),
             Some(("exit", code)) => self.exit = code.parse().ok(),
+            Some(("lost", _)) => self.lost = true,
             _ => return false,
         }
         true
@@ -113,6 +121,13 @@ mod tests {
         clean.extend(markers.finish());
         assert_eq!(clean, b"motd xec-out\nxec-ab xec-abc nonsense\nlast xec-ab");
         assert_eq!((markers.ready, markers.start, markers.exit), (true, Some(42), Some(143)));
+    }
+
+    #[test]
+    fn what_was_ended_by_the_wrapper_has_no_exit() {
+        let mut markers = Markers::new("abc");
+        assert_eq!(markers.strip(b"out\nxec-abc lost 143\n"), b"out\n");
+        assert_eq!((markers.exit, markers.lost, markers.over()), (None, true, true));
     }
 
     #[test]

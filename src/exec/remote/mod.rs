@@ -215,7 +215,7 @@ impl Connection {
         // What a login shell says before is no command's.
         self.stderr.forget();
         self.lease.say(line);
-        self.listen(|heard| heard.start.is_some() || heard.exit.is_some()).await;
+        self.listen(|heard| heard.start.is_some() || heard.over()).await;
         match self.heard() {
             Heard { start: None, exit: Some(code), .. } => Err(self.no_start(code, spec)),
             _ => Ok(()),
@@ -302,7 +302,9 @@ impl Connection {
                 finished = &mut attended => finished,
                 group = orphaned => {
                     host.bury(group, times.grace).await;
-                    attended.await
+                    let finished = attended.await;
+                    // Who waited for it may have lived on, and heard of an end that was our doing.
+                    Finished { outcome: Outcome::Unknown(LOST.to_owned()), ..finished }
                 }
             };
             if let Ok(Some(group)) = lost.await {
@@ -348,11 +350,15 @@ struct Heard {
 
 /// How a command ended, and its group where that may live on at a place that can still be reached.
 fn judge(end: Option<End>, heard: Option<&Markers>) -> (Outcome, Option<i32>) {
-    match (heard.and_then(|markers| markers.exit), end) {
+    let exit = heard.and_then(|markers| markers.exit);
+    let lost = heard.is_some_and(|markers| markers.lost);
+    match (exit, end) {
         (Some(code), _) => (Outcome::Exited(code), None),
         (None, Some(End::Broken(why))) => (Outcome::Unknown(why), None),
-        (None, Some(End::Closed)) => (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start)),
-        (None, Some(End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
+        (None, Some(End::Closed)) if !lost => {
+            (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start))
+        }
+        (None, Some(End::Closed | End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
     }
 }
 

@@ -5,9 +5,10 @@
 //! else that comes is a lease: a [`record`] names a signal for the process group, and the end of it means that xec
 //! or the link is gone, whereupon the group is ended: SIGTERM, the grace, SIGKILL. A link can also be gone without
 //! an end, and neither side would hear of it for hours: so after the first `BEAT` a silence of as many seconds as it
-//! says is an end, too, where the host has a `timeout`, until the command is told to stop. Three markers on stderr (`ready`, also
+//! says is an end, too, where the host has a `timeout`, until the command is told to stop. Markers on stderr (`ready`, also
 //! on stdout, `start` and `exit`), each with the nonce of the run, tell xec what is known; see
-//! [`crate::exec::remote::markers`]. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
+//! [`crate::exec::remote::markers`]. What the wrapper ended by itself says `lost` instead of `exit`: that end is no
+//! answer of the command's, and somebody may yet hear it, since a lease can end without its stderr. The script reaches the shell by its stdin, so that nothing of it shows in `ps`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -28,13 +29,15 @@ const SHORT_LINE: usize = 16 * 1024;
 // Both are between single quotes of a login shell which may be tcsh or fish: so no newline, no ' and no \, and a blank after each !.
 // What is exported from here would reach the command: so all names begin with xec_.
 
-/// Reads the script and becomes the command. It is the leader of the group, which it says on descriptor 3.
-const INNER: &str =
-    r#"xec_s=$(base64 -d) && [ -n "$xec_s" ] || exit 254; exec </dev/null; echo $$ >&3; exec 3>&-; eval "$xec_s""#;
+/// Reads the script and becomes the command. It is the leader of the group, which it says on descriptor 3, with who
+/// waits for it.
+const INNER: &str = r#"xec_s=$(base64 -d) && [ -n "$xec_s" ] || exit 254; exec </dev/null; echo $$ $PPID >&3; exec 3>&-; eval "$xec_s""#;
 
 /// Descriptors: 4 and 6 are the stdout and stderr of the command, 5 is the lease. The left side of the pipe is
 /// the command, in the foreground, since a shell makes what is in its background ignore SIGINT; the right side
-/// holds the lease for as long as the left side lives.
+/// holds the lease for as long as the left side lives. Before it ends the group of its own accord it says so to the
+/// left side by a signal, which that has got before it can see the command end, and which no full pipe holds up.
+/// After a KILL that xec ordered, the end of the lease is no news.
 const OUTER: &str = concat!(
     r#"exec 4>&1 5<&0 6>&2 </dev/null >/dev/null 2>&1; "#,
     r#"command -v setsid || setsid() { perl -e "setpgrp; exec @ARGV" "$@"; }; "#,
@@ -43,14 +46,15 @@ const OUTER: &str = concat!(
     r#"echo "xec-$2 ready" >&4; echo "xec-$2 ready" >&6; "#,
     r#"read -r xec_g xec_b xec_l <&5 || exit 254; "#,
     r#"if [ -n "$xec_l" ]; then xec_b=$(head -c "$xec_l" <&5); [ "${#xec_b}" = "$xec_l" ] || exit 254; fi; "#,
-    r#"{ printf %s "$xec_b" | setsid sh -c "$1" xec "$2" >&4 2>&6 4>&- 6>&-; echo "xec-$2 exit $?" >&6; } 3>&1 5<&- | "#,
-    r#"{ read -r xec_p || exit; "#,
+    r#"{ xec_e=exit; trap "xec_e=lost" USR1; "#,
+    r#"printf %s "$xec_b" | setsid sh -c "$1" xec "$2" >&4 2>&6 4>&- 6>&-; echo "xec-$2 $xec_e $?" >&6; } 3>&1 5<&- | "#,
+    r#"{ read -r xec_p xec_w || exit; "#,
     r#"( trap "" HUP INT TERM; xec_t=; "#,
     r#"while if [ -n "$xec_t" ]; then xec_x=$(timeout -s KILL $xec_t head -c 8 <&5); [ -n "$xec_x" ]; "#,
     r#"else read -r xec_x <&5; fi; do case "$xec_x" in "#,
     r#"BEAT*) [ -n "$xec_t" ] || { timeout -s KILL 9 true && xec_t=${xec_x#BEAT}; } ;; "#,
-    r#"*) kill -$xec_x -$xec_p; case "$xec_x" in STOP*) xec_t= ;; esac ;; "#,
-    r#"esac; done; xec_end ) & xec_k=$! ; "#,
+    r#"*) kill -$xec_x -$xec_p; case "$xec_x" in STOP*) xec_t= ;; KILL*) xec_w= ;; esac ;; "#,
+    r#"esac; done; [ -z "$xec_w" ] || kill -USR1 $xec_w; xec_end ) & xec_k=$! ; "#,
     r#"exec 5<&-; read -r xec_x; kill -KILL $xec_k; xec_end; }"#,
 );
 
@@ -163,8 +167,9 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::os::unix::ffi::OsStringExt;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
     use std::sync::Arc;
 
     use proptest::prelude::*;
@@ -229,6 +234,52 @@ mod tests {
             assert!(!text.contains(['\\', '\n']), "{text}");
             // For tcsh, history; but not before a blank.
             assert!(text.split('!').skip(1).all(|after| after.starts_with(' ')), "{text}");
+        }
+    }
+
+    /// What the wrapper says under this shell once its script has said that it is up, and these words have come and
+    /// then the end of the lease, while its stderr is still heard.
+    fn last_said(shell: &str, text: &str, words: &[&str]) -> String {
+        let command = command("abc", None).replacen("exec sh", &format!("exec {shell}"), 1);
+        let mut child = Command::new(shell)
+            .args(["-c", &command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut stdin = child.stdin.take().unwrap();
+        let mut script_spec = spec(Vec::new(), &[]);
+        let shell: Arc<[OsString]> = Arc::new(["sh".into(), "-c".into()]);
+        script_spec.program = Program::Script { shell, text: text.into(), args: Vec::new() };
+        stdin.write_all(&first_line(&script(&script_spec).unwrap(), Duration::from_millis(200))).unwrap();
+        let mut line = String::new();
+        while !line.ends_with("up\n") {
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "{line}");
+        }
+        for word in words {
+            stdin.write_all(&record(word)).unwrap();
+        }
+        drop(stdin);
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        said
+    }
+
+    #[test]
+    fn what_the_wrapper_ends_is_no_end_of_the_command() {
+        for shell in ["dash", "bash"] {
+            for text in
+                ["echo up >&2; exec sleep 1000", "trap 'exit 0' TERM; echo up >&2; while :; do sleep 0.01; done"]
+            {
+                let said = last_said(shell, text, &[]);
+                assert!(said.contains("xec-abc lost ") && !said.contains(" exit "), "{shell}: {said}");
+                // What xec ordered, it hears of.
+                let said = last_said(shell, text, &["KILL"]);
+                assert!(said.contains("xec-abc exit 137") && !said.contains(" lost "), "{shell}: {said}");
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Where things run, as a plan knows it: on a host that is known, or on one that is picked when it begins.
 
+use std::collections::HashMap;
+
 use crate::plan::ids::{HostId, PoolId, ScopeId};
 use crate::xecfile::model::Pick;
 
@@ -13,6 +15,17 @@ pub enum Target {
     Host(HostId),
     /// On the one that is picked when this scope begins.
     Pick(PoolId, ScopeId),
+}
+
+impl Target {
+    /// Which host that is, by what was picked for which scope so far; `None` is here.
+    pub fn host(self, bound: &HashMap<ScopeId, HostId>) -> Option<HostId> {
+        match self {
+            Target::Here => None,
+            Target::Host(host) => Some(host),
+            Target::Pick(_, by) => bound.get(&by).copied(),
+        }
+    }
 }
 
 /// Hosts of which one is picked.

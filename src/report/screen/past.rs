@@ -31,9 +31,10 @@ impl Screen {
         }
         for (_, event) in &past.events {
             match event {
-                Event::StepFinished { job, duration, .. } => {
+                Event::StepFinished { job, step, verdict, duration, .. } => {
                     let (out, err) = (Tail::default(), Tail::default());
-                    self.summary.step_failed(*job, Ended { duration: *duration, out, err });
+                    let ended = Ended { duration: *duration, out, err };
+                    self.summary.step_failed(*job, &step.owner, verdict, ended);
                 }
                 Event::Retrying { .. } => {}
                 event => self.event(event.clone())?,

@@ -16,13 +16,15 @@ use crate::run::lets;
 use crate::run::place::Here;
 use crate::run::probe::{self, Probe, Question, Said, Script};
 use crate::run::questions::{Left, Purpose, Waiter, Waiting, Who};
-use crate::run::scheduler::{Answer, Input, JobEnd};
+use crate::run::scheduler::{Answer, Complaint, Input, JobEnd};
 use crate::xecfile::model::{FileId, PredicateKind};
 
 impl Loop {
     /// Asks whether a scope has to run: first its conditions, then whether it is up to date.
     pub(super) fn probe(&mut self, scope: ScopeId) {
-        self.look_at(scope, Purpose::Enter);
+        if !self.comes_first(scope) {
+            self.look_at(scope, Purpose::Enter);
+        }
     }
 
     /// The conditions that are asked for a purpose; none where there is nothing to ask.
@@ -65,7 +67,7 @@ impl Loop {
             return self.feed(Input::Probed(scope, Ok(Answer::Lacks(take))));
         }
         if let Some(why) = begins.then(|| self.store.misfit(&plan, instance)).flatten() {
-            return self.passed(scope, purpose, Err(why));
+            return self.passed(scope, purpose, Err(why.into()));
         }
         let looked = match conditions.all.is_empty() {
             true => Probe::look(&conditions.all, None),
@@ -74,7 +76,7 @@ impl Loop {
         };
         match looked {
             Ok(probe) => self.look_on(scope, purpose, probe),
-            Err(why) => self.passed(scope, purpose, Err(why)),
+            Err(why) => self.passed(scope, purpose, Err(why.into())),
         }
     }
 
@@ -93,7 +95,7 @@ impl Loop {
             }
             kind => Script::of(kind),
         };
-        let asked = script.ok_or("nobody can say whether it has to run".to_owned());
+        let asked = script.ok_or(Complaint::Value("nobody can say whether it has to run".to_owned()));
         match asked.and_then(|script| self.question(scope, purpose, &script)) {
             Ok((question, target)) => {
                 let job = self.questions.probe(scope, purpose, probe, condition, line);
@@ -109,11 +111,14 @@ impl Loop {
         scope: ScopeId,
         purpose: Purpose,
         script: &Script<'_>,
-    ) -> Result<(Question, Rc<dyn Target>), String> {
+    ) -> Result<(Question, Rc<dyn Target>), Complaint> {
         let who = self.conditions(scope, purpose).zip(self.plan.instance_for(scope));
-        let (Conditions { place, .. }, instance) = who.ok_or("nobody asks")?;
+        let (Conditions { place, .. }, instance) = who.ok_or("nobody asks".to_owned())?;
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
         let here = Here::new(&self.plan, &place, &self.around, seen)?;
+        if let (Some(_), Some(why)) = (here.host, self.scheduler.unreachable(scope)) {
+            return Err(Complaint::Unreachable(why.to_owned()));
+        }
         let label = self.store.items.label(&self.plan, instance);
         let target = self.target_at(here.host, &place)?;
         let spec = command::question(label, &place, here, script, &self.around)?;
@@ -121,10 +126,10 @@ impl Loop {
     }
 
     /// What conditions came to.
-    pub(super) fn passed(&mut self, scope: ScopeId, purpose: Purpose, holds: Result<bool, String>) {
+    pub(super) fn passed(&mut self, scope: ScopeId, purpose: Purpose, holds: Result<bool, Complaint>) {
         let remembered = self.plan.scope(scope).memory == Memory::Whole;
         match (purpose, holds) {
-            (Purpose::Keep, holds) => self.settle_if(scope, holds),
+            (Purpose::Keep, holds) => self.settle_if(scope, holds.map_err(|why| why.to_string())),
             (Purpose::Enter, Ok(true)) if remembered => self.look_up(scope),
             (Purpose::Enter, Ok(true)) => self.feed(Input::Probed(scope, Ok(Answer::Run))),
             (Purpose::Enter, Ok(false)) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
@@ -154,6 +159,9 @@ impl Loop {
 
     /// What is asked of a scope is of no use any more.
     pub(super) fn unask(&mut self, scope: ScopeId, signal: Signal) {
+        if self.keeper.waits_no_more(scope, None) {
+            self.feed(Input::Probed(scope, Ok(Answer::Pass)));
+        }
         if let Left::Alone(waiter) = self.questions.end(Who::Scope(scope), signal) {
             self.gave_up(waiter);
         }
@@ -182,11 +190,11 @@ impl Loop {
                 }
                 Err(why) => self.passed(scope, purpose, Err(why)),
             },
-            Waiting::Let { file, name } => match said.and_then(|said| self.learn(file, &name, said)) {
+            Waiting::Let { file, name } => match said.and_then(|said| Ok(self.learn(file, &name, said)?)) {
                 Ok(()) => waiters.into_iter().for_each(|waiter| self.go_on(waiter)),
                 Err(why) => {
                     let what = self.what(file, &name);
-                    waiters.into_iter().for_each(|waiter| self.without(waiter, &what, &why));
+                    waiters.into_iter().for_each(|waiter| self.without(waiter, &what, &why.to_string()));
                 }
             },
         }
@@ -226,8 +234,8 @@ impl Loop {
                 end.bad_value = Some(bad);
                 self.feed(Input::Ended(start.id, end));
             }
-            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Err(bad)),
-            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Err(bad))),
+            Waiter::Conditions(scope, purpose) => self.passed(scope, purpose, Err(bad.into())),
+            Waiter::Scope(scope) => self.feed(Input::Probed(scope, Err(bad.into()))),
         }
     }
 }

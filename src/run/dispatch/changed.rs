@@ -40,7 +40,7 @@ impl Loop {
         };
         let (dir, texts) = match self.globs(scope, purpose, instance, globs) {
             Ok(found) => found,
-            Err(why) => return self.passed(scope, purpose, Err(why)),
+            Err(why) => return self.passed(scope, purpose, Err(why.into())),
         };
         let label = self.store.items.label(&self.plan, instance);
         let name = [&*label.instance, &dir.to_string_lossy(), &texts.join("\n")].join("\0changed\0");
@@ -77,7 +77,7 @@ impl Loop {
                 asked.probe.set(asked.condition, asked.line, changed);
                 self.look_on(scope, asked.purpose, asked.probe);
             }
-            Err(why) => self.passed(scope, asked.purpose, Err(why)),
+            Err(why) => self.passed(scope, asked.purpose, Err(why.into())),
         }
     }
 }

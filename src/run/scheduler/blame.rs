@@ -149,8 +149,8 @@ impl Scheduler {
                 })
             }
             Vertex::Exit(_) if self.complaints.contains_key(&vertex) => {
-                let verdict = Verdict::Failed(Failure::Value(self.complaints[&vertex].clone()));
-                Some(Culprit { owner, step: None, job: None, verdict, code: 1 })
+                let why = &self.complaints[&vertex];
+                Some(Culprit { owner, step: None, job: None, verdict: why.verdict(), code: why.code() })
             }
             Vertex::Exit(scope) => {
                 let timeout = self.plan.scope(scope).timeout.unwrap_or_default();

@@ -178,9 +178,11 @@ impl Scheduler {
             let mut granted = Vec::new();
             self.limits.forget(vertex, &mut granted);
             self.later(granted);
+            self.leave_the_door(vertex);
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);
+        self.has_less(vertex);
         // Who does not come to a barrier leaves it: the others hear of that, whatever else is silent.
         if self.plan.vertices[vertex.index()] == Vertex::Arrive {
             self.ended.push_back(vertex);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, TaskLabel, Verdict};
-use crate::plan::graph::{Pool, ScopeKind, Target, Vertex};
+use crate::plan::graph::{Plan, Pool, ScopeKind, Target, Vertex};
 use crate::plan::ids::{HostId, InstanceId, LeafId, PoolId, ScopeId, VertexId};
-use crate::run::scheduler::{Action, End, JobEnd, Scheduler};
+use crate::run::scheduler::{Action, Complaint, End, JobEnd, Scheduler};
 use crate::xecfile::model::Pick;
 
 /// What is known of the hosts of a run.
@@ -29,22 +29,117 @@ pub(super) struct Hosts {
     picked: u64,
     /// Those that could not be reached, and why.
     lost: HashMap<HostId, String>,
+    /// What each has still to do.
+    left: Left,
+}
+
+/// How many leaves have not ended: by host, and by pool as long as it may be any host of it.
+#[derive(Debug, Default)]
+struct Left {
+    hosts: Vec<u32>,
+    pools: Vec<u32>,
+    /// Of which pools a host is one.
+    pools_of: Vec<Vec<PoolId>>,
+    /// Those that may have nothing left since the last look.
+    perhaps: Vec<HostId>,
+}
+
+impl Hosts {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut hosts = Self::default();
+        if plan.hosts.is_empty() {
+            return hosts;
+        }
+        let left = &mut hosts.left;
+        left.hosts = vec![0; plan.hosts.len()];
+        left.pools = vec![0; plan.pools.len()];
+        left.pools_of = vec![Vec::new(); plan.hosts.len()];
+        for (id, pool) in plan.pools.iter().enumerate() {
+            pool.hosts.iter().for_each(|host| left.pools_of[host.index()].push(PoolId(id as u32)));
+        }
+        for target in (0..plan.leaves.len() as u32).flat_map(|leaf| plan.targets_of(LeafId(leaf))) {
+            match target {
+                Target::Here => {}
+                Target::Host(host) => left.hosts[host.index()] += 1,
+                Target::Pick(pool, _) => left.pools[pool.index()] += 1,
+            }
+        }
+        hosts
+    }
 }
 
 impl Scheduler {
     /// Where what is directly in a scope runs; `None` is here.
     pub(super) fn host_of(&self, scope: ScopeId) -> Option<HostId> {
-        match self.plan.scope(scope).target {
-            Target::Here => None,
-            Target::Host(host) => Some(host),
-            Target::Pick(_, by) => self.hosts.bound.get(&by).copied(),
-        }
+        self.plan.scope(scope).target.host(&self.hosts.bound)
+    }
+
+    /// The hosts that parts of a leaf are on, but for the one that it is on itself; each once.
+    pub(super) fn other_hosts(&self, leaf: LeafId) -> Vec<HostId> {
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let parts = self.plan.parts_of(leaf).iter().filter_map(|target| target.host(&self.hosts.bound));
+        let mut others: Vec<HostId> = parts.filter(|host| Some(*host) != own).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
     }
 
     /// A scope begins anew, wherever it was.
     pub(super) fn unbind(&mut self, scope: ScopeId) {
         self.leave_host(scope);
         self.hosts.bound.remove(&scope);
+    }
+
+    /// A leaf has ended, or never will begin.
+    pub(super) fn has_less(&mut self, vertex: VertexId) {
+        for target in self.targets_of(vertex) {
+            let left = &mut self.hosts.left;
+            match target {
+                Target::Here => {}
+                Target::Host(host) => {
+                    left.hosts[host.index()] = left.hosts[host.index()].saturating_sub(1);
+                    left.perhaps.push(host);
+                }
+                Target::Pick(pool, _) => {
+                    let count = &mut left.pools[pool.index()];
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        left.perhaps.extend(&self.plan.pools[pool.index()].hosts);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A leaf that had ended begins anew.
+    pub(super) fn has_more(&mut self, vertex: VertexId) {
+        for target in self.targets_of(vertex) {
+            match target {
+                Target::Host(host) => self.hosts.left.hosts[host.index()] += 1,
+                Target::Pick(pool, _) => self.hosts.left.pools[pool.index()] += 1,
+                Target::Here => {}
+            }
+        }
+    }
+
+    fn targets_of(&self, vertex: VertexId) -> Vec<Target> {
+        match self.plan.vertices[vertex.index()] {
+            Vertex::Leaf(leaf) if !self.hosts.left.hosts.is_empty() => self.plan.targets_of(leaf),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Tells of hosts that have nothing left to do.
+    pub(super) fn tell_idle(&mut self, out: &mut Vec<Action>) {
+        let left = &mut self.hosts.left;
+        let mut perhaps = std::mem::take(&mut left.perhaps);
+        perhaps.sort_unstable();
+        perhaps.dedup();
+        let is_idle = |host: &HostId| {
+            left.hosts[host.index()] == 0
+                && left.pools_of[host.index()].iter().all(|pool| left.pools[pool.index()] == 0)
+        };
+        out.extend(perhaps.into_iter().filter(is_idle).map(Action::Idle));
     }
 
     /// Picks a host for a scope, if it is one that has a host picked.
@@ -158,27 +253,52 @@ impl Scheduler {
 
     /// Why a leaf cannot be started where it shall run, if that is known already.
     pub(super) fn lost_host(&self, leaf: LeafId) -> Option<String> {
-        let leaf = self.plan.leaf(leaf);
-        let host = self.host_of(leaf.scope).filter(|_| leaf.wait.is_none())?;
-        self.hosts.lost.get(&host).cloned()
+        if self.hosts.lost.is_empty() || self.plan.leaf(leaf).wait.is_some() {
+            return None;
+        }
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let mut hosts = own.into_iter().chain(self.other_hosts(leaf));
+        hosts.find_map(|host| self.hosts.lost.get(&host).cloned())
     }
 
     /// A leaf could not be started since its host cannot be reached: what is left for that host is not tried any more,
     /// unless this is tried again.
     pub(super) fn lose_host(&mut self, leaf: LeafId, end: &JobEnd) {
-        let Outcome::NotStarted(NotStarted::Unreachable(why)) = &end.outcome else { return };
-        let scope = self.plan.leaf(leaf).scope;
+        if !self.other_hosts(leaf).is_empty() {
+            return; // Which one of them it is, whoever needs it next will see.
+        }
+        if let Outcome::NotStarted(NotStarted::Unreachable(why)) = &end.outcome {
+            self.lose(self.plan.leaf(leaf).scope, why);
+        }
+    }
+
+    /// The same, of a scope.
+    pub(super) fn lose(&mut self, scope: ScopeId, why: &str) {
         let Some(host) = self.host_of(scope).filter(|_| !self.may_be_tried_again(scope)) else { return };
-        self.hosts.lost.entry(host).or_insert_with(|| why.clone());
+        self.hosts.lost.entry(host).or_insert_with(|| why.to_owned());
+    }
+
+    /// Why what is asked about a scope cannot be asked on its host, if that is known already.
+    pub fn unreachable(&self, scope: ScopeId) -> Option<&str> {
+        self.hosts.lost.get(&self.host_of(scope)?).map(String::as_str)
     }
 
     /// Whether an instance failed for a host that cannot be reached, and why.
     pub(super) fn unreached(&self, scope: ScopeId) -> Option<String> {
         self.host_of(scope)?;
-        self.failed_in(scope).find_map(|end| match &end.outcome {
+        let unstarted = self.failed_in(scope).find_map(|end| match &end.outcome {
             Outcome::NotStarted(NotStarted::Unreachable(why)) => Some(why.clone()),
             _ => None,
-        })
+        });
+        let inside = &self.plan.scope(scope).vertices;
+        let unasked = || {
+            let mut complaints = self.complaints.iter().filter(|(vertex, _)| inside.contains(&vertex.0));
+            complaints.find_map(|(_, complaint)| match complaint {
+                Complaint::Unreachable(why) => Some(why.clone()),
+                Complaint::Value(_) => None,
+            })
+        };
+        unstarted.or_else(unasked)
     }
 
     /// Whether something in a scope was sent to a host, and nobody knows what came of it: nothing tries that again.

@@ -91,7 +91,7 @@ impl Scheduler {
     }
 
     fn complain(&mut self, scope: ScopeId, why: String) {
-        self.complaints.insert(self.plan.scope(scope).exit, why);
+        self.complaints.insert(self.plan.scope(scope).exit, why.into());
     }
 
     fn is_used(&self, scope: ScopeId) -> bool {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::command::{Captures, Outcome, Usage};
-use crate::base::event::{Event, JobId, Level, Reason, TaskLabel, Waits};
+use crate::base::command::{Captures, NotStarted, Outcome, Usage};
+use crate::base::event::{Event, Failure, JobId, Level, Reason, TaskLabel, Verdict, Waits};
 use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::Value;
 
@@ -19,9 +19,9 @@ pub enum Input {
     Ended(JobId, JobEnd),
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
-    /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] is answered once, even if nobody
-    /// wants to know any more.
-    Probed(ScopeId, Result<Answer, String>),
+    /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] and each [`Action::Claim`] is
+    /// answered once, even if nobody wants to know any more.
+    Probed(ScopeId, Result<Answer, Complaint>),
     /// A service can be used.
     Ready(ScopeId),
     /// All that is remembered of a scope is.
@@ -50,6 +50,50 @@ pub enum Answer {
         /// Something of it was brought back.
         restored: bool,
     },
+    /// To [`Action::Claim`]: that is not known any more. It is to be probed once more, and holds nothing until then.
+    Again,
+}
+
+/// Why something could not begin, though nothing of it failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Complaint {
+    /// A value is not there or not what it should be, in words.
+    Value(String),
+    /// It had to be asked on a host that cannot be reached, in the words of the transport.
+    Unreachable(String),
+}
+
+impl Complaint {
+    /// What it is to a user that could not begin.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Complaint::Value(why) => Verdict::Failed(Failure::Value(why.clone())),
+            Complaint::Unreachable(why) => Verdict::Unreachable(why.clone()),
+        }
+    }
+
+    /// The exit code of a run in which nothing else went wrong.
+    pub fn code(&self) -> i32 {
+        match self {
+            Complaint::Value(_) => 1,
+            Complaint::Unreachable(why) => Outcome::NotStarted(NotStarted::Unreachable(why.clone())).code(),
+        }
+    }
+}
+
+impl std::fmt::Display for Complaint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Complaint::Value(why) => f.write_str(why),
+            Complaint::Unreachable(why) => write!(f, "unreachable: {why}"),
+        }
+    }
+}
+
+impl From<String> for Complaint {
+    fn from(why: String) -> Self {
+        Complaint::Value(why)
+    }
 }
 
 /// Whether something was had of the machine.
@@ -117,8 +161,13 @@ pub enum Action {
         /// How hard.
         level: Level,
     },
+    /// A host has no more to do, as far as is known.
+    Idle(HostId),
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// A scope that is remembered has all that it claims, and begins now: make sure that it still has to, and that
+    /// nobody else runs it meanwhile. Never waits.
+    Claim(ScopeId),
     /// Nobody wants to know any more what is asked of a scope: end who is asked. The answer, whatever it is, is still
     /// waited for.
     Unask {

@@ -218,7 +218,7 @@ impl Scheduler {
         }
         let why = self.complaints.get(&self.plan.scope(scope).exit);
         let verdict = match (why, end) {
-            (Some(why), _) => Verdict::Failed(Failure::Value(why.clone())),
+            (Some(why), _) => why.verdict(),
             // What failed without having begun is around it, and told there.
             (None, End::Failed(_)) => Verdict::Skipped(SkipReason::Earlier),
             (None, _) => self.verdict(scope, end),

@@ -85,6 +85,14 @@ impl Project {
         std::fs::write(path, text).expect("write a file of the project");
     }
 
+    /// Writes a program.
+    #[track_caller]
+    pub fn program(&self, name: &str, text: &str) {
+        self.write(name, text);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.here.join(name), mode).expect("may be executed");
+    }
+
     /// Removes a file, or a directory with all that is in it.
     pub fn remove(&self, name: &str) {
         let path = self.here.join(name);

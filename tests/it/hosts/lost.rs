@@ -60,3 +60,38 @@ fn what_was_begun_and_lost_is_not_done_twice() {
     assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
     assert!(ran.err().contains("unknown end"), "{}", ran.story());
 }
+
+#[test]
+fn what_was_ended_over_there_since_nobody_seemed_to_be_here_is_not_done_twice() {
+    // What the host hears of us ends, and what we hear of it does not: even its last word is no end of the command's.
+    let docker = "#!/bin/sh\nshift 3\nmkfifo lease\nexec 3<&0\ncat <&3 > lease &\ncat=$!\n\"$@\" < lease &\n\
+                  exec 3<&-\nread -r go < cut\nkill -9 $cat\nwait\n";
+    let file = "host only { via docker; }\n\
+                task t { on only; retry 3; run \"echo begun >> log; echo go > cut; exec sleep 1000\" }\n";
+    let ran = with_docker(case(file, ["t"])).file("bin/docker", docker).fifo("cut").run().code(255);
+    assert_eq!(ran.read("log"), "begun\n", "{}", ran.story());
+    assert!(ran.err().contains("unknown end"), "{}", ran.story());
+}
+
+#[test]
+fn a_host_that_cannot_be_asked_is_unreachable_too() {
+    for (settings, body) in [
+        ("when { run \"true\" }", "run \"echo $host >> log\""),
+        ("", "run \"echo $host >> log\" { when exists \".\" }"),
+    ] {
+        let file = format!(
+            "{FLEET}task t {{ matrix on-error=continue {{ on box }}; {settings}; {body} }}\n\
+             task u {{ needs t; matrix on-error=continue {{ on gone1 }}; run \"echo no >> log\" }}\n\
+             task v {{ matrix on-error=continue require=1 {{ on box }}; when {{ run \"true\" }}; run \"echo v $host >> log\" }}\n"
+        );
+        let ran = with_docker(case(&file, ["t"])).run().code(1);
+        assert_eq!(log(&ran), ["box"]);
+        assert!(ran.err().contains("unreachable: No such container: gone1"), "{}", ran.story());
+        assert!(ran.err().contains("2 unreachable, 1 ok") && !ran.err().contains("failed"), "{}", ran.story());
+        let alone = format!("{FLEET}task t {{ on gone1; {settings}; {body} }}");
+        with_docker(case(&alone, ["t"])).run().code(255);
+        // What is known to be gone is not asked again, neither by steps nor by questions.
+        let ran = with_docker(case(&file, ["-k", "v", "t"])).run().code(1);
+        assert_eq!(ran.read("calls").matches("gone").count(), 2, "{}", ran.story());
+    }
+}

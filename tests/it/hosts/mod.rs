@@ -4,10 +4,12 @@
 mod adhoc;
 mod axis;
 mod conditions;
+mod copies;
 mod limits;
 mod lost;
 mod pick;
 mod places;
+mod report;
 mod sources;
 
 use crate::harness::{Case, Ran};
