@@ -171,6 +171,6 @@ fn no_signal_is_blocked_or_ignored_whatever_xec_was_started_with() {
     let file = r#"task t { exec "grep" "-E" "^Sig(Blk|Ign)" "/proc/self/status" }"#;
     let xec = env!("CARGO_BIN_EXE_xec");
     let ignoring = format!("trap '' HUP USR1 USR2 PIPE; exec '{xec}' -q t");
-    let ran = Xec::new().xecfile(file).program("sh").args(["-c", &ignoring]).run().ok();
+    let ran = Case::new().xecfile(file).program("sh").args(["-c", &ignoring]).run().ok();
     ran.stdout("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }

@@ -32,7 +32,7 @@ pub(super) use posix::Cradle;
 mod linux {
     use std::cell::Cell;
     use std::io;
-    use std::mem::{self, MaybeUninit};
+    use std::mem::MaybeUninit;
     use std::ptr;
 
     use libc::{c_int, c_void};
@@ -85,12 +85,22 @@ mod linux {
         error: Cell<c_int>,
     }
 
+    /// What the kernel does on a signal, as it has it itself: the handler comes first, and zeros are the default. The C
+    /// library does not let us at two of its own, which may well have been ignored by whoever started xec.
+    type Action = [u64; 4];
+
+    /// The size of a set of signals.
+    const SET: usize = 8;
+
+    unsafe fn action(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
+        // SAFETY: the caller's pointers are null or to as much as the kernel reads and writes.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, SET) as c_int }
+    }
+
     fn is_changed(signal: c_int) -> bool {
-        // SAFETY: plain data, and a question that changes nothing.
-        unsafe {
-            let mut action: libc::sigaction = mem::zeroed();
-            libc::sigaction(signal, ptr::null(), &raw mut action) == 0 && action.sa_sigaction != libc::SIG_DFL
-        }
+        let mut now = Action::default();
+        // SAFETY: a question that changes nothing.
+        unsafe { action(signal, ptr::null(), &raw mut now) == 0 && now[0] != 0 }
     }
 
     /// All that the child does of itself. It must not allocate, unwind or return to anything of ours.
@@ -118,10 +128,8 @@ mod linux {
                     newborn.error.set(*libc::__errno_location());
                 }
             };
-            let mut default: libc::sigaction = mem::zeroed();
-            default.sa_sigaction = libc::SIG_DFL;
             for signal in newborn.changed {
-                check(libc::sigaction(*signal, &raw const default, ptr::null_mut()));
+                check(action(*signal, &Action::default(), ptr::null_mut()));
             }
             check(libc::setpgid(0, 0));
             if let Some(cwd) = newborn.child.cwd {
