@@ -71,7 +71,7 @@ pub struct Job {
 
 /// Runs a job to its end.
 pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let Job { id, step, attempt, waits, slots, work, streams } = job;
+    let Job { id, step, attempt, waits, slots, sample, work, streams } = job;
     let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
     let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
@@ -88,7 +88,7 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
             tell(pid);
-            let mut course = job.sample.zip(pid).map(|(sampling, pid)| Course::begin(sampling, pid, clock.clone()));
+            let mut course = sample.zip(pid).map(|(sampling, pid)| Course::begin(sampling, pid, clock.clone()));
             guard.started(control);
             let finished = loop {
                 tokio::select! {
