@@ -76,15 +76,25 @@ mod tests {
         assert_eq!(course.due(), Duration::from_millis(500), "each time once");
     }
 
+    /// A process that has worked and does nothing more.
     #[cfg(target_os = "linux")]
     #[tokio::test(start_paused = true)]
     async fn what_a_shared_process_used_before_does_not_count() {
+        use std::io::Read;
+        let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo; exec sleep 60";
+        let mut command = std::process::Command::new("sh");
+        let mut child = command.args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let meter = Rc::new(Meter::default());
-        let used = meter.read(std::process::id()).unwrap();
-        assert!(used.memory > 0 && used.processes > 0);
-        let sampling = Sampling { every: Duration::from_millis(10), meter, shared: true };
-        let mut course = Some(Course::begin(sampling, std::process::id(), Rc::new(RunClock::start())));
-        // The clock of the test stands still, and so does the table that was read just now.
-        assert_eq!(next(&mut course).await.cpu, Duration::ZERO);
+        let used = meter.read(child.id()).unwrap();
+        assert!(used.memory > 0 && used.processes == 1, "{used:?}");
+        let sampling = |shared| Sampling { every: Duration::from_millis(10), meter: meter.clone(), shared };
+        let clock = Rc::new(RunClock::start());
+        let [mut shared, mut own] =
+            [true, false].map(|shared| Some(Course::begin(sampling(shared), child.id(), clock.clone())));
+        assert!(next(&mut shared).await.cpu < used.cpu / 2);
+        assert!(next(&mut own).await.cpu >= used.cpu);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }
