@@ -17,6 +17,7 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::base::command::{CommandSpec, NotStarted, Stdin};
+use crate::base::name::is_variable_name;
 use crate::exec::words;
 
 /// The exit code of a script that could not enter its directory.
@@ -100,7 +101,7 @@ pub(crate) fn first_line(script: &[u8], grace: Duration) -> Vec<u8> {
 pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
     let mut script = Vec::new();
     for (name, value) in &spec.env {
-        if !is_shell_name(name.as_bytes()) {
+        if !name.to_str().is_some_and(is_variable_name) {
             let name = name.to_string_lossy();
             return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
         }
@@ -130,11 +131,6 @@ pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
     }
     script.push(b'\n');
     Ok(script)
-}
-
-fn is_shell_name(name: &[u8]) -> bool {
-    name.first().is_some_and(|byte| !byte.is_ascii_digit())
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// One word for any Bourne shell, whatever its bytes.
