@@ -16,7 +16,6 @@ use crate::app::fleet::Fleet;
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
-use crate::app::place;
 use crate::app::signals::Escalation;
 use crate::app::slots;
 use crate::app::watch;
@@ -199,7 +198,7 @@ pub(super) async fn once(
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
-    let here = place::of(&around);
+    let here = around.state();
     let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
     let pool = slots::pool(how.own_slots, &mut plan, &around);
     let plan = Arc::new(plan);
@@ -240,7 +239,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
     if !keep::is_wanted(plan) {
         return Memory::None;
     }
-    match State::open(&place::of(around), &around.run) {
+    match State::open(&around.state(), &around.run) {
         Ok(state) => Memory::Here(Arc::new(state)),
         Err(NoState(why)) => {
             let why = format!("nothing is up to date, and nothing is remembered: {why}");

@@ -48,6 +48,53 @@ fn what_was_made_once_comes_back_with_its_log() {
     assert_eq!(project.read("out/x"), "one");
 }
 
+/// A directory comes back as it was: without what another version of the task has made in it, and with what others have
+/// put there.
+#[test]
+fn what_another_version_made_does_not_stay() {
+    let project = project(
+        r#"
+        task make { inputs src; outputs "out/**"; cache; run "mkdir -p out/in; n=$(cat src/x); echo $n > out/all; echo $n > out/$n; echo $n > out/in/$n" }
+        task user { inputs src; run "ls -R out" }
+        "#,
+    );
+    let listing = || {
+        let mut all = Vec::new();
+        let mut dirs = vec![project.path().join("out")];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path)
+                } else {
+                    all.push(path.strip_prefix(project.path()).unwrap().to_str().unwrap().to_owned())
+                }
+            }
+        }
+        all.sort();
+        all
+    };
+    // A user's own file, there before the task ever ran, and one that came later.
+    project.write("out/mine", "mine");
+    project.xec(&["make"]).ok();
+    project.write("src/x", "two");
+    project.remove("out/one");
+    project.remove("out/in");
+    project.xec(&["make"]).ok();
+    assert_eq!(listing(), ["out/all", "out/in/two", "out/mine", "out/two"]);
+    project.write("out/later", "later");
+    project.write("out/in/two", "changed by hand");
+    project.write("src/x", "one");
+    assert_eq!(why(&project, "make"), "up to date, brought back");
+    assert_eq!(listing(), ["out/all", "out/in/one", "out/in/two", "out/later", "out/mine", "out/one"]);
+    assert_eq!((project.read("out/in/two"), project.read("out/mine")), ("changed by hand".into(), "mine".into()));
+    project.remove("out/in/two");
+    // And back again: what was brought back is as much the task's own as what it made.
+    project.write("src/x", "two");
+    assert_eq!(why(&project, "make"), "up to date, brought back");
+    assert_eq!(listing(), ["out/all", "out/in/two", "out/later", "out/mine", "out/two"]);
+}
+
 #[test]
 fn what_is_kept_and_damaged_is_made_again() {
     let project = project(MAKE);
