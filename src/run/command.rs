@@ -268,7 +268,9 @@ impl Fill<'_> {
                     false => Ok(Program::Words(words)),
                 }
             }
-            Work::Wait(_) | Work::Until(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
+            Work::Wait(_) | Work::Until(_) | Work::Copy(_) | Work::Pipe(_) => {
+                Err("that is no command by itself".to_owned())
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
@@ -30,9 +30,10 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
+use crate::run::copies::{self, Filled};
 use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
-use crate::run::job::{self, Control, Job, News};
+use crate::run::job::{self, Control, Doing, Job, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
@@ -336,7 +337,7 @@ impl Loop {
     }
 
     fn begin(&mut self, start: Start) {
-        let Start { id, leaf, attempt, waits } = start;
+        let Start { id, leaf, attempt, .. } = start;
         self.leaves.insert(id, leaf);
         let plan = self.plan.clone();
         if let Work::Until(ready) = &plan.command(leaf).work {
@@ -344,6 +345,10 @@ impl Loop {
         }
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
+        if let Some(filled) = copies::filled(&plan, leaf, &self.around, &self.store, &hook) {
+            let work = filled.map(|filled| self.copy(filled, &plan.command(leaf).place));
+            return self.launch(start, step, work, self.target.clone());
+        }
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
         let session = self.plan.command(leaf).session;
@@ -360,9 +365,24 @@ impl Loop {
             Ok(target) => (specs, target),
             Err(why) => (Err(why), self.target.clone()),
         };
+        self.launch(start, step, specs.map(Doing::Commands), target);
+    }
+
+    /// A copy, with the ways to its ends: as another user where that is said, but not here.
+    fn copy(&self, filled: Filled, place: &Place) -> Doing {
+        let ends = filled.ends.map(|host| {
+            let host = host.map(|host| self.plan.host(host));
+            let user = host.and_then(|host| place.sudo.as_deref().or(host.sudo.as_deref()));
+            self.hosts.end(host, user)
+        });
+        Doing::Copy(filled.what, ends)
+    }
+
+    fn launch(&mut self, start: Start, step: Arc<StepLabel>, work: Result<Doing, String>, target: Rc<dyn Target>) {
+        let Start { id, leaf, attempt, waits } = start;
         let streams = self.plan.fed_by(leaf).next().is_some();
         let slots = self.scheduler.slots_of(leaf);
-        let job = Job { id, step, attempt, waits, slots, specs, streams };
+        let job = Job { id, step, attempt, waits, slots, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,

@@ -85,14 +85,17 @@ impl Places {
     pub const ON: Places = Places(1 << 34);
     /// `pool`.
     pub const POOL: Places = Places(1 << 35);
+    /// `copy`.
+    pub const COPY: Places = Places(1 << 37);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
     /// `on-progress`.
     pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 37] = [
+    const NAMES: [(Places, &'static str); 38] = [
         (Places::PROGRESS, "on `on-progress`"),
+        (Places::COPY, "on `copy`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),

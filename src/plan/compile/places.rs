@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Command, Work};
 use crate::plan::graph::{Limit, Over, Pool, Target};
@@ -12,8 +13,8 @@ use crate::plan::ids::{HostId, InstanceId, PoolId, ScopeId, TaskDefId};
 use crate::plan::layout::{Laid, Where};
 use crate::plan::matrix::Row;
 use crate::plan::units::Context;
-use crate::plan::values::{Bound, Inputs, Value, Values};
-use crate::xecfile::model::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
+use crate::plan::values::{Bound, Inputs, Known, Value, Values};
+use crate::xecfile::model::{Copy, End, FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
 
 /// How many steps at once a host bears.
 pub(super) fn host_jobs(host: &Host, cpus: u32) -> Option<u32> {
@@ -57,7 +58,32 @@ impl Builder<'_, '_> {
             None => self.set_inputs(around),
         };
         let cx = self.cx;
-        self.place(on, cx.scope(task, &inputs))
+        let values = cx.scope(task, &inputs);
+        match on.map(|on| &on.value) {
+            Some(On::Hosts(selector)) if self.is_around(selector, values, around) => Ok(None),
+            _ => self.place(on, values),
+        }
+    }
+
+    /// Whether a selector says no more than `${host}`, which is only known when that is picked: where things run already.
+    fn is_around(&self, selector: &Spanned<Template>, values: Values<'_>, around: ScopeId) -> bool {
+        selector.value.bare_hole().is_some_and(|name| **name == *HOST_AXIS)
+            && !matches!(values.known(selector), Ok(Known::Value(_)))
+            && self.layout.scopes[around.index()].target != Target::Here
+    }
+
+    /// Where the two ends of a copy are, within a scope.
+    pub(super) fn ends(&self, copy: &Copy, owner: InstanceId, around: ScopeId) -> Laid<Box<[Target]>> {
+        let instance = &self.layout.instances[owner.index()];
+        let values = self.cx.scope(instance.def, &instance.inputs);
+        let end = |end: &End| -> Laid<Target> {
+            Ok(match &end.host {
+                None => Target::Here,
+                Some(host) if self.is_around(host, values, around) => self.layout.scopes[around.index()].target,
+                Some(host) => Target::Host(one(host, values, "one end of a copy is one host")?),
+            })
+        };
+        Ok(Box::from([end(&copy.from)?, end(&copy.to)?]))
     }
 
     fn place(&mut self, on: Option<&Spanned<On>>, values: Values<'_>) -> Laid<Option<Where>> {
@@ -69,14 +95,7 @@ impl Builder<'_, '_> {
                 let pool = Pool { hosts: ids(hosts::meant(selector, values)?), pick: *pick };
                 Where::One(self.pool(pool))
             }
-            On::Hosts(selector) => match ids(hosts::meant(selector, values)?)[..] {
-                [only] => Where::Host(only),
-                ref several => {
-                    let message = format!("a step runs on one host, and this selects {}", several.len());
-                    let problem = Problem::error(Code::OneHost, message).at(selector.span, "");
-                    return Err(Box::new(problem.help("one of them: on … pick=first")));
-                }
-            },
+            On::Hosts(selector) => Where::Host(one(selector, values, "a step runs on one host")?),
         }))
     }
 
@@ -138,6 +157,21 @@ impl Builder<'_, '_> {
             _ => return Ok(()),
         };
         Err(not_on_host(what, written.name.span))
+    }
+}
+
+/// The host that a selector means where it can be one only.
+fn one(selector: &Spanned<Template>, values: Values<'_>, why: &str) -> Laid<HostId> {
+    let found = hosts::meant(selector, values)?;
+    let name = values.must(selector, "where something runs")?.flat();
+    let named = found.iter().find(|at| *values.file.hosts()[**at].name.value == *name);
+    match (named, &found[..]) {
+        // Its own name is nobody else's, even where a tag is called so.
+        (Some(only), _) | (None, [only]) => Ok(HostId(*only as u32)),
+        (None, several) => {
+            let problem = Problem::error(Code::OneHost, format!("{why}, and this selects {}", several.len()));
+            Err(Box::new(problem.at(selector.span, "").help("one of them: on … pick=first")))
+        }
     }
 }
 

@@ -260,11 +260,19 @@ impl Judge<'_> {
     pub(super) fn within(&self, scope: ScopeId, scheduler: &Scheduler) -> Vec<ScopeId> {
         let mut hooks: BTreeSet<ScopeId> = BTreeSet::new();
         let mut found = vec![scope];
+        // A lane that works on nothing, once there is nothing left to work on, is no work either.
+        let done_with = |lane: ScopeId| {
+            let fed = self.plan.feed_of_lane(lane).map(|feed| self.plan.feed(feed).vertex);
+            fed.is_some_and(|feed| scheduler.end[feed.index()].is_some() && scheduler.scope_phase(lane).is_open())
+        };
         let left = |at: ScopeId| {
             let mut vertices = self.plan.scope(at).vertices.clone();
             while let Some(vertex) = vertices.next().map(VertexId) {
                 match self.plan.scope_of(vertex) {
-                    Some(inner) if inner != at && (self.plan.scope(inner).is_hook || self.settled(inner)) => {
+                    Some(inner)
+                        if inner != at
+                            && (self.plan.scope(inner).is_hook || self.settled(inner) || done_with(inner)) =>
+                    {
                         vertices.start = self.plan.scope(inner).vertices.end;
                     }
                     // A barrier is a place to meet, and no work: who has nothing behind it has done all of his.

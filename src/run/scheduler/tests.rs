@@ -151,6 +151,7 @@ fn drive(bytes: &[u8], failures: usize, cancels: bool) -> Result<(), TestCaseErr
                 Action::Watch(scope) => prop_assert!(judge.services.asked.insert(scope), "it is asked once"),
                 Action::Unwatch(scope) => drop(judge.services.asked.remove(&scope)),
                 Action::Feed(feed) => {
+                    judge.begins_list(feed);
                     let count = tape.pick(6);
                     let items = (0..count).map(|item| std::sync::Arc::from(item.to_string())).collect();
                     if tape.one_in(12) {
