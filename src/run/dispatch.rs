@@ -35,6 +35,7 @@ use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
 use crate::run::job::{self, Control, Doing, Job, News};
 use crate::run::keep::{self, Keeper, Told};
+use crate::run::lets;
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
@@ -107,6 +108,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         scheduler,
         clock,
         keeper: Keeper::new(&plan, memory, force),
+        asks: lets::any(&plan),
         plan,
         target: shells.clone(),
         shells,
@@ -172,6 +174,8 @@ struct Loop {
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
+    /// Whether any value has to be asked for before it can be used.
+    asks: bool,
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
@@ -329,8 +333,8 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let (names, instance) = (self.plan.command(leaf).value_names(), self.plan.leaf(leaf).instance);
-        if !self.wait_for_let(instance, &names, Waiter::Job(start)) {
+        let instance = self.plan.leaf(leaf).instance;
+        if !self.asks || !self.wait_for_let(instance, &self.plan.command(leaf).value_names(), Waiter::Job(start)) {
             self.store.make_inputs(&self.plan, &self.around, instance);
             self.begin(start);
         }

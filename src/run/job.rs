@@ -68,16 +68,13 @@ pub struct Job {
 
 /// Runs a job to its end.
 pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let mut guard = Guard { job: job.id, news: Some(news) };
+    let Job { id, step, attempt, waits, slots, work, streams } = job;
+    let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
-    let Job { id, step, attempt, waits, slots, .. } = job;
-    let tell = |pid| {
-        let step = step.clone();
-        report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
-    };
+    let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
     let (to, mut lines) = unbounded_channel();
-    let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
-    let started = match job.work {
+    let cx = JobCx { lines: streams.then_some(to), ..JobCx::new(id, output) };
+    let started = match work {
         Ok(Doing::Commands(specs)) => pipeline::start(&*target, specs, cx).await,
         Ok(Doing::Copy(what, [from, to])) => match tokio::join!(from, to) {
             (Ok(from), Ok(to)) => Ok(copy::start(what, from, to, cx)),
