@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::{last, runs, why};
+use crate::harness::proc;
 use crate::harness::project::{Project, started};
 
 const MAKE: &str = r#"
@@ -255,4 +256,30 @@ fn the_log_is_bytes_in_order_and_shown_once_in_every_mode() {
     assert!(kinds.ends_with(&["replay-finished", "task-finished", "run-finished"]), "{kinds:?}");
     assert!(events.contains(r#""verdict":{"kind":"skipped","why":"up-to-date"}"#), "{events}");
     assert!(events.contains(r#""fresh":1"#), "{events}");
+}
+
+/// However much a task wrote, showing it once more takes no more memory than its writing did.
+#[test]
+fn a_large_log_is_shown_in_little_memory() {
+    const BYTES: u64 = 200_000_000;
+    let project = Project::new(
+        r#"
+        task loud { inputs src; cache; run "yes 0123456789012345678901234567890123456789 | head -c 200000000" }
+        task t { needs loud; run "echo up > $TELL; read -r x < $GATE" }
+        "#,
+    );
+    project.write("src/x", "one");
+    project.case(&["loud"]).stdout_to(std::fs::File::create("/dev/null").unwrap()).run().ok();
+    let case = project.case(&["t"]).fifo("gate").stdout_raw();
+    let gate = case.path().join("gate");
+    let mut live = case.env("GATE", gate).spawn();
+    let mut out = live.take_stdout();
+    let reader = std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()).unwrap());
+    assert_eq!(live.tell.line(), "up");
+    let peak = proc::status_kib(live.pid(), "VmHWM");
+    live.fifo("gate").say("end");
+    live.end().ok().says("↺ loud");
+    let seen = reader.join().unwrap();
+    assert!(seen == BYTES || seen == BYTES + 1, "{seen}");
+    assert!(peak < 64 << 10, "xec held {peak} KiB");
 }
