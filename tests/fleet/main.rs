@@ -13,6 +13,7 @@ mod cost;
 mod faults;
 mod limits;
 mod logins;
+mod release;
 mod smoke;
 mod sshd;
 #[path = "../broker/support.rs"]
@@ -57,7 +58,8 @@ fn main() {
         };
         due && (filters.is_empty() || filters.iter().any(fits))
     };
-    let groups = [smoke::CASES, binary::CASES, faults::CASES, limits::CASES, logins::CASES, copies::CASES];
+    let groups =
+        [smoke::CASES, binary::CASES, faults::CASES, limits::CASES, logins::CASES, copies::CASES, release::CASES];
     let cases: Vec<&Case> = groups.iter().copied().flatten().filter(|(name, when, _)| wanted(name, *when)).collect();
     if flag("--list") {
         let listed = if flag("--ignored") { &[][..] } else { &cases[..] };
