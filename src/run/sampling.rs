@@ -78,12 +78,15 @@ mod tests {
 
     /// A process that has worked and does nothing more.
     #[cfg(target_os = "linux")]
+    #[allow(clippy::disallowed_methods, reason = "a test may start processes")]
     #[tokio::test(start_paused = true)]
     async fn what_a_shared_process_used_before_does_not_count() {
         use std::io::Read;
+        use std::os::unix::process::CommandExt;
         let script = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo; exec sleep 60";
         let mut command = std::process::Command::new("sh");
-        let mut child = command.args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.process_group(0).args(["-c", script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
         child.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let meter = Rc::new(Meter::default());
         let used = meter.read(child.id()).unwrap();
