@@ -112,6 +112,13 @@ pub enum Verdict {
     Skipped(SkipReason),
 }
 
+impl Verdict {
+    /// Whether it ran, or should have, and came to no good: not what was ended or left out by others.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Unreachable(_) | Self::TimedOut(_))
+    }
+}
+
 /// What failed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
