@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
@@ -165,7 +165,10 @@ impl Hosts {
         }
         let file = self.at(&format!("sshd_config.{number}"));
         fs::write(&file, config).unwrap();
-        let log = fs::File::create(self.at(&format!("sshd.{number}.log"))).unwrap();
+        let log_name = self.at(&format!("sshd.{number}.log"));
+        let log = fs::File::create(&log_name).unwrap();
+        let said = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+        said.add_watch(&log_name, AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE).unwrap();
         let mut command = if is_root() { self.in_namespace(traits) } else { Command::new("/usr/sbin/sshd") };
         let mut child = command
             .args(["-D", "-e", "-f"])
@@ -175,7 +178,7 @@ impl Hosts {
             .stderr(log)
             .spawn()
             .expect("sshd is missing: run scripts/setup");
-        self.await_listening(&mut child, number);
+        self.await_listening(&mut child, number, &said);
         child
     }
 
@@ -202,17 +205,27 @@ impl Hosts {
     }
 
     /// It says so in its log, and nowhere else.
-    fn await_listening(&self, child: &mut Child, number: usize) {
+    fn await_listening(&self, child: &mut Child, number: usize, said: &Inotify) {
         let log = self.at(&format!("sshd.{number}.log"));
-        for _ in 0..2000 {
-            let said = fs::read_to_string(&log).unwrap();
-            if said.contains("Server listening on") {
+        loop {
+            let ended = child.try_wait().unwrap();
+            let text = fs::read_to_string(&log).unwrap();
+            if text.contains("Server listening on") {
                 return;
             }
-            assert!(child.try_wait().unwrap().is_none(), "sshd ended: {said}");
-            std::thread::sleep(Duration::from_millis(5));
+            assert!(ended.is_none(), "sshd ended: {text}");
+            said.read_events().unwrap();
         }
-        panic!("sshd does not listen");
+    }
+
+    /// Processes of the commands that run there now, by their command lines.
+    pub(crate) fn running(&self, of: impl Fn(&[&[u8]]) -> bool) -> usize {
+        let pids = self.sshds.iter().flat_map(|sshd| below(sshd.id() as i32));
+        let fits = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            of(&line.split(|byte| *byte == 0).collect::<Vec<_>>())
+        };
+        pids.filter(fits).count()
     }
 
     /// How the sshds are reached.

@@ -351,14 +351,12 @@ struct Heard {
 /// How a command ended, and its group where that may live on at a place that can still be reached.
 fn judge(end: Option<End>, heard: Option<&Markers>) -> (Outcome, Option<i32>) {
     let exit = heard.and_then(|markers| markers.exit);
-    let lost = heard.is_some_and(|markers| markers.lost);
     match (exit, end) {
         (Some(code), _) => (Outcome::Exited(code), None),
         (None, Some(End::Broken(why))) => (Outcome::Unknown(why), None),
-        (None, Some(End::Closed)) if !lost => {
-            (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start))
-        }
-        (None, Some(End::Closed | End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
+        // Even where the wrapper has begun to end it: it may not have lived to see to that.
+        (None, Some(End::Closed)) => (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start)),
+        (None, Some(End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
     }
 }
 
