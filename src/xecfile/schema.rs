@@ -85,19 +85,22 @@ impl Places {
     pub const ON: Places = Places(1 << 34);
     /// `pool`.
     pub const POOL: Places = Places(1 << 35);
+    /// `sudo`.
+    pub const SUDO: Places = Places(1 << 38);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
     /// `on-progress`.
     pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 37] = [
+    const NAMES: [(Places, &'static str); 38] = [
         (Places::PROGRESS, "on `on-progress`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),
         (Places::ON, "on `on`"),
         (Places::POOL, "on `pool`"),
+        (Places::SUDO, "on `sudo`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

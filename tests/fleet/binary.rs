@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::sshd::{Hosts, masters};
 use crate::support::{mark, sleepers};
@@ -15,12 +16,12 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A project whose `ssh` finds the hosts.
-struct Project {
-    hosts: Hosts,
+pub(crate) struct Project {
+    pub(crate) hosts: Hosts,
 }
 
 impl Project {
-    fn new(hosts: Hosts, file: &str) -> Self {
+    pub(crate) fn new(hosts: Hosts, file: &str) -> Self {
         let dir = hosts.dir.path();
         fs::create_dir_all(dir.join("project/bin")).unwrap();
         let ssh = format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/ssh_config \"$@\"\n", dir.display());
@@ -31,7 +32,7 @@ impl Project {
         Self { hosts }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let dir = self.hosts.dir.path().join("project");
         let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new(env!("CARGO_BIN_EXE_xec"));
@@ -40,16 +41,27 @@ impl Project {
         command
     }
 
-    fn xec(&self, args: &[&str]) -> Output {
+    pub(crate) fn xec(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
-    fn read(&self, name: &str) -> String {
+    /// A file of the project.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.hosts.dir.path().join("project").join(name)
+    }
+
+    /// A call that goes on: what it says is kept, and `tell` is a fifo that it opens once it has come so far.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let out = fs::File::create(self.at("said")).unwrap();
+        self.command(args).stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.hosts.dir.path().join("project").join(name)).unwrap_or_default()
     }
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -90,7 +102,7 @@ fn killed() {
     let mark = mark();
     let file = format!("host \"web[1-4]\"\ntask t {{ on \"*\"; run \"sleep {mark} & sleep {mark}\" }}");
     let project = Project::new(Hosts::new(4), &file);
-    let mut child = project.command(&["t"]).spawn().unwrap();
+    let mut child = project.start(&["t"]);
     while sleepers(&mark) < 8 {
         std::thread::yield_now();
     }

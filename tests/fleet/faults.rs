@@ -170,14 +170,9 @@ fn cable_pulled() {
         assert_eq!(job.hear().await, "up\n");
         until(|| sleepers(&mark) == 2).await;
         // It has been told to listen for us, and for how long.
-        let listening = || {
-            hosts.running(|words| {
-                words.starts_with(&[b"timeout", b"-s", b"KILL"]) && words.contains(&b"head".as_slice())
-            })
-        };
         tokio::select! {
             finished = &mut job.running.done => panic!("{finished:?}"),
-            () = until(|| listening() == 1) => {}
+            () = until(|| hosts.listening() == 1) => {}
         }
         hosts.pull_cable();
         unknown(&job.end().await.finished.outcome);

@@ -15,9 +15,12 @@ mod limits;
 mod logins;
 mod smoke;
 mod sshd;
+mod sudo;
 #[path = "../common/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the broker")]
 mod support;
+
+mod truth;
 
 use cases::Asked;
 
@@ -53,7 +56,16 @@ fn main() {
         When::Full => full,
         When::Root => full && sshd::is_root(),
     };
-    let groups = [smoke::CASES, binary::CASES, faults::CASES, limits::CASES, logins::CASES, copies::CASES];
+    let groups = [
+        smoke::CASES,
+        binary::CASES,
+        faults::CASES,
+        limits::CASES,
+        logins::CASES,
+        copies::CASES,
+        sudo::CASES,
+        truth::CASES,
+    ];
     let cases = groups.into_iter().flatten().filter(|(_, when, _)| due(*when));
     asked.run(cases.map(|(name, _, case)| (*name, *case)), PATIENCE);
 }

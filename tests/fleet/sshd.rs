@@ -142,7 +142,8 @@ impl Hosts {
             fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         }
         fs::write(self.at("passwd"), passwd).unwrap();
-        fs::write(self.at("sudoers"), "root ALL=(ALL) ALL\nbashful ALL=(ALL) NOPASSWD: ALL\n").unwrap();
+        fs::write(self.at("sudoers"), "root ALL=(ALL) ALL\nbashful ALL=(ALL) NOPASSWD: ALL\ntcshy ALL=(ALL) ALL\n")
+            .unwrap();
         fs::set_permissions(self.at("sudoers"), fs::Permissions::from_mode(0o440)).unwrap();
     }
 
@@ -218,8 +219,13 @@ impl Hosts {
         }
     }
 
+    /// How many wrappers there expect to hear from us again.
+    pub(crate) fn listening(&self) -> usize {
+        self.running(|words| words.starts_with(&[b"timeout", b"-s", b"KILL"]) && words.contains(&b"head".as_slice()))
+    }
+
     /// Processes of the commands that run there now, by their command lines.
-    pub(crate) fn running(&self, of: impl Fn(&[&[u8]]) -> bool) -> usize {
+    fn running(&self, of: impl Fn(&[&[u8]]) -> bool) -> usize {
         let pids = self.sshds.iter().flat_map(|sshd| below(sshd.id() as i32));
         let fits = |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -288,6 +294,17 @@ impl Hosts {
         }
     }
 
+    /// Ends the processes of the connections to one host, by its number. The master of a connection knows to which.
+    pub(crate) fn kill_connections_to(&self, host: usize) {
+        let name = format!("web{host}");
+        for pid in master_pids(self.dir.path()) {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if line.split(|byte| *byte == 0).any(|word| word == name.as_bytes()) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // It may have ended.
+            }
+        }
+    }
+
     /// From here on nothing that is sent arrives, and nobody is told.
     pub(crate) fn pull_cable(&self) {
         assert!(self.cable.is_some(), "there is none");
@@ -304,6 +321,8 @@ impl Hosts {
 impl Drop for Hosts {
     fn drop(&mut self) {
         self.signal(Signal::SIGCONT);
+        // A connection whose cable was pulled would stay for a quarter of an hour, and its network with it.
+        self.kill_connections();
         for sshd in &mut self.sshds {
             let _ = sshd.kill(); // It may have ended.
             let _ = sshd.wait();
@@ -322,6 +341,7 @@ struct Cable;
 impl Cable {
     fn lay() -> Self {
         let _ = Command::new("ip").args(["netns", "del", CABLE]).stderr(Stdio::null()).status(); // Of a test that was killed.
+        let _ = Command::new("ip").args(["link", "del", CABLE]).stderr(Stdio::null()).status();
         for line in [
             format!("netns add {CABLE}"),
             format!("link add {CABLE} type veth peer name far netns {CABLE}"),

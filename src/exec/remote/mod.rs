@@ -66,7 +66,16 @@ impl RemoteTarget {
     /// # Errors
     /// There is no randomness to be had.
     pub fn through(link: Link, words: Vec<OsString>) -> io::Result<Self> {
-        Ok(Self::new(Rc::new(Program { link, words }), channel::nonce()?.into(), BEAT))
+        Ok(Self::new(Rc::new(Program { link, words, is_place: false }), channel::nonce()?.into(), BEAT))
+    }
+
+    /// A shell of this machine, for whoever is somebody else there, or rehearses.
+    ///
+    /// # Errors
+    /// As for [`RemoteTarget::through`].
+    pub fn here(link: Link) -> io::Result<Self> {
+        let words = ["sh", "-c"].map(OsString::from).into();
+        Ok(Self::new(Rc::new(Program { link, words, is_place: true }), channel::nonce()?.into(), BEAT))
     }
 
     pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Duration) -> Self {
