@@ -5,22 +5,31 @@ use std::collections::HashMap;
 use std::num::NonZeroU8;
 use std::rc::Rc;
 
-use crate::exec::Target;
+use crate::base::command::NotStarted;
 use crate::exec::broker::Link;
 use crate::exec::containers::{Engine, Labelled};
 use crate::exec::remote::RemoteTarget;
 use crate::exec::ssh;
+use crate::exec::{LocalFuture, Target};
 use crate::run::hosts::Reach;
 use crate::xecfile::model::{Host, Via};
 
 /// By the name of the host, and the user there.
 type Key = (Option<String>, Option<String>);
 
+/// A place that was reached.
+#[derive(Clone)]
+enum Place {
+    Known(RemoteTarget),
+    /// Which one it is is asked when something first runs there.
+    Labelled(Rc<Labelled>),
+}
+
 /// All that was reached so far.
 pub(super) struct Fleet {
     link: Link,
     ssh: RefCell<Option<ssh::Fleet>>,
-    places: RefCell<HashMap<Key, Rc<dyn Target>>>,
+    places: RefCell<HashMap<Key, Place>>,
 }
 
 impl Fleet {
@@ -37,7 +46,7 @@ impl Fleet {
         }
     }
 
-    fn make(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String> {
+    fn make(&self, host: Option<&Host>, user: Option<&str>) -> Result<Place, String> {
         let here = || RemoteTarget::here(self.link.clone()).map_err(|why| why.to_string());
         let target = match host.map(|host| (host, &host.via)) {
             None | Some((_, Via::Local)) => here()?,
@@ -60,19 +69,13 @@ impl Fleet {
             }
         };
         Ok(match user {
-            Some(user) => Rc::new(target.as_user(user)?),
-            None => Rc::new(target),
+            Some(user) => Place::Known(target.as_user(user)?),
+            None => Place::Known(target),
         })
     }
 
-    fn labelled(
-        &self,
-        engine: Engine,
-        label: &str,
-        login: Option<&str>,
-        user: Option<&str>,
-    ) -> Result<Rc<dyn Target>, String> {
-        Ok(Rc::new(Labelled::new(self.link.clone(), engine, label, login, user)))
+    fn labelled(&self, engine: Engine, label: &str, login: Option<&str>, user: Option<&str>) -> Result<Place, String> {
+        Ok(Place::Labelled(Rc::new(Labelled::new(self.link.clone(), engine, label, login, user))))
     }
 
     fn ssh(&self, host: &Host) -> Result<RemoteTarget, String> {
@@ -97,8 +100,8 @@ fn name(host: &Host) -> &str {
     host.address.as_ref().unwrap_or(&host.name.value)
 }
 
-impl Reach for Fleet {
-    fn reach(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String> {
+impl Fleet {
+    fn place(&self, host: Option<&Host>, user: Option<&str>) -> Result<Place, String> {
         let key = (host.map(|host| host.name.value.to_string()), user.map(str::to_owned));
         if let Some(place) = self.places.borrow().get(&key) {
             return Ok(place.clone());
@@ -107,7 +110,25 @@ impl Reach for Fleet {
         self.places.borrow_mut().insert(key, place.clone());
         Ok(place)
     }
+}
 
+impl Reach for Fleet {
+    fn reach(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String> {
+        Ok(match self.place(host, user)? {
+            Place::Known(target) => Rc::new(target),
+            Place::Labelled(target) => target,
+        })
+    }
+
+    fn end(&self, host: Option<&Host>, user: Option<&str>) -> LocalFuture<'static, Result<RemoteTarget, NotStarted>> {
+        let place = self.place(host, user);
+        Box::pin(async move {
+            match place.map_err(NotStarted::Failed)? {
+                Place::Known(target) => Ok(target),
+                Place::Labelled(target) => target.found().await.cloned(),
+            }
+        })
+    }
     fn release(&self, host: &Host) {
         if let Some(fleet) = &*self.ssh.borrow() {
             fleet.release(&host.name.value);

@@ -9,11 +9,10 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cache::digest::Digest;
-use crate::cache::files;
+use crate::cache::files::{self, is_at};
 
 /// Says which format the file has; a later one has another number.
 const HEAD: &[u8] = b"xec-state 1\n";
@@ -310,11 +309,6 @@ impl Ledger {
         })?;
         Ok(())
     }
-}
-
-/// Whether a file is still the one that has this name: whoever makes it shorter puts another one in its place.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    Ok(path.metadata().map(|meta| meta.ino()).ok() == Some(file.metadata()?.ino()))
 }
 
 /// Whether a file begins as that of another format does.

@@ -20,7 +20,7 @@ use crate::cache::ledger::{Id, Ledger, NoLedger, Word};
 use crate::cache::lock::{self, Taken};
 use crate::cache::memo::{self, Memo};
 use crate::cache::store::{Made, Store};
-use crate::cache::task::{Begun, Fresh, Probed, Product, Settled, Task, inside, through_no_link};
+use crate::cache::task::{Begun, Claimed, Fresh, Product, Settled, Task, inside, through_no_link};
 
 /// What a record holds beside its key. The manifest is behind it: it is only read to explain.
 #[derive(Serialize, Deserialize)]
@@ -46,6 +46,12 @@ fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// What a task writes while it runs.
+pub type Spool = tempfile::SpooledTempFile;
+
+/// So much of that is held in memory: many tasks may have begun, and few have much to say.
+const HELD: usize = 8 << 10;
 
 /// Why there is no state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,36 +106,46 @@ impl State {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a task has to run. If so it is marked as running, and nobody else runs it until the answer is dropped.
+    /// What a task had left that need not run; `None` if it has to, or can only be brought back. Needs no lock, since
+    /// what is there is looked at as it is now.
+    ///
+    /// # Errors
+    /// What it reads is not there or cannot be read: in words.
+    pub fn probe(&self, task: &Task) -> Result<Option<Fresh>, String> {
+        let (manifest, _) = manifest(&self.memo, task)?;
+        Ok((!task.force).then(|| self.up_to_date(task, manifest.key())).flatten())
+    }
+
+    /// A task has to begin now, unless others have done so, or what it would make can be brought back. It is marked as
+    /// running, and nobody else runs it until the answer is dropped.
     ///
     /// # Errors
     /// What it reads is not there or cannot be read, or the mark cannot be written: in words.
-    pub fn probe(&self, task: &Task) -> Result<Probed, String> {
+    pub fn claim(&self, task: &Task) -> Result<Claimed, String> {
+        let lock = self.lock_of(task);
+        let lock = match lock::take(&lock, &self.run).map_err(|why| named("lock", &lock, &why))? {
+            Taken::Ours(lock) => lock,
+            Taken::Theirs(holder) => return Ok(Claimed::Busy(holder)),
+        };
+        // As it is now: it may have waited for long since it was asked about.
         let (manifest, notes) = manifest(&self.memo, task)?;
         let key = manifest.key();
-        // Who only looks needs no lock: what is there is looked at as it is now.
-        if !task.force
-            && let Some(fresh) = self.up_to_date(task, key)
-        {
-            return Ok(Probed::Fresh(fresh));
-        }
-        let lock = self.dir.join("locks").join(task.id.to_string());
-        let taken = lock::take(&lock, &self.run).map_err(|why| named("lock", &lock, &why))?;
-        let lock = match taken {
-            Taken::Ours(lock) => lock,
-            Taken::Theirs(holder) => return Ok(Probed::Busy(holder)),
-        };
         self.ledger().refresh().map_err(|why| named("read", &self.dir, &why))?;
         if !task.force {
             // What another one made meanwhile is as good as if it were ours, and what was kept can come back.
             let fresh = self.up_to_date(task, key).or_else(|| self.bring_back(task, key));
             if let Some(fresh) = fresh {
-                return Ok(Probed::Fresh(fresh));
+                return Ok(Claimed::Fresh(fresh));
             }
         }
         let why = if task.force { vec!["it was asked for by `--force`".to_owned()] } else { self.why(task, &manifest) };
         self.mark(task)?;
-        Ok(Probed::Stale(Begun { why, notes, manifest, _lock: lock }))
+        Ok(Claimed::Stale(Begun { why, notes, manifest, _lock: lock }))
+    }
+
+    /// The file that is locked while a task runs.
+    pub fn lock_of(&self, task: &Task) -> PathBuf {
+        self.dir.join("locks").join(task.id.to_string())
     }
 
     /// From here on nothing that was said of it counts.
@@ -206,7 +222,7 @@ impl State {
     }
 
     /// A task has succeeded: what it made is looked at, kept where it is to be, and remembered.
-    pub fn settle(&self, task: &Task, begun: Option<Begun>, captures: Vec<u8>, log: Option<File>) -> Settled {
+    pub fn settle(&self, task: &Task, begun: Option<Begun>, captures: Vec<u8>, log: Option<Spool>) -> Settled {
         let made = match self.made(task) {
             Ok(made) => made,
             Err(why) => return Settled { made: None, trouble: begun.map(|_| why) },
@@ -222,7 +238,7 @@ impl State {
         begun: Begun,
         made: Vec<Made>,
         captures: Vec<u8>,
-        log: Option<File>,
+        log: Option<Spool>,
     ) -> Result<(), String> {
         let (after, _) = manifest(&self.memo, task)?;
         if let Some(changed) = after.differences(&begun.manifest).first() {
@@ -237,7 +253,6 @@ impl State {
         if task.cached {
             word = Word::Kept;
             record.made.par_iter().try_for_each(|made| self.store.keep(&task.base, made))?;
-            let log = log.filter(|log| log.metadata().is_ok_and(|meta| meta.len() > 0));
             record.log = log.map(|log| self.store.put(log)).transpose()?;
         }
         fault::point("before-record");
@@ -315,12 +330,9 @@ impl State {
         self.store.open_checked(digest)
     }
 
-    /// A file for what a task writes, without a name.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new_log(&self) -> io::Result<File> {
-        tempfile::tempfile_in(&self.dir)
+    /// A place for what a task writes: a file without a name, once that is too much to hold.
+    pub fn new_log(&self) -> Spool {
+        tempfile::spooled_tempfile_in(HELD, &self.dir)
     }
 
     /// Leaves for later runs what this one has learned.

@@ -124,7 +124,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub fn put(&self, mut from: File) -> Result<Digest, String> {
+    pub fn put(&self, mut from: impl io::Read) -> Result<Digest, String> {
         let failed = |why: io::Error| named("write to", &self.dir, &why);
         std::fs::create_dir_all(&self.dir).map_err(failed)?;
         let mut beside = files::beside(&self.dir).map_err(failed)?;

@@ -54,10 +54,10 @@ impl Task {
     }
 }
 
-/// What is known of a task before it runs.
+/// What is known of a task that has to begin now.
 #[derive(Debug)]
-pub enum Probed {
-    /// It need not run.
+pub enum Claimed {
+    /// It need not run any more, or can be brought back.
     Fresh(Fresh),
     /// It has to. Nobody else runs it meanwhile.
     Stale(Begun),

@@ -155,6 +155,14 @@ impl Labelled {
         Self { link, engine, labels: labels.to_owned(), login, user, found: OnceCell::new() }
     }
 
+    /// Which one it is.
+    ///
+    /// # Errors
+    /// There is none, or its client cannot say.
+    pub async fn found(&self) -> Result<&RemoteTarget, NotStarted> {
+        self.found.get_or_try_init(|| self.find()).await
+    }
+
     async fn find(&self) -> Result<RemoteTarget, NotStarted> {
         let names = self.engine.find(&self.link, &self.labels).await?;
         let none = || NotStarted::Unreachable(format!("nothing that runs carries the label `{}`", self.labels));
@@ -169,7 +177,7 @@ impl Labelled {
 
 impl Target for Labelled {
     fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>> {
-        Box::pin(async move { self.found.get_or_try_init(|| self.find()).await?.start(spec, cx).await })
+        Box::pin(async move { self.found().await?.start(spec, cx).await })
     }
 }
 

@@ -23,10 +23,17 @@ pub(crate) fn find(program: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut denied = false;
+    // One place for all the names that are tried: most of them are not there.
+    let mut file = OsString::with_capacity(path.len() + cwd.as_os_str().len() + program.len() + 2);
     for dir in path.as_bytes().split(|byte| *byte == b':') {
-        // An empty entry is the current directory, and so is what is relative; joining sees to both.
-        let mut file = cwd.join(OsStr::from_bytes(dir)).into_os_string();
-        if dir.last() != Some(&b'/') && !file.as_bytes().ends_with(b"/") {
+        file.clear();
+        // An empty entry is the current directory, and so is what is relative.
+        if dir.first() != Some(&b'/') {
+            file.push(cwd);
+            file.push("/");
+        }
+        file.push(OsStr::from_bytes(dir));
+        if !file.as_bytes().ends_with(b"/") {
             file.push("/");
         }
         file.push(program);

@@ -41,7 +41,8 @@ pub async fn start(target: &dyn Target, mut specs: Vec<CommandSpec>, mut cx: Job
     }
     match specs.pop() {
         Some(only) if specs.is_empty() => target.start(only, cx).await,
-        Some(last) => Pipeline::start(target, specs, last, cx).await,
+        // Boxed: most jobs are one command, and need no room for several.
+        Some(last) => Box::pin(Pipeline::start(target, specs, last, cx)).await,
         None => Err(NotStarted::Missing("there is nothing to execute".to_owned())),
     }
 }

@@ -70,6 +70,23 @@ impl Found {
         Ok(found)
     }
 
+    /// The host that a selector means where it can be one only, for the reason `why`.
+    ///
+    /// # Errors
+    /// It means none, or several.
+    pub fn one(&mut self, text: &Spanned<Template>, own: Values<'_>, why: &str) -> Result<HostId, Box<Problem>> {
+        let found = self.meant(text, own)?;
+        // Its own name is nobody else's, even where a tag is called so.
+        let named = self.named(&own.must(text, "where something runs")?.flat()).filter(|host| found.contains(host));
+        match (named, &found[..]) {
+            (Some(only), _) | (None, &[only]) => Ok(only),
+            (None, several) => {
+                let problem = Problem::error(Code::OneHost, format!("{why}, and this selects {}", several.len()));
+                Err(Box::new(problem.at(text.span, "").help("one of them: on … pick=first")))
+            }
+        }
+    }
+
     /// The same hosts, picked in the same way, are one pool: so that all who pick from it take turns.
     pub fn pool(&mut self, pools: &mut Vec<Pool>, hosts: Arc<[HostId]>, pick: Pick) -> PoolId {
         *self.pools.entry((hosts, pick)).or_insert_with_key(|(hosts, pick)| {

@@ -1,6 +1,7 @@
 //! The arrays of a plan while they grow: vertices, scopes and edges, and how they are frozen. Knows nothing of
 //! tasks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
@@ -11,7 +12,7 @@ use crate::plan::graph::{
     Claim, Completion, Csr, Edge, EdgeKind, Feed, Gate, Guard, Instance, Leaf, Limit, Link, Memory, Plan, Pool, Scope,
     ScopeKind, Set, Target, Vertex,
 };
-use crate::plan::ids::{FeedId, HostId, InstanceId, LimitId, PoolId, ScopeId, VertexId};
+use crate::plan::ids::{FeedId, HostId, InstanceId, LeafId, LimitId, PoolId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 use crate::xecfile::model::{Host, OnError, Retry, Share};
 
@@ -111,6 +112,8 @@ pub struct Layout {
     pub host_limits: u32,
     /// Hosts of which one is picked.
     pub pools: Vec<Pool>,
+    /// Where the parts of a leaf run that are not all where its scope is.
+    pub parts: HashMap<LeafId, Box<[Target]>>,
     /// Where several arrive.
     pub gates: Vec<Gate>,
     /// The sets of matrices.
@@ -279,8 +282,9 @@ impl Layout {
             hosts: self.hosts,
             host_limits: self.host_limits,
             pools: self.pools,
+            parts: self.parts,
             links: self.links,
-            spared: std::collections::HashMap::new(),
+            spared: HashMap::new(),
             defs,
             files,
         };

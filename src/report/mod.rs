@@ -163,7 +163,7 @@ impl Drop for Alarm {
 }
 
 /// The longest that something waits to be shown while little comes.
-const REST: Duration = Duration::from_millis(4);
+const REST: Duration = Duration::from_millis(8);
 
 /// So many bytes at once are a stream, which is read without a rest.
 const MUCH: usize = 256 * 1024;

@@ -198,6 +198,7 @@ fn step(step: &Step) -> Row {
         StepKind::Wait(time) => (Row::new("wait", spell::late(time, |time| spell::duration(*time))), Vec::new()),
         StepKind::Barrier => (Row::new("barrier", ""), Vec::new()),
         StepKind::Until(ready) => (Row::new("wait", spell::ready(ready)), Vec::new()),
+        StepKind::Copy(copy) => (Row::new("copy", spell::copy(copy)), Vec::new()),
         StepKind::Reduce(reduce) => (Row::new("reduce", spell::reduce(reduce)), vec![self::step(&reduce.step)]),
         StepKind::Group(group, inner) => (Row::new(group.name(), ""), steps(inner)),
     };

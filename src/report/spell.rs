@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
 use crate::xecfile::model::{
-    Backoff, Batches, Binding, CaptureForm, Data, From, Input, Late, On, OnError, Param, ParamRole, ParamType,
-    Predicate, PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
+    Backoff, Batches, Binding, CaptureForm, Copy, Data, End, From, Input, Late, On, OnError, Param, ParamRole,
+    ParamType, Predicate, PredicateKind, Ready, Reduce, Reference, RetryText, Settings, Share, Task, Use, Width,
 };
 
 /// Choices and defaults longer than this say no more than `…` in a usage.
@@ -229,6 +229,12 @@ pub(crate) fn reduce(reduce: &Reduce) -> String {
         Some(name) => format!("{list} capture={}", name.value),
         None => list,
     }
+}
+
+/// `from=dist/app to=web1:/srv/app`.
+pub(crate) fn copy(copy: &Copy) -> String {
+    let paths = |end: &End| end.spelled().map(|path| quoted(&path)).collect::<Vec<_>>().join(" ");
+    format!("from={} to={}", paths(&copy.from), paths(&copy.to))
 }
 
 /// `1m 30s`, exactly.

@@ -61,11 +61,11 @@ pub fn specs(
     };
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
-    let own = own(store.items.label(plan, instance), attempt, around);
     let mut specs = Vec::with_capacity(members.len());
     for member in members {
         let here = Here::new(plan, &member.place, around, scope)?;
-        specs.push(Fill { command: member, here, around }.spec(own.clone(), plan.leaf(leaf).grace)?);
+        let own = own(store.items.label(plan, instance), attempt, around);
+        specs.push(Fill { command: member, here, around }.spec(own, plan.leaf(leaf).grace)?);
     }
     if let [spec] = &mut specs[..] {
         spec.share = match (command.session, command.pool) {
@@ -262,7 +262,9 @@ impl Fill<'_> {
                     false => Ok(Program::Words(words)),
                 }
             }
-            Work::Wait(_) | Work::Until(_) | Work::Pipe(_) => Err("that is no command by itself".to_owned()),
+            Work::Wait(_) | Work::Until(_) | Work::Copy(_) | Work::Pipe(_) => {
+                Err("that is no command by itself".to_owned())
+            }
         }
     }
 

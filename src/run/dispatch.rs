@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::base::event::{Event, JobId, Level, Reason, Waits};
+use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
@@ -30,10 +30,12 @@ use crate::plan::graph::Plan;
 use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
+use crate::run::copies::{self, Filled};
 use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
-use crate::run::job::{self, Control, Job, News};
+use crate::run::job::{self, Control, Doing, Job, News};
 use crate::run::keep::{self, Keeper, Told};
+use crate::run::lets;
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
@@ -106,6 +108,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         scheduler,
         clock,
         keeper: Keeper::new(&plan, memory, force),
+        asks: lets::any(&plan),
         plan,
         target: shells.clone(),
         shells,
@@ -171,6 +174,8 @@ struct Loop {
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
     leaves: HashMap<JobId, LeafId>,
     locks: Machine,
+    /// Whether any value has to be asked for before it can be used.
+    asks: bool,
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
@@ -289,6 +294,7 @@ impl Loop {
             Action::Stop { job, reason, level } if self.let_go(job, reason, level) => {}
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
+            Action::Claim(scope) => self.claim(scope),
             Action::Idle(host) => self.hosts.release(self.plan.host(host)),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
             Action::Settle(scope) => self.settle(scope),
@@ -327,15 +333,15 @@ impl Loop {
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
         self.controls.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
-        let (names, instance) = (self.plan.command(leaf).value_names(), self.plan.leaf(leaf).instance);
-        if !self.wait_for_let(instance, &names, Waiter::Job(start)) {
+        let instance = self.plan.leaf(leaf).instance;
+        if !self.asks || !self.wait_for_let(instance, &self.plan.command(leaf).value_names(), Waiter::Job(start)) {
             self.store.make_inputs(&self.plan, &self.around, instance);
             self.begin(start);
         }
     }
 
     fn begin(&mut self, start: Start) {
-        let Start { id, leaf, attempt, waits } = start;
+        let Start { id, leaf, attempt, .. } = start;
         self.leaves.insert(id, leaf);
         let plan = self.plan.clone();
         if let Work::Until(ready) = &plan.command(leaf).work {
@@ -343,6 +349,10 @@ impl Loop {
         }
         let step = Arc::new(self.scheduler.step_label(leaf));
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
+        if let Some(filled) = copies::filled(&plan, leaf, &self.around, &self.store, &hook) {
+            let work = filled.map(|filled| self.copy(filled, &plan.command(leaf).place));
+            return self.launch(start, step, work, self.target.clone());
+        }
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
         let session = self.plan.command(leaf).session;
@@ -359,9 +369,24 @@ impl Loop {
             Ok(target) => (specs, target),
             Err(why) => (Err(why), self.target.clone()),
         };
+        self.launch(start, step, specs.map(Doing::Commands), target);
+    }
+
+    /// A copy, with the ways to its ends: as another user where that is said, but not here.
+    fn copy(&self, filled: Filled, place: &Place) -> Doing {
+        let ends = filled.ends.map(|host| {
+            let host = host.map(|host| self.plan.host(host));
+            let user = host.and_then(|host| place.sudo.as_deref().or(host.sudo.as_deref()));
+            self.hosts.end(host, user)
+        });
+        Doing::Copy(filled.what, ends)
+    }
+
+    fn launch(&mut self, start: Start, step: Arc<StepLabel>, work: Result<Doing, String>, target: Rc<dyn Target>) {
+        let Start { id, leaf, attempt, waits } = start;
         let streams = self.plan.fed_by(leaf).next().is_some();
         let slots = self.scheduler.slots_of(leaf);
-        let job = Job { id, step, attempt, waits, slots, specs, streams };
+        let job = Job { id, step, attempt, waits, slots, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         tokio::task::spawn_local(job::run(
             job,

@@ -336,6 +336,12 @@ fn add_command(command: &Command, said: &mut Mixer) {
             said.add(b"until").add(format!("{:?}", ready.template().map(|text| &text.value.parts)).as_bytes());
             said.add(ready.script().map(|text| text.value.as_bytes()).unwrap_or_default());
         }
+        Work::Copy(copy) => {
+            said.add(b"copy");
+            for text in copy.texts() {
+                said.add(template(&text.value).as_bytes());
+            }
+        }
         Work::Pipe(_) => {
             said.add(b"pipe");
         }

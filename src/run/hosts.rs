@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::exec::Target;
+use crate::base::command::NotStarted;
+use crate::exec::remote::RemoteTarget;
+use crate::exec::{LocalFuture, Target};
 use crate::xecfile::model::Host;
 
 /// Makes places of hosts.
@@ -14,16 +16,25 @@ pub trait Reach {
     /// Why there is no such place, in words.
     fn reach(&self, host: Option<&Host>, user: Option<&str>) -> Result<Rc<dyn Target>, String>;
 
+    /// The same place as an end of copies.
+    fn end(&self, host: Option<&Host>, user: Option<&str>) -> LocalFuture<'static, Result<RemoteTarget, NotStarted>>;
+
     /// Nothing more is to run on a host, as far as is known: what is kept open for it can go.
     fn release(&self, host: &Host);
 }
+
+const NO_WAY: &str = "there is no way to hosts here";
 
 /// Reaches nothing.
 pub struct Nowhere;
 
 impl Reach for Nowhere {
     fn reach(&self, _: Option<&Host>, _: Option<&str>) -> Result<Rc<dyn Target>, String> {
-        Err("there is no way to hosts here".to_owned())
+        Err(NO_WAY.to_owned())
+    }
+
+    fn end(&self, _: Option<&Host>, _: Option<&str>) -> LocalFuture<'static, Result<RemoteTarget, NotStarted>> {
+        Box::pin(async { Err(NotStarted::Failed(NO_WAY.to_owned())) })
     }
 
     fn release(&self, _: &Host) {}

@@ -9,8 +9,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, StepLabel, Waits};
+use crate::exec::copy::{self, Copy};
 use crate::exec::output::OutputTx;
-use crate::exec::{Finished, JobCx, Running, Signal, Target, pipeline};
+use crate::exec::remote::RemoteTarget;
+use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target, pipeline};
 use crate::plan::ids::ScopeId;
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
@@ -35,6 +37,17 @@ pub enum News {
     Answered(JobId, Said),
 }
 
+/// A place that something is copied from or to.
+pub type CopyEnd = LocalFuture<'static, Result<RemoteTarget, NotStarted>>;
+
+/// What a job does.
+pub enum Doing {
+    /// Runs these at its place, each reading what the one before it writes.
+    Commands(Vec<CommandSpec>),
+    /// Copies this, from the one place to the other.
+    Copy(Copy, [CopyEnd; 2]),
+}
+
 /// All that a job needs.
 pub struct Job {
     /// Its name.
@@ -47,26 +60,27 @@ pub struct Job {
     pub waits: Waits,
     /// How many slots it holds.
     pub slots: u32,
-    /// What to run, each reading what the one before it writes; `Err` is why that is not known.
-    pub specs: Result<Vec<CommandSpec>, String>,
+    /// What to do; `Err` is why that is not known.
+    pub work: Result<Doing, String>,
     /// Whether each line of what it keeps is wanted at once.
     pub streams: bool,
 }
 
 /// Runs a job to its end.
 pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let mut guard = Guard { job: job.id, news: Some(news) };
+    let Job { id, step, attempt, waits, slots, work, streams } = job;
+    let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
-    let tell = |pid| {
-        let Job { id, step, attempt, waits, slots, .. } = &job;
-        let (step, attempt, waits, slots) = (step.clone(), *attempt, *waits, *slots);
-        report.tell(clock.now(), Event::StepStarted { job: *id, step, attempt, waits, slots, pid });
-    };
+    let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
     let (to, mut lines) = unbounded_channel();
-    let cx = JobCx { lines: job.streams.then_some(to), ..JobCx::new(job.id, output) };
-    let started = match &job.specs {
-        Ok(specs) => pipeline::start(&*target, specs.clone(), cx).await,
-        Err(why) => Err(NotStarted::Failed(why.clone())),
+    let cx = JobCx { lines: streams.then_some(to), ..JobCx::new(id, output) };
+    let started = match work {
+        Ok(Doing::Commands(specs)) => pipeline::start(&*target, specs, cx).await,
+        Ok(Doing::Copy(what, [from, to])) => match tokio::join!(from, to) {
+            (Ok(from), Ok(to)) => Ok(copy::start(what, from, to, cx)),
+            (Err(why), _) | (_, Err(why)) => Err(why),
+        },
+        Err(why) => Err(NotStarted::Failed(why)),
     };
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
@@ -77,7 +91,7 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
                     Some(signal) = stops.recv() => {
-                        report.tell(clock.now(), Event::StepStopped { job: job.id, signal });
+                        report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }
                 }
             };

@@ -2,7 +2,6 @@
 //! and what it writes. The dispatcher owns it, and asks the cache by it.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{Read, Seek as _, Write as _};
 use std::sync::{Arc, Mutex};
 
@@ -12,8 +11,8 @@ use crate::base::event::{JobId, Stream};
 use crate::cache::digest::{Digest, Mixer};
 use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
-use crate::cache::state::State;
-use crate::cache::task::{Begun, Probed, Product, Settled, Task};
+use crate::cache::state::{Spool, State};
+use crate::cache::task::{Begun, Claimed, Fresh, Product, Settled, Task};
 use crate::exec::output::Tap;
 use crate::plan::graph::{Guard, Plan, Scope};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
@@ -37,10 +36,12 @@ pub enum Memory {
 /// An answer of the cache.
 #[derive(Debug)]
 pub enum Told {
-    /// Whether a scope has to run.
-    Probed(ScopeId, Result<Probed, String>),
-    /// It is time to ask once more.
-    Again(ScopeId),
+    /// What a scope had left that need not run; `None` if it has to.
+    Probed(ScopeId, Result<Option<Fresh>, String>),
+    /// Whether a scope still has to run that begins now.
+    Claimed(ScopeId, Result<Claimed, String>),
+    /// The other xec is done that ran a scope, or gone. Who waited for that has this number.
+    Free(ScopeId, u64),
     /// What a task wrote has been shown.
     Replayed {
         /// Whose.
@@ -56,6 +57,17 @@ pub enum Told {
     Settled(ScopeId, Settled),
 }
 
+/// A task that has succeeded.
+#[derive(Debug)]
+pub struct Taken {
+    /// What it was asked by.
+    pub task: Arc<Task>,
+    /// What was found before it ran.
+    pub begun: Option<Begun>,
+    /// What it wrote, or why that is not known.
+    pub log: Result<Option<Spool>, String>,
+}
+
 /// A task that is being asked about, or runs.
 #[derive(Debug)]
 pub struct Held {
@@ -67,19 +79,31 @@ pub struct Held {
     pub log: Option<Log>,
     /// That another xec runs it has been told.
     pub told: bool,
+    /// What is to be done before it is asked about once more.
+    pub first: Option<First>,
 }
 
-/// What a task writes, in the order in which it comes: pieces, each with its stream and length.
+/// What comes before the next question about a task that could not begin.
+#[derive(Debug)]
+pub enum First {
+    /// Another xec runs it: wait for that.
+    Wait,
+    /// It need not run: that is the answer.
+    Fresh(Fresh),
+}
+
+/// What a task writes, in the order in which it comes: pieces, each with its stream and length. After an error, why
+/// nothing is kept: half of it would be no log.
 #[derive(Clone, Debug)]
-pub struct Log(Arc<Mutex<Option<File>>>);
+pub struct Log(Arc<Mutex<Result<Spool, String>>>);
 
 impl Log {
-    /// Into this file.
-    pub fn new(file: File) -> Self {
-        Self(Arc::new(Mutex::new(Some(file))))
+    /// Into this place.
+    pub fn new(place: Spool) -> Self {
+        Self(Arc::new(Mutex::new(Ok(place))))
     }
 
-    /// What hands pieces to it. After an error nothing is kept: half of it would be no log.
+    /// What hands pieces to it.
     pub fn tap(&self) -> Tap {
         let place = self.0.clone();
         Tap::new(move |stream, bytes| {
@@ -87,24 +111,22 @@ impl Log {
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
             let head = [&[u8::from(stream == Stream::Stderr)][..], &length].concat();
             let written = file.as_mut().map(|file| file.write_all(&head).and_then(|()| file.write_all(bytes)));
-            if let Some(Err(_)) = written {
-                *file = None;
+            if let Ok(Err(why)) = written {
+                *file = Err(why.to_string());
             }
         })
     }
 
-    /// The same, with nothing in it.
-    fn emptied(self) -> Option<Self> {
-        let mut file = self.take()?;
-        file.set_len(0).and_then(|()| file.rewind()).ok()?;
-        Some(Self::new(file))
-    }
-
-    /// All that was written, if it was.
-    fn take(self) -> Option<File> {
-        let mut file = self.0.lock().ok()?.take()?;
-        file.rewind().ok()?;
-        Some(file)
+    /// All that was written; nothing more is, from here on. `None` if that was nothing.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn take(&self) -> Result<Option<Spool>, String> {
+        let over = Err("it is over".to_owned());
+        let place = self.0.lock().map(|mut place| std::mem::replace(&mut *place, over));
+        let mut place = place.unwrap_or_else(|_| Err("a part of it was lost".to_owned()))?;
+        let length = place.stream_position().and_then(|length| place.rewind().map(|()| length));
+        length.map(|length| (length > 0).then_some(place)).map_err(|why| why.to_string())
     }
 }
 
@@ -133,6 +155,9 @@ pub struct Keeper {
     products: HashMap<InstanceId, Arc<Product>>,
     /// What conditions have seen, until the instance succeeds.
     seen: HashMap<InstanceId, Vec<(Id, Digest)>>,
+    /// Who waits for another xec, by the number of its wait.
+    waits: HashMap<ScopeId, u64>,
+    waited: u64,
     replays: u64,
     replaying: Arc<Semaphore>,
     /// Those that run, up to date or not.
@@ -148,7 +173,8 @@ impl Keeper {
         let (held, made, products, seen) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let forced = requested.collect();
         let replaying = Arc::new(Semaphore::new(REPLAYS));
-        Self { memory, held, needs, made, products, seen, replays: FIRST_REPLAY, replaying, forced }
+        let (waits, waited, replays) = (HashMap::new(), 0, FIRST_REPLAY);
+        Self { memory, held, needs, made, products, seen, waits, waited, replays, replaying, forced }
     }
 
     /// The state, where there is one.
@@ -177,7 +203,20 @@ impl Keeper {
     /// An instance is asked about.
     pub fn hold(&mut self, id: InstanceId, task: Arc<Task>) {
         let told = self.held.get(&id).is_some_and(|held| held.told);
-        self.held.insert(id, Held { task, begun: None, log: None, told });
+        self.held.insert(id, Held { task, begun: None, log: None, told, first: None });
+    }
+
+    /// A scope waits for another xec, under this number.
+    pub fn waits(&mut self, scope: ScopeId) -> u64 {
+        self.waited += 1;
+        self.waits.insert(scope, self.waited);
+        self.waited
+    }
+
+    /// Whether a scope waits for another xec, and under this number if one is given; then it does so no more.
+    pub fn waits_no_more(&mut self, scope: ScopeId, number: Option<u64>) -> bool {
+        let is = self.waits.get(&scope).is_some_and(|wait| number.is_none_or(|number| number == *wait));
+        is && self.waits.remove(&scope).is_some()
     }
 
     /// One that is asked about, or runs.
@@ -232,9 +271,10 @@ impl Keeper {
     }
 
     /// What is handed to the cache when it has succeeded.
-    pub fn take(&mut self, id: InstanceId) -> Option<(Arc<Task>, Option<Begun>, Option<File>)> {
+    pub fn take(&mut self, id: InstanceId) -> Option<Taken> {
         let held = self.held.get_mut(&id)?;
-        Some((held.task.clone(), held.begun.take(), held.log.take().and_then(Log::take)))
+        let log = held.log.take().map_or(Ok(None), |log| log.take());
+        Some(Taken { task: held.task.clone(), begun: held.begun.take(), log })
     }
 
     /// An attempt of an instance is over. After the last one its lock is free, and where it makes nothing itself, it
@@ -242,8 +282,8 @@ impl Keeper {
     pub fn close(&mut self, id: InstanceId, closing: Closing) {
         if closing == Closing::Again {
             // Only what the last attempt writes is shown once more, and only what it saw counts.
-            if let Some(held) = self.held.get_mut(&id) {
-                held.log = held.log.take().and_then(Log::emptied);
+            if let (Some(state), Some(held)) = (self.state(), self.held.get_mut(&id)) {
+                held.log = held.log.take().map(|_| Log::new(state.new_log()));
             }
             return;
         }
@@ -306,13 +346,13 @@ mod tests {
 
     #[test]
     fn a_log_gives_back_what_it_took() {
-        let log = Log::new(tempfile::tempfile().unwrap());
+        let log = Log::new(Spool::new(8));
         let tap = log.tap();
         for (stream, bytes) in [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")] {
             tap.give(stream, bytes);
         }
         let mut bytes = Vec::new();
-        log.take().unwrap().read_to_end(&mut bytes).unwrap();
+        log.take().unwrap().unwrap().read_to_end(&mut bytes).unwrap();
         let all: Vec<_> = pieces(&bytes[..]).collect();
         let said = [(Stream::Stdout, &b"one\n"[..]), (Stream::Stderr, b""), (Stream::Stderr, b"\xff")];
         assert_eq!(all, said.map(|(stream, bytes)| (stream, bytes.to_vec())));

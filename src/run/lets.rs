@@ -67,6 +67,12 @@ impl<'p> Item<'p> {
     }
 }
 
+/// Whether there is anything at all that may have to be asked for.
+pub fn any(plan: &Plan) -> bool {
+    let late = |file: &Vec<Let>| file.iter().any(|item| Item::Let(item).source().is_some());
+    plan.defs.lets.iter().any(late) || plan.defs.secrets.iter().any(|file| !file.is_empty())
+}
+
 /// The first `let` or secret that has to be asked for before the values of these names can be said of an instance.
 /// What it needs itself comes before it.
 pub fn missing(plan: &Plan, instance: InstanceId, names: &[Arc<str>], store: &Store) -> Option<Wanted> {

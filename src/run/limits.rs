@@ -52,6 +52,17 @@ struct Waiter {
     moves: u8,
 }
 
+/// Somebody who had to wait holds what it claimed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// Who.
+    pub who: VertexId,
+    /// All that it had claimed.
+    pub claim: Vec<(LimitId, u32)>,
+    /// Which limit it had waited for last.
+    pub waited_for: LimitId,
+}
+
 /// What became of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -76,7 +87,7 @@ impl Limits {
     }
 
     /// The time has come to this: what of rates is due comes back.
-    pub fn advance(&mut self, now: Duration, granted: &mut Vec<(VertexId, LimitId)>) {
+    pub fn advance(&mut self, now: Duration, granted: &mut Vec<Granted>) {
         self.now = now;
         for at in 0..self.rates.len() {
             let limit = self.rates[at];
@@ -106,7 +117,7 @@ impl Limits {
     }
 
     /// A limit can be had again.
-    pub fn open(&mut self, limit: LimitId, granted: &mut Vec<(VertexId, LimitId)>) {
+    pub fn open(&mut self, limit: LimitId, granted: &mut Vec<Granted>) {
         if std::mem::replace(&mut self.rooms[limit.index()].closed, false) {
             self.serve(vec![limit], granted);
         }
@@ -128,9 +139,8 @@ impl Limits {
         }
     }
 
-    /// Gives a claim back, but for what comes back by itself; says who holds theirs now, and which limit each had
-    /// waited for last.
-    pub fn release(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<(VertexId, LimitId)>) {
+    /// Gives a claim back, but for what comes back by itself; says who holds theirs now.
+    pub fn release(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<Granted>) {
         let held = claim.iter().filter(|(limit, _)| self.rooms[limit.index()].rate.is_none());
         let held: Vec<(LimitId, u32)> = held.copied().collect();
         for (limit, count) in &held {
@@ -142,7 +152,7 @@ impl Limits {
     }
 
     /// Gives a claim back that was granted just now and not made use of.
-    pub fn decline(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<(VertexId, LimitId)>) {
+    pub fn decline(&mut self, claim: &[(LimitId, u32)], granted: &mut Vec<Granted>) {
         for (limit, count) in claim {
             let room = &mut self.rooms[limit.index()];
             if let Some(at) = room.back.iter().rposition(|(_, taken)| taken == count) {
@@ -155,22 +165,14 @@ impl Limits {
         self.serve(rates, granted);
     }
 
-    /// Takes a claim without asking, since it is given back at once.
-    pub fn regain(&mut self, claim: &[(LimitId, u32)]) {
-        for (limit, count) in claim {
-            let room = &mut self.rooms[limit.index()];
-            room.used += if room.rate.is_some() { 0 } else { *count };
-        }
-    }
-
     /// Whoever waited, waits no more.
-    pub fn forget(&mut self, who: VertexId, granted: &mut Vec<(VertexId, LimitId)>) {
+    pub fn forget(&mut self, who: VertexId, granted: &mut Vec<Granted>) {
         let lines = self.unpark(who);
         self.serve(lines, granted);
     }
 
     /// Changes how much there is of a limit; what is held stays held.
-    pub fn resize(&mut self, limit: LimitId, capacity: Option<u32>, granted: &mut Vec<(VertexId, LimitId)>) {
+    pub fn resize(&mut self, limit: LimitId, capacity: Option<u32>, granted: &mut Vec<Granted>) {
         self.rooms[limit.index()].capacity = capacity;
         self.serve(vec![limit], granted);
     }
@@ -190,7 +192,7 @@ impl Limits {
         self.waiting.len()
     }
 
-    fn serve(&mut self, mut lines: Vec<LimitId>, granted: &mut Vec<(VertexId, LimitId)>) {
+    fn serve(&mut self, mut lines: Vec<LimitId>, granted: &mut Vec<Granted>) {
         while let Some(limit) = lines.pop() {
             while let Some((rank, who)) = self.rooms[limit.index()].line.first().copied() {
                 let Some(waiter) = self.waiting.get(&who) else { break };
@@ -200,7 +202,7 @@ impl Limits {
                         // The lines it leaves may have been held up by it alone.
                         lines.extend(self.unpark(who).into_iter().filter(|left| *left != limit));
                         self.take(&claim);
-                        granted.push((who, limit));
+                        granted.push(Granted { who, claim, waited_for: limit });
                     }
                     Some(lacking) if lacking == limit || self.stands_everywhere(who) => break,
                     Some(lacking) => self.move_on(who, limit, lacking),

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod copies;
 pub mod dispatch;
 pub mod facts;
 pub mod feed;

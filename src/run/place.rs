@@ -60,8 +60,8 @@ impl<'h> Here<'h> {
                 let value = of_host(host, &entry.value, around)?;
                 here.env.push((OsString::from(&*entry.name.value), value.into()));
             }
-            if let Some(cwd) = host.cwd.as_ref().filter(|_| place.cwd.is_none()) {
-                here.dir = of_host(host, cwd, around)?.into();
+            if place.cwd.is_none() {
+                here.dir = directory(host, around)?;
             }
         }
         for entry in place.env.iter() {
@@ -171,6 +171,14 @@ fn of_host(host: &Host, text: &Spanned<Template>, around: &Surroundings) -> Resu
         },
     };
     text.value.expand(&value).map_err(|unknown| format!("{unknown}, for the host `{}`", host.name.value))
+}
+
+/// The directory of a host, against that of the login.
+///
+/// # Errors
+/// As for [`Here::new`].
+pub fn directory(host: &Host, around: &Surroundings) -> Result<PathBuf, String> {
+    host.cwd.as_ref().map_or(Ok(PathBuf::new()), |cwd| Ok(of_host(host, cwd, around)?.into()))
 }
 
 /// What each variable that a place declares comes to, as far as that can be said; outermost first.

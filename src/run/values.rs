@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::base::command::Captures;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
-use crate::plan::graph::{Leaf, Plan, TakeFrom, Vertex};
+use crate::plan::graph::{Leaf, Plan, TakeFrom, Target, Vertex};
 use crate::plan::ids::{HostId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::{Misfit, fit};
 use crate::plan::values::{Bound, Known, Value};
@@ -172,7 +172,12 @@ impl Store {
 
     /// Where what is directly in a scope runs; `None` is here.
     pub fn host_of(&self, plan: &Plan, scope: ScopeId) -> Option<HostId> {
-        plan.scope(scope).target.host(&self.bound)
+        self.host_at(plan.scope(scope).target)
+    }
+
+    /// Which host that is by now; `None` is here.
+    pub fn host_at(&self, target: Target) -> Option<HostId> {
+        target.host(&self.bound)
     }
 
     /// One child, by the vertex where it ended, has decided a scope: what it made counts, what the others made does not.
@@ -264,7 +269,7 @@ impl Store {
 
     /// What an instance sees.
     pub fn scope<'s>(&'s self, plan: &'s Plan, around: &'s Surroundings, id: InstanceId) -> Scope<'s> {
-        Scope { store: self, plan, around, id, at: plan.scope(plan.instance(id).scope).exit, extra: &[] }
+        Scope { store: self, plan, around, id, at: plan.scope(plan.instance(id).scope).exit, extra: &[], on: None }
     }
 }
 
@@ -279,12 +284,19 @@ pub struct Scope<'s> {
     at: VertexId,
     /// The values of a hook.
     extra: &'s [(Arc<str>, Value)],
+    /// Where it runs, if not where that vertex does.
+    on: Option<Option<HostId>>,
 }
 
 impl<'s> Scope<'s> {
     /// The same, seen from this vertex instead of the instance's end: other ways to the same thing are out of sight.
     pub fn seen_from(self, at: VertexId) -> Self {
         Self { at, ..self }
+    }
+
+    /// The same, as if it ran there; `None` is here.
+    pub fn on(self, host: Option<HostId>) -> Self {
+        Self { on: Some(host), ..self }
     }
 
     /// The same, with the values of a hook.
@@ -328,6 +340,9 @@ impl<'s> Scope<'s> {
 
     /// Where what is at this vertex runs; `None` is here.
     pub fn host(&self) -> Option<HostId> {
+        if let Some(host) = self.on {
+            return host;
+        }
         let scope = match self.plan.vertices[self.at.index()] {
             Vertex::Enter(scope) | Vertex::Exit(scope) => scope,
             _ => self.plan.owner[self.at.index()],

@@ -2,6 +2,7 @@
 //! wrong is left out of the result. Knows no IO.
 
 mod condition;
+mod copy;
 mod data;
 mod edge;
 mod file;
@@ -307,6 +308,11 @@ struct Once {
 }
 
 impl Once {
+    /// Whether it was there.
+    fn has(&self, name: &str) -> bool {
+        self.seen.iter().any(|(seen, _)| *seen == name)
+    }
+
     /// Tells if it was there before, in either spelling; says whether this is the first.
     fn check(&mut self, reader: &mut Reader<'_>, name: &'static str, cursor: &Cursor<'_>) -> bool {
         let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == name) else {

@@ -85,6 +85,8 @@ impl Places {
     pub const ON: Places = Places(1 << 34);
     /// `pool`.
     pub const POOL: Places = Places(1 << 35);
+    /// `copy`.
+    pub const COPY: Places = Places(1 << 37);
     /// `sudo`.
     pub const SUDO: Places = Places(1 << 38);
     /// `reduce`.
@@ -93,8 +95,9 @@ impl Places {
     /// `on-progress`.
     pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 38] = [
+    const NAMES: [(Places, &'static str); 39] = [
         (Places::PROGRESS, "on `on-progress`"),
+        (Places::COPY, "on `copy`"),
         (Places::REDUCE, "on `reduce`"),
         (Places::HOSTS, "on `hosts`"),
         (Places::VIA, "on `via`"),

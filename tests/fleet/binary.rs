@@ -12,6 +12,8 @@ use crate::{Case, When};
 pub(crate) const CASES: &[Case] = &[
     ("binary_smoke", When::Always, smoke),
     ("binary_unreachable", When::Always, unreachable),
+    ("binary_copies", When::Always, copies),
+    ("binary_copy_killed", When::Full, copy_killed),
     ("binary_killed", When::Full, killed),
 ];
 
@@ -30,6 +32,12 @@ impl Project {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(dir.join("project/Xecfile.kdl"), file).unwrap();
         Self { hosts }
+    }
+
+    /// The same, where `@` in the file is the directory of the project.
+    fn placed(hosts: Hosts, file: &str) -> Self {
+        let dir = hosts.dir.path().join("project").display().to_string();
+        Self::new(hosts, &file.replace('@', &dir))
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
@@ -96,6 +104,58 @@ fn unreachable() {
     let ran = project.xec(&["all"]);
     assert_eq!(ran.status.code(), Some(255), "{}", said(&ran));
     assert!(said(&ran).contains("1 unreachable, 2 ok") && said(&ran).contains("Connection refused"), "{}", said(&ran));
+}
+
+/// Here to each host, from host to host and back, and what cannot be.
+fn copies() {
+    let file = r#"
+        host "web[1-2]" { tags web; cwd "@/${host}"; }
+        host nobody { address "127.0.0.1"; port 1; }
+        task t { call push; call between }
+        task push { on web; run "mkdir -p $host" { cwd "@" }; copy from="dist" to="${host}:dist"; exec "dist/app" "${host}" { capture said }; run "echo $said" { on local } }
+        task between { copy from="web1:dist/app" to="web2:app"; copy from="web2:app" to="back/" }
+        task nix { copy from="web1:nix" to="back/" }
+        task lost { copy from="dist/app" to="nobody:app" }
+    "#;
+    let project = Project::placed(Hosts::new(2), file);
+    let dir = project.hosts.dir.path().join("project");
+    fs::create_dir(dir.join("dist")).unwrap();
+    fs::write(dir.join("dist/app"), "#!/bin/sh\necho \"hello from $1\"\n").unwrap();
+    fs::set_permissions(dir.join("dist/app"), fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = project.xec(&["t"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    assert!(said(&ran).contains("hello from web1") && said(&ran).contains("hello from web2"), "{}", said(&ran));
+    assert_eq!(project.read("back/app"), project.read("dist/app"));
+    assert_eq!(fs::metadata(dir.join("back/app")).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(project.hosts.logins(), 2, "one connection for each host");
+    let ran = project.xec(&["nix"]);
+    assert_eq!(ran.status.code(), Some(1), "{}", said(&ran));
+    assert!(said(&ran).contains("nix: not found"), "{}", said(&ran));
+    let ran = project.xec(&["lost"]);
+    assert_eq!(ran.status.code(), Some(255), "{}", said(&ran));
+    assert!(said(&ran).contains("Connection refused"), "{}", said(&ran));
+    assert_eq!(masters(project.hosts.dir.path()), 0);
+}
+
+/// In the middle of a copy xec is gone: so is the copy, and nothing of it is to be seen.
+fn copy_killed() {
+    let file = "host web1 { cwd \"@\"; }\ntask t { copy from=\"big\" to=\"web1:out/big\" }";
+    let project = Project::placed(Hosts::new(1), file);
+    let dir = project.hosts.dir.path().join("project");
+    fs::create_dir(dir.join("out")).unwrap();
+    fs::write(dir.join("big"), vec![7; 60_000_000]).unwrap();
+    let names = || fs::read_dir(dir.join("out")).unwrap().count();
+    let mut child = project.command(&["t"]).spawn().unwrap();
+    while names() == 0 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    while names() > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(project.xec(&["t"]).status.code(), Some(0));
+    assert_eq!(fs::metadata(dir.join("out/big")).unwrap().len(), 60_000_000);
 }
 
 fn killed() {

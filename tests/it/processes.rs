@@ -165,3 +165,12 @@ fn a_read_only_command_starts_no_broker() {
         case.args(look).run().ok();
     }
 }
+
+#[test]
+fn no_signal_is_blocked_or_ignored_whatever_xec_was_started_with() {
+    let file = r#"task t { exec "grep" "-E" "^Sig(Blk|Ign)" "/proc/self/status" }"#;
+    let xec = env!("CARGO_BIN_EXE_xec");
+    let ignoring = format!("trap '' HUP USR1 USR2 PIPE; exec '{xec}' -q t");
+    let ran = Case::new().xecfile(file).program("sh").args(["-c", &ignoring]).run().ok();
+    ran.stdout("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}

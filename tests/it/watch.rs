@@ -311,24 +311,7 @@ fn idle_costs_nothing() {
         watched.runs_once_for("src/a");
         watched
     };
-    let switches = || {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", watched.live.pid())).unwrap();
-        // A thread of the last run may end while they are counted; then the next count differs, as it should.
-        let status = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok());
-        let count = |status: String| -> u64 {
-            let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
-            lines.map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap()).sum()
-        };
-        status.map(count).sum::<u64>()
-    };
-    // What the last run left to do may take a moment; a tick of any kind would be in every one of these.
-    let mut before = switches();
-    let quiet = (0..10).any(|_| {
-        Case::new().program("sleep").args(["2"]).run().ok();
-        let after = switches();
-        std::mem::replace(&mut before, after) == after
-    });
-    assert!(quiet, "something wakes up though nothing happens");
+    proc::await_idle(watched.live.pid(), 2);
     watched.end();
 }
 

@@ -318,6 +318,19 @@ codes! {
     /// task restart { on web; run "systemctl restart app" }
     /// ```
     OneHost = "one-host",
+    /// A `copy` does not say clearly what goes where. A path with the name of a host before it is on that host, any
+    /// other path is here; one of the two is on a host, and each is one place. What may be many things (a pattern,
+    /// several paths) goes into a directory, whose name ends with `/`. `dir` is a directory and `dir/.` what is in it.
+    ///
+    /// ```kdl wrong
+    /// host web1
+    /// task push { copy from="dist/" to="/srv/app" }
+    /// ```
+    /// ```kdl
+    /// host web1
+    /// task push { copy from="dist/." to="web1:/srv/app/" }
+    /// ```
+    CopyPlace = "copy-place",
     /// Something that can only be here is asked for on a host: the terminal (`interactive`), what outlives the run
     /// (`leave`), files that are remembered or brought back (`outputs`, `cache`), and a `pipe`, whose commands are
     /// joined here.

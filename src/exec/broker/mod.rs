@@ -20,7 +20,7 @@
 //! | | |
 //! |---|---|
 //! | `proto`, `inbox` | the frames between the two; pure |
-//! | `serve`, `jobs`, `sweep`, `leave`, `spawn` | the broker's side |
+//! | `serve`, `jobs`, `sweep`, `leave`, `spawn`, `child` | the broker's side |
 //! | `link` | xec's side, on tokio |
 //! | `sys` | system calls |
 #![allow(unsafe_code)] // fork exists as C only.
@@ -34,6 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exec::broker::sys::Signals;
 
+mod child;
 mod inbox;
 mod jobs;
 mod leave;

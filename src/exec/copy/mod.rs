@@ -95,14 +95,26 @@ pub async fn copy(copy: &Copy, from: &RemoteTarget, to: &RemoteTarget) -> Result
     let sender = open(from, &send, [nothing().map_err(room)?, tar_out, errors_here.theirs]).await?;
     // The guards end what is dropped here.
     let (Channel { end: received, cut: _receiving, .. }, Channel { end: sent, cut: _sending, .. }) = (receiver, sender);
-    let (received, sent, said, there, here) =
-        tokio::join!(received, sent, last(said.ours), last(errors_there.ours), last(errors_here.ours));
-    if let Some(count) = said.lines().find_map(|line| line.strip_prefix(&*token)?.trim().parse().ok()) {
+    let (received, sent, said, there, here) = tokio::join!(
+        received,
+        sent,
+        last(said.ours, &token),
+        last(errors_there.ours, &token),
+        last(errors_here.ours, &token)
+    );
+    if let Some(count) = said.text.lines().find_map(|line| line.strip_prefix(&*token)?.trim().parse().ok()) {
         return Ok(count);
+    }
+    for (end, said) in [(&received, &there), (&sent, &here)] {
+        // The program that leads there has ended, and nobody there has said a word.
+        if let (Ok(End::Ended), false) = (end, said.ready) {
+            let why = lines(&said.text).pop().unwrap_or_else(|| "the link ended before it was up".to_owned());
+            return Err(Trouble::NotStarted(NotStarted::Unreachable(why)));
+        }
     }
     match (received, sent) {
         (Ok(End::Broken(why)), _) | (_, Ok(End::Broken(why))) => Err(Trouble::Lost(why)),
-        _ => Err(Trouble::Failed(reason(&there, &here))),
+        _ => Err(Trouble::Failed(reason(&there.text, &here.text))),
     }
 }
 
@@ -110,29 +122,47 @@ async fn open(at: &RemoteTarget, text: &str, streams: [OwnedFd; 3]) -> Result<Ch
     at.channels().open(text, streams, GRACE).await.map_err(Trouble::NotStarted)
 }
 
+/// What an end has said.
+#[derive(Default)]
+struct Said {
+    /// The last of it.
+    text: String,
+    /// Whether its shell runs what it was given.
+    ready: bool,
+}
+
 /// What is said last until the end.
-async fn last(pipe: OwnedFd) -> String {
-    let mut kept = Vec::new();
-    let Ok(pipe) = fd::watch(pipe, Interest::READABLE) else { return String::new() };
+async fn last(pipe: OwnedFd, token: &str) -> Said {
+    let (mut kept, mut ready_at) = (Vec::new(), None);
+    let token = format!("{token} ready\n").into_bytes();
+    let Ok(pipe) = fd::watch(pipe, Interest::READABLE) else { return Said::default() };
     while let Ok(mut ready) = pipe.readable().await {
         match ready.try_io(|pipe| fd::read(pipe.as_fd(), SMALL_READ)) {
             Ok(Ok(bytes)) if !bytes.is_empty() => kept.extend(bytes),
             Ok(_) => break,
             Err(_) => {}
         }
+        if ready_at.is_none() {
+            ready_at = memchr::memmem::find(&kept, &token);
+            if let Some(at) = ready_at {
+                // What a login shell says before is no copy's.
+                kept.drain(..at + token.len());
+            }
+        }
         let over = kept.len().saturating_sub(WORDS);
         kept.drain(..over);
     }
-    String::from_utf8_lossy(&kept).into_owned()
+    Said { text: String::from_utf8_lossy(&kept).into_owned(), ready: ready_at.is_some() }
+}
+
+/// The lines of it that say something.
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
 /// What to tell the user: what our own text says, else the end that receives, which mostly is the one that cannot go
 /// on, else the other.
 fn reason(there: &str, here: &str) -> String {
-    let lines = |text: &str| {
-        let said = text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
-        said.collect::<Vec<_>>()
-    };
     let (there, here) = (lines(there), lines(here));
     let own = |lines: &[String]| lines.iter().find_map(|line| Some(line.strip_prefix("xec: ")?.to_owned()));
     // The last line of tar only says that there are others.

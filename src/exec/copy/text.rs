@@ -95,7 +95,7 @@ printf '\n%s %s\n' "$xec_token" "$((xec_count))"
 
 /// What a login shell is given to send.
 pub(super) fn send(copy: &Copy, token: &str, user: Option<&str>) -> String {
-    let mut script = setting("xec_token", token.as_bytes());
+    let mut script = begin(token);
     script.extend(enter(copy.from_dir.as_os_str()));
     script.extend(b"set --");
     for source in &copy.from {
@@ -108,7 +108,7 @@ pub(super) fn send(copy: &Copy, token: &str, user: Option<&str>) -> String {
 
 /// What a login shell is given to receive.
 pub(super) fn receive(copy: &Copy, token: &str, user: Option<&str>) -> String {
-    let mut script = setting("xec_token", token.as_bytes());
+    let mut script = begin(token);
     script.extend(enter(copy.to_dir.as_os_str()));
     script.extend(setting("xec_to", copy.to.as_os_str().as_bytes()));
     script.extend(setting("xec_into", if copy.into { b"1" } else { b"" }));
@@ -121,6 +121,11 @@ pub(super) fn receive(copy: &Copy, token: &str, user: Option<&str>) -> String {
 /// For whatever login shell: only base64 between quotes.
 fn wrapped(script: &[u8], user: Option<&str>) -> String {
     format!(r#"exec {}sh -c 'eval "$(printf %s {} | base64 -d)"'"#, sudo(user), BASE64_STANDARD.encode(script))
+}
+
+/// Says that there is a shell, and that it reads this.
+fn begin(token: &str) -> Vec<u8> {
+    [&setting("xec_token", token.as_bytes())[..], b"printf '%s ready\\n' \"$xec_token\" >&2\n"].concat()
 }
 
 fn enter(dir: &OsStr) -> Vec<u8> {

@@ -39,6 +39,10 @@ impl Builder<'_, '_> {
             _ => None,
         };
         let id = LeafId(self.layout.leaves.len() as u32);
+        if let Work::Copy(copy) = &this.work {
+            let ends = self.ends(copy, instance, frame.scope)?;
+            self.layout.parts.insert(id, ends);
+        }
         let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
         let service = self.layout.scopes[scope.index()].service;
         let slot = service.is_none() && !self.goes_along(scope) && !matches!(this.work, Work::Wait(_) | Work::Until(_));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
+use crate::base::value::Template;
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Command, Work};
 use crate::plan::graph::{Limit, Over, Target};
@@ -11,8 +12,8 @@ use crate::plan::hosts;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
 use crate::plan::layout::{Laid, Where};
 use crate::plan::matrix::Row;
-use crate::plan::values::{Bound, Inputs, Value, Values};
-use crate::xecfile::model::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
+use crate::plan::values::{Bound, Inputs, Known, Value, Values};
+use crate::xecfile::model::{Copy, End, FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
 
 /// How many steps at once a host bears.
 pub(super) fn host_jobs(host: &Host, cpus: u32) -> Option<u32> {
@@ -54,7 +55,33 @@ impl Builder<'_, '_> {
             None => self.set_inputs(around),
         };
         let cx = self.cx;
-        self.place(on, cx.scope(task, &inputs))
+        let values = cx.scope(task, &inputs);
+        match on.map(|on| &on.value) {
+            Some(On::Hosts(selector)) if self.is_around(selector, values, around) => Ok(None),
+            _ => self.place(on, values),
+        }
+    }
+
+    /// Whether a selector says no more than `${host}`, which is only known when that is picked: where things run already.
+    fn is_around(&self, selector: &Spanned<Template>, values: Values<'_>, around: ScopeId) -> bool {
+        selector.value.bare_hole().is_some_and(|name| **name == *HOST_AXIS)
+            && !matches!(values.known(selector), Ok(Known::Value(_)))
+            && self.layout.scopes[around.index()].target != Target::Here
+    }
+
+    /// Where the two ends of a copy are, within a scope.
+    pub(super) fn ends(&mut self, copy: &Copy, owner: InstanceId, around: ScopeId) -> Laid<Box<[Target]>> {
+        let instance = &self.layout.instances[owner.index()];
+        let (cx, task, inputs) = (self.cx, instance.def, instance.inputs.clone());
+        let values = cx.scope(task, &inputs);
+        let mut end = |end: &End| -> Laid<Target> {
+            Ok(match &end.host {
+                None => Target::Here,
+                Some(host) if self.is_around(host, values, around) => self.layout.scopes[around.index()].target,
+                Some(host) => Target::Host(self.hosts.one(host, values, "one end of a copy is one host")?),
+            })
+        };
+        Ok(Box::from([end(&copy.from)?, end(&copy.to)?]))
     }
 
     fn place(&mut self, on: Option<&Spanned<On>>, values: Values<'_>) -> Laid<Option<Where>> {
@@ -65,14 +92,7 @@ impl Builder<'_, '_> {
                 let found = self.hosts.meant(selector, values)?;
                 Where::One(self.hosts.pool(&mut self.layout.pools, found, *pick))
             }
-            On::Hosts(selector) => match self.hosts.meant(selector, values)?[..] {
-                [only] => Where::Host(only),
-                ref several => {
-                    let message = format!("a step runs on one host, and this selects {}", several.len());
-                    let problem = Problem::error(Code::OneHost, message).at(selector.span, "");
-                    return Err(Box::new(problem.help("one of them: on … pick=first")));
-                }
-            },
+            On::Hosts(selector) => Where::Host(self.hosts.one(selector, values, "a step runs on one host")?),
         }))
     }
 

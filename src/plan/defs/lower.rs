@@ -12,8 +12,8 @@ use crate::plan::defs::{
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::{Names, TaskIndex};
 use crate::xecfile::model::{
-    Capture, CaptureForm, Condition, Data, FileScope, Group, Hooks, Late, On, OnError, Ready, Reference, SLOTS,
-    Settings, Step, StepKind, Xecfile,
+    Capture, CaptureForm, Condition, Copy, Data, End, FileScope, Group, Hooks, Late, On, OnError, Ready, Reference,
+    SLOTS, Settings, Step, StepKind, Xecfile,
 };
 
 /// What flows down.
@@ -255,6 +255,9 @@ impl Lower<'_> {
                 let text = format!("wait {}", until_text(ready));
                 NodeKind::Leaf(self.command(step, &ambient, Work::Until(Arc::new(ready.clone())), text.into()))
             }
+            StepKind::Copy(copy) => {
+                NodeKind::Leaf(self.command(step, &ambient, Work::Copy(Arc::new(copy.clone())), copy_text(copy)))
+            }
             StepKind::Run(text) => {
                 NodeKind::Leaf(self.command(step, &ambient, Work::Run(text.clone()), run_text(text)))
             }
@@ -265,7 +268,7 @@ impl Lower<'_> {
         let node = Node {
             kind,
             policy: ambient.policy(&step.settings, None),
-            on: step.settings.on.clone(),
+            on: place(step),
             conditions: ambient.conditions(&step.conditions),
             hooks: self.hooks(&step.hooks, &ambient),
             span: step.span,
@@ -297,7 +300,8 @@ impl Lower<'_> {
         Command {
             pool: ambient.pool.filter(|_| matches!(work, Work::Run(_))),
             session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
-            interactive: ambient.interactive && !matches!(work, Work::Pipe(_)),
+            interactive: ambient.interactive && !matches!(work, Work::Pipe(_) | Work::Copy(_)),
+            leave: ambient.leave && !matches!(work, Work::Copy(_)),
             work,
             text,
             site: self.defs.site(step.span),
@@ -305,7 +309,6 @@ impl Lower<'_> {
             place: ambient.place.clone(),
             names: names.into(),
             priority: ambient.priority,
-            leave: ambient.leave,
             capture: step.data.capture.clone(),
             status: step.data.status.clone(),
             stdin: step.data.stdin.clone(),
@@ -346,6 +349,19 @@ fn until_text(ready: &Ready) -> String {
         Ready::Exists(text) => format!("exists={}", text.value),
         Ready::Run(text) | Ready::Log(text) => text.value.trim().to_owned(),
     }
+}
+
+/// Where a step runs, if it says so: a copy does by its ends.
+fn place(step: &Step) -> Option<Spanned<On>> {
+    match &step.kind {
+        StepKind::Copy(copy) => copy.place().map(|host| Spanned::new(On::Hosts(host.clone()), host.span)),
+        _ => step.settings.on.clone(),
+    }
+}
+
+fn copy_text(copy: &Copy) -> Arc<str> {
+    let spelled = |end: &End| end.spelled().collect::<Vec<_>>().join(" ");
+    format!("copy {} to {}", spelled(&copy.from), spelled(&copy.to)).into()
 }
 
 fn run_text(script: &Arc<str>) -> Arc<str> {

@@ -17,8 +17,8 @@ use crate::base::value::Template;
 use crate::plan::ids::{CommandId, TaskDefId};
 use crate::plan::select::TaskIndex;
 use crate::xecfile::model::{
-    Capture, FileId, Files, Group, Input, Late, Let, On, OnError, Param, Ready, Reference, RetryText, Secret, Service,
-    Share, Width,
+    Capture, Copy, FileId, Files, Group, Input, Late, Let, On, OnError, Param, Ready, Reference, RetryText, Secret,
+    Service, Share, Width,
 };
 
 pub use names::names_in_sh;
@@ -240,6 +240,7 @@ impl Command {
         match &self.work {
             Work::Exec(words) => words.iter().for_each(|word| add(&word.value)),
             Work::Run(_) | Work::Until(_) => self.place.shell.iter().for_each(&mut add),
+            Work::Copy(copy) => copy.texts().for_each(|text| add(&text.value)),
             Work::Wait(_) | Work::Pipe(_) => {}
         }
         let stdin = self.stdin.as_ref().map(Input::text);
@@ -267,6 +268,8 @@ pub enum Work {
     Pipe(Arc<[Command]>),
     /// Waits until something is there.
     Until(Arc<Ready>),
+    /// Files from one place to another.
+    Copy(Arc<Copy>),
     /// Nothing, for so long.
     Wait(Spanned<Late<Duration>>),
 }

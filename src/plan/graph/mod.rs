@@ -135,6 +135,8 @@ pub struct Plan {
     pub host_limits: u32,
     /// Hosts of which one is picked.
     pub pools: Vec<Pool>,
+    /// Where the parts of a leaf run that are not all where its scope is: the two ends of a copy.
+    pub parts: HashMap<LeafId, Box<[Target]>>,
     /// What need not run of what comes late, and why.
     pub spared: HashMap<Arc<str>, SkipReason>,
     /// How instances are tied.
@@ -159,6 +161,22 @@ impl Plan {
     /// What steps on a host take of it.
     pub fn host_limit(&self, id: HostId) -> LimitId {
         LimitId(self.host_limits + id.0)
+    }
+
+    /// Where the parts of a leaf run that are not all where its scope is; else empty.
+    pub fn parts_of(&self, id: LeafId) -> &[Target] {
+        self.parts.get(&id).map_or(&[], |parts| parts)
+    }
+
+    /// All places that a leaf needs, its own first, each once.
+    pub fn targets_of(&self, id: LeafId) -> Vec<Target> {
+        let mut targets = vec![self.scope(self.leaf(id).scope).target];
+        for part in self.parts_of(id) {
+            if !targets.contains(part) {
+                targets.push(*part);
+            }
+        }
+        targets
     }
 
     /// A leaf.

@@ -199,12 +199,19 @@ enum Kind<'a> {
     Call(Named<'a>),
     Wait(String),
     Barrier(bool),
+    Copy(Copied),
     Sequence(Vec<Step<'a>>),
     Parallel(Vec<Step<'a>>),
     Any(Vec<Step<'a>>),
     Race(Vec<Step<'a>>),
     Pipe(Vec<Step<'a>>),
     Reduce(Reduced<'a>),
+}
+
+#[derive(Serialize)]
+struct Copied {
+    from: Vec<String>,
+    to: String,
 }
 
 #[derive(Serialize)]
@@ -227,6 +234,9 @@ impl<'a> Step<'a> {
                 StepKind::Wait(time) => Kind::Wait(spell::late(time, |time| spell::duration(*time))),
                 StepKind::Barrier => Kind::Barrier(true),
                 StepKind::Until(ready) => Kind::Wait(spell::ready(ready)),
+                StepKind::Copy(copy) => {
+                    Kind::Copy(Copied { from: copy.from.spelled().collect(), to: copy.to.spelled().collect() })
+                }
                 StepKind::Reduce(reduce) => Kind::Reduce(Reduced {
                     list: text(&reduce.list),
                     fan_in: reduce.fan_in,

@@ -22,7 +22,9 @@ use crate::xecfile::model::{FileId, PredicateKind};
 impl Loop {
     /// Asks whether a scope has to run: first its conditions, then whether it is up to date.
     pub(super) fn probe(&mut self, scope: ScopeId) {
-        self.look_at(scope, Purpose::Enter);
+        if !self.comes_first(scope) {
+            self.look_at(scope, Purpose::Enter);
+        }
     }
 
     /// The conditions that are asked for a purpose; none where there is nothing to ask.
@@ -157,6 +159,9 @@ impl Loop {
 
     /// What is asked of a scope is of no use any more.
     pub(super) fn unask(&mut self, scope: ScopeId, signal: Signal) {
+        if self.keeper.waits_no_more(scope, None) {
+            self.feed(Input::Probed(scope, Ok(Answer::Pass)));
+        }
         if let Left::Alone(waiter) = self.questions.end(Who::Scope(scope), signal) {
             self.gave_up(waiter);
         }

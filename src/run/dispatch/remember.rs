@@ -8,17 +8,18 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::event::Event;
-use crate::cache::task::{Begun, Fresh, Probed, Settled};
+use crate::cache::lock;
+use crate::cache::task::{Begun, Claimed, Fresh, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
 use crate::run::facts::{self, Facts};
-use crate::run::keep::{Log, Told, pieces};
+use crate::run::keep::{First, Log, Taken, Told, pieces};
 use crate::run::questions::{Purpose, Waiter};
 use crate::run::scheduler::{Answer, Input};
 
-/// How often a lock is tried that another xec holds.
-const AGAIN: Duration = Duration::from_millis(25);
+/// How long until it is tried again where a lock can only be tried.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Says what a thread of the cache found, whatever becomes of it: a run never waits for one that is gone.
 pub(super) struct Reply {
@@ -77,14 +78,56 @@ impl Loop {
         state.spawn(move || reply.send(Told::Probed(scope, own.probe(&task))));
     }
 
+    /// A scope begins, if it still has to.
+    pub(super) fn claim(&mut self, scope: ScopeId) {
+        let held = self.instance_of(scope).and_then(|id| self.keeper.held(id)).map(|held| held.task.clone());
+        let (Some(state), Some(task)) = (self.keeper.state(), held) else {
+            return self.feed(Input::Probed(scope, Ok(Answer::Run)));
+        };
+        let lost = Told::Claimed(scope, Err("xec lost track of what it reads".to_owned()));
+        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
+        let own = state.clone();
+        state.spawn(move || reply.send(Told::Claimed(scope, own.claim(&task))));
+    }
+
+    /// Whether there is something to do before a scope is asked about once more; it is done.
+    pub(super) fn comes_first(&mut self, scope: ScopeId) -> bool {
+        let Some(id) = self.instance_of(scope) else { return false };
+        match self.keeper.held(id).and_then(|held| held.first.take()) {
+            None => return false,
+            Some(First::Fresh(fresh)) => self.fresh(scope, id, fresh),
+            Some(First::Wait) => self.wait_for_other(scope, id),
+        }
+        true
+    }
+
+    /// Waits for the lock that another xec holds, on a thread of its own: that may take any time. If nobody wants it
+    /// any more, the thread waits all the same, and is not heard.
+    fn wait_for_other(&mut self, scope: ScopeId, id: InstanceId) {
+        let path = self.keeper.state().zip(self.keeper.held(id)).map(|(state, held)| state.lock_of(&held.task));
+        let Some(path) = path else { return self.look_up(scope) };
+        let free = Told::Free(scope, self.keeper.waits(scope));
+        let told = self.told_tx.clone();
+        let begun = std::thread::Builder::new().name("cache-wait".to_owned()).spawn(move || {
+            // Where one cannot wait, one can only try again.
+            if lock::wait(&path).is_err() {
+                #[expect(clippy::disallowed_methods, reason = "on a thread that does nothing else")]
+                std::thread::sleep(PAUSE);
+            }
+            let _ = told.send(free); // Without a dispatcher there is nobody who waits.
+        });
+        if let Err(why) = begun {
+            self.feed(Input::Probed(scope, Err(format!("cannot wait for another xec: {why}").into())));
+        }
+    }
+
     pub(super) fn was_told(&mut self, told: Told) {
         match told {
             Told::Probed(scope, answer) => self.probed(scope, answer),
-            Told::Again(scope) => {
-                let still = self.instance_of(scope).is_some_and(|id| self.keeper.held(id).is_some());
-                match still {
-                    true => self.look_up(scope),
-                    false => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
+            Told::Claimed(scope, answer) => self.claimed(scope, answer),
+            Told::Free(scope, number) => {
+                if self.keeper.waits_no_more(scope, Some(number)) {
+                    self.look_up(scope);
                 }
             }
             Told::Replayed { scope, job, restored } => {
@@ -96,16 +139,26 @@ impl Loop {
         }
     }
 
-    fn probed(&mut self, scope: ScopeId, answer: Result<Probed, String>) {
+    fn probed(&mut self, scope: ScopeId, answer: Result<Option<Fresh>, String>) {
+        let Some(id) = self.instance_of(scope) else { return };
+        match answer {
+            _ if !self.scheduler.is_wanted(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
+            Ok(Some(fresh)) => self.fresh(scope, id, fresh),
+            Ok(None) => self.feed(Input::Probed(scope, Ok(Answer::Run))),
+            Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
+        }
+    }
+
+    fn claimed(&mut self, scope: ScopeId, answer: Result<Claimed, String>) {
         let Some(id) = self.instance_of(scope) else { return };
         // It was cancelled meanwhile: what was found is let go, its lock too.
         if self.keeper.held(id).is_none() || !self.scheduler.is_wanted(scope) {
             return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
         }
         match answer {
-            Ok(Probed::Fresh(fresh)) => self.fresh(scope, id, fresh),
-            Ok(Probed::Stale(begun)) => self.stale(scope, id, begun),
-            Ok(Probed::Busy(holder)) => {
+            Ok(Claimed::Fresh(fresh)) => self.not_yet(scope, id, First::Fresh(fresh)),
+            Ok(Claimed::Stale(begun)) => self.stale(scope, id, begun),
+            Ok(Claimed::Busy(holder)) => {
                 let name = self.plan.instance(id).label.instance.clone();
                 if self.around.variable("XEC_RUN_ID").is_some_and(|run| run == holder.run) {
                     let why = format!("the xec that runs this one is running `{name}`, and waits: `call` it there");
@@ -116,14 +169,18 @@ impl Loop {
                     let why = format!("`{name}` is being run by another xec (pid {}): waiting for it", holder.pid);
                     self.tell(Event::Trouble { why });
                 }
-                let told = self.told_tx.clone();
-                tokio::task::spawn_local(async move {
-                    tokio::time::sleep(AGAIN).await;
-                    let _ = told.send(Told::Again(scope)); // Without a dispatcher there is nobody who waits.
-                });
+                self.not_yet(scope, id, First::Wait);
             }
             Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
+    }
+
+    /// A scope does not begin: it gives back all that it held, and is asked about once more when this is done.
+    fn not_yet(&mut self, scope: ScopeId, id: InstanceId, first: First) {
+        if let Some(held) = self.keeper.held(id) {
+            held.first = Some(first);
+        }
+        self.feed(Input::Probed(scope, Ok(Answer::Again)));
     }
 
     /// It need not run: its values come back, and what it wrote is shown once more.
@@ -168,7 +225,7 @@ impl Loop {
             self.tell(Event::Trouble { why: format!("{}: {note}", task.instance) });
         }
         self.tell(Event::TaskStale { task, why: begun.why.clone() });
-        let log = self.keeper.state().and_then(|state| state.new_log().ok());
+        let log = self.keeper.state().map(|state| state.new_log());
         if let Some(held) = self.keeper.held(id) {
             held.log = log.filter(|_| held.task.cached).map(Log::new);
             held.begun = Some(begun);
@@ -202,18 +259,19 @@ impl Loop {
                 self.tell(Event::Trouble { why });
             }
         }
-        let Some((task, begun, log)) = self.keeper.take(id) else { return self.feed(Input::Settled(scope)) };
+        let Some(Taken { task, begun, log }) = self.keeper.take(id) else { return self.feed(Input::Settled(scope)) };
         let instances: Vec<InstanceId> = facts::instances(&plan, scope).collect();
         let captures = self.store.save(&plan, &instances);
         let kept = match self.store.secrets.masks.find(&captures) {
             true => kept.and(Err("a value that it captured holds a secret".to_owned())),
             false => kept,
         };
-        let begun = match kept {
-            Ok(kept) => begun.filter(|_| kept),
+        let log = log.map_err(|why| format!("cannot keep what it wrote: {why}"));
+        let (begun, log) = match kept.and_then(|kept| Ok((begun.filter(|_| kept), log?))) {
+            Ok(kept) => kept,
             Err(why) => {
                 self.tell(Event::Trouble { why: format!("{}: not kept: {why}", plan.instance(id).label.instance) });
-                None
+                (None, None)
             }
         };
         let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };

@@ -178,6 +178,7 @@ impl Scheduler {
             let mut granted = Vec::new();
             self.limits.forget(vertex, &mut granted);
             self.later(granted);
+            self.leave_the_door(vertex);
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);

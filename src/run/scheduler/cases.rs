@@ -3,7 +3,9 @@
 use super::*;
 use crate::base::command::Outcome;
 use crate::base::event::{Event, Level, Reason};
-use crate::run::testing::plan_of_text;
+use crate::plan::Request;
+use crate::run::testing::plan_of_text_with;
+use crate::xecfile::model::OnError;
 
 /// A run whose every move is made by hand. What the scheduler says is kept as words: `start a`, `kill a`, `end 0`.
 struct Stage {
@@ -11,15 +13,23 @@ struct Stage {
     scheduler: Scheduler,
     now: Duration,
     running: Vec<(Arc<str>, JobId)>,
+    /// What each that was started had waited for, in milliseconds: for others, for a slot, for a limit.
+    waited: Vec<[u128; 3]>,
     timers: Vec<(Duration, TimerKey)>,
 }
 
 impl Stage {
     /// The tasks asked for, side by side, and what they begin with.
     fn begin(text: &str, tasks: &[&str]) -> (Self, Vec<String>) {
-        let plan = Arc::new(plan_of_text(text, tasks));
+        Self::begin_with(text, tasks, |_| ())
+    }
+
+    /// The same, where something else is asked for too.
+    fn begin_with(text: &str, tasks: &[&str], change: impl FnOnce(&mut Request)) -> (Self, Vec<String>) {
+        let plan = Arc::new(plan_of_text_with(text, tasks, change));
         let scheduler = Scheduler::new(plan.clone());
-        let mut stage = Self { plan, scheduler, now: Duration::ZERO, running: Vec::new(), timers: Vec::new() };
+        let mut stage =
+            Self { plan, scheduler, now: Duration::ZERO, running: Vec::new(), waited: Vec::new(), timers: Vec::new() };
         let said = stage.step(Input::Begin);
         (stage, said)
     }
@@ -30,7 +40,8 @@ impl Stage {
         let mut said = Vec::new();
         for action in actions {
             match action {
-                Action::Start { job, leaf, .. } => {
+                Action::Start { job, leaf, waits, .. } => {
+                    self.waited.push([waits.dependency, waits.slot, waits.limit].map(|time| time.as_millis()));
                     let text = self.plan.command(leaf).text.clone();
                     said.push(format!("start {text}"));
                     self.running.push((text, job));
@@ -238,4 +249,138 @@ fn a_barrier_at_the_end_is_no_work_that_could_be_late() {
     assert_eq!(stage.rings(timeout), NOTHING);
     assert_eq!(stage.ends("slow", Outcome::Signalled(15)), ["start next"], "all of its work was done");
     assert_eq!(stage.ok("next"), ["end 0"]);
+}
+
+#[test]
+fn who_comes_to_a_barrier_lends_its_share_when_its_hook_has_ended() {
+    let text = r#"
+        task set {
+            matrix jobs=1 { x a b }
+            on-progress every=1 { run "hook" }
+            run "work"
+            barrier
+            run "rest"
+        }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["set"]);
+    assert_eq!(said, ["start work"]);
+    assert_eq!(stage.ok("work"), ["start hook"], "that counts as one of one");
+    assert_eq!(stage.ok("hook"), ["start work"]);
+    assert_eq!(stage.ok("work"), ["start hook", "start rest"], "all are here");
+    assert_eq!(stage.ok("hook"), NOTHING);
+    assert_eq!(stage.ok("rest"), ["start hook"]);
+    assert_eq!(stage.ok("hook"), ["start rest"]);
+    assert_eq!(stage.ok("rest"), ["start hook"]);
+    assert_eq!(stage.ok("hook"), ["end 0"]);
+}
+
+#[test]
+fn another_attempt_around_a_barrier_waits_for_its_share_of_the_jobs() {
+    let text = r#"
+        task set {
+            matrix jobs=1 { x a b }
+            sequence timeout="5ms" retry=1 { run "work"; barrier }
+            run "rest"
+        }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["set"]);
+    assert_eq!(said, ["start work"]);
+    stage.runs("work");
+    assert_eq!(stage.ok("work"), ["start work"], "the first one waits at the barrier");
+    assert_eq!(stage.rings(timeout), NOTHING);
+    assert_eq!(stage.rings(retry), NOTHING, "the second one has the only share");
+    assert_eq!(stage.ok("work"), ["start work"]);
+    assert_eq!(stage.ok("work"), ["start rest"]);
+    assert_eq!(stage.ok("rest"), ["start rest"]);
+    assert_eq!(stage.ok("rest"), ["end 0"]);
+}
+
+#[test]
+fn who_goes_on_past_a_barrier_that_it_gave_up_waits_for_its_share_of_the_jobs() {
+    let text = r#"
+        task set {
+            matrix jobs=1 { x a b }
+            sequence timeout="5ms" optional=#true { run "work"; barrier }
+            run "rest"
+        }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["set"]);
+    assert_eq!(said, ["start work"]);
+    stage.runs("work");
+    assert_eq!(stage.ok("work"), ["start work"]);
+    assert_eq!(stage.rings(timeout), NOTHING, "the second one has the only share");
+    assert_eq!(stage.ok("work"), ["start rest"]);
+    assert_eq!(stage.ok("rest"), ["start rest"]);
+    assert_eq!(stage.ok("rest"), ["end 0"]);
+}
+
+#[test]
+fn who_is_blamed_stays_blamed_while_something_else_is_waited_for() {
+    let text = r#"
+        task bad { run "bad" }
+        task slow { run "slow" }
+        task main { needs bad; after slow; run "main" }
+        task other { needs slow; run "other" }
+        task both { needs main other }
+    "#;
+    let one_by_one = |request: &mut Request| (request.parallel, request.on_error) = (false, OnError::Continue);
+    let (mut stage, said) = Stage::begin_with(text, &["bad", "both"], one_by_one);
+    assert_eq!(said, ["start bad"]);
+    assert_eq!(stage.fails("bad"), ["start slow"]);
+    assert_eq!(stage.ok("slow"), ["start other"], "`main` needs what has failed");
+    assert_eq!(stage.ok("other"), ["end 3"]);
+}
+
+#[test]
+fn a_late_set_that_only_has_hooks_left_is_not_cut_short() {
+    let text = r#"
+        task set {
+            matrix timeout="5ms" { y a }
+            run "find" capture=found
+            call late found="${found}"
+        }
+        task late { param found; matrix { x from="${found}"; on-success { run "hook" } }; run "item" }
+        task next { needs set y=a; run "next" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["next"]);
+    assert_eq!(said, ["start find"]);
+    stage.runs("find");
+    assert_eq!(stage.ok("find"), NOTHING);
+    assert_eq!(stage.step(Input::Items(FeedId(0), vec!["1".into()])), ["start item"]);
+    assert_eq!(stage.ok("item"), ["start hook"]);
+    assert_eq!(stage.rings(timeout), NOTHING);
+    assert_eq!(stage.ok("hook"), ["start next"]);
+    assert_eq!(stage.ok("next"), ["end 0"]);
+}
+
+/// Ends all that runs, a second later, for so many rounds; says what those had waited for who began then.
+fn waited_for(text: &str, tasks: &[&str], rounds: u32) -> Vec<[u128; 3]> {
+    let (mut stage, _) = Stage::begin(text, tasks);
+    for _ in 0..rounds {
+        stage.now += Duration::from_secs(1);
+        stage.waited.clear();
+        for (text, _) in stage.running.clone() {
+            stage.ok(&text);
+        }
+    }
+    stage.waited
+}
+
+#[test]
+fn who_waits_for_a_place_in_a_set_waits_for_a_limit() {
+    let set =
+        r#"task first { run "first" }; task set { needs first; matrix jobs=1 { x a b }; run "work"; run "more" }"#;
+    assert_eq!(waited_for(set, &["set"], 1), [[1000, 0, 0]], "the set was wanted from the beginning");
+    assert_eq!(waited_for(set, &["set"], 3), [[1000, 0, 2000]], "the other one had the place for two steps");
+    assert_eq!(waited_for(set, &["set"], 4), [[2000, 0, 2000]], "and then its own first step");
+    let group = r#"task t { parallel jobs=1 { run "one"; run "two" } }"#;
+    assert_eq!(waited_for(group, &["t"], 1), [[0, 0, 1000]]);
+    let limited = r#"limit db 1; task a { uses db; run "a" }; task b { uses db; run "b" }"#;
+    assert_eq!(waited_for(limited, &["a", "b"], 1), [[0, 0, 1000]]);
+}
+
+#[test]
+fn who_waits_for_a_slot_waits_for_a_slot() {
+    let text = r#"task t { parallel jobs=9 { run "1"; run "2"; run "3"; run "4"; run "5" } }"#;
+    assert_eq!(waited_for(text, &["t"], 1), [[0, 1000, 0]]);
 }

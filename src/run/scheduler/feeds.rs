@@ -140,11 +140,13 @@ impl Scheduler {
             self.reconsider(scope, out);
             self.tell_progress(scope, out);
         }
-        // A lane with an item that waits for room while another one takes the next would turn their order round.
-        let width = self.plan.scope(scope).child_token.and_then(|token| self.limits.capacity(token));
+        let width = self.lanes_at_once(scope);
         let free = |state: &FeedState| width.is_none_or(|width| state.working.len() < width as usize);
-        while let Some(lane) = self.feeds[feed.index()].idle.last().copied().filter(|_| free(&self.feeds[feed.index()]))
-        {
+        while let Some(lane) = self.feeds[feed.index()].idle.last().copied() {
+            if !free(&self.feeds[feed.index()]) {
+                self.narrowed.insert(feed);
+                break;
+            }
             match self.feeds[feed.index()].feed.next(self.now) {
                 Next::Item(item) => {
                     self.feeds[feed.index()].idle.pop();
@@ -161,6 +163,13 @@ impl Scheduler {
         if state.told && state.working.is_empty() && state.feed.is_dry() && self.end[vertex.index()].is_none() {
             self.dry(feed, out);
         }
+    }
+
+    /// How many lanes may have an item: as many as its own `jobs` and the slots allow now. One with an item that waits
+    /// for room while another one takes the next would turn their order round.
+    fn lanes_at_once(&self, scope: ScopeId) -> Option<u32> {
+        let own = self.plan.scope(scope).child_token.and_then(|token| self.limits.capacity(token));
+        own.into_iter().chain(self.slots()).min()
     }
 
     /// The label of the task whose set is fed; none for a `reduce`.

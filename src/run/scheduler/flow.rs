@@ -1,6 +1,6 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
-use crate::base::event::{Event, JobId};
+use crate::base::event::{Event, JobId, Waits};
 use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
@@ -39,7 +39,7 @@ impl Scheduler {
     /// Nothing is pending at this vertex any more.
     pub(super) fn fire(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         let open = self.end[vertex.index()].is_none() && self.pending[vertex.index()] == 0;
-        if let (true, Some(from)) = (open, self.blamed.remove(&vertex)) {
+        if open && let Some(from) = self.blamed.remove(&vertex) {
             return self.skip(vertex, End::Skipped(from), out);
         }
         match self.plan.vertices[vertex.index()] {
@@ -140,9 +140,7 @@ impl Scheduler {
         let plan = self.plan.clone();
         let job = JobId(self.next_job);
         self.next_job += 1;
-        let instance = plan.instance(plan.leaf(leaf).instance);
-        let wanted = self.scopes[instance.scope.index()].wanted;
-        queue.waits.dependency = queue.since.saturating_sub(wanted);
+        let waits = self.waited(leaf, &queue);
         self.scopes[plan.leaf(leaf).scope.index()].open += 1;
         let mut around = Some(plan.leaf(leaf).scope);
         while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {
@@ -153,7 +151,7 @@ impl Scheduler {
         self.jobs.insert(job, super::Job { leaf, started: None, queue });
         self.live.insert(leaf, job);
         self.occupy(leaf);
-        let Queue { attempt, waits, .. } = queue;
+        let attempt = queue.attempt;
         if let Some(why) = self.lost_host(leaf) {
             return self.start_nowhere(leaf, why, out);
         }
@@ -164,6 +162,22 @@ impl Scheduler {
         out.push(Action::Emit(Event::StepStarted { job, step, attempt, waits, slots: 0, pid: None }));
         out.push(Action::SetTimer(TimerKey::Wait(job), self.now.saturating_add(time)));
         self.job_started(job, out);
+    }
+
+    /// What a step waited for since its task was wanted: room, its own and that of all around it, and for the rest of
+    /// the time, others.
+    fn waited(&self, leaf: LeafId, queue: &Queue) -> Waits {
+        let instance = self.plan.instance(self.plan.leaf(leaf).instance).scope;
+        let mut dependency = queue.since.saturating_sub(self.scopes[instance.index()].wanted);
+        let Waits { mut slot, mut limit, .. } = queue.waits;
+        let mut around = Some(self.plan.leaf(leaf).scope);
+        while let Some(scope) = around {
+            let room = self.scopes[scope.index()].waits;
+            (slot, limit) = (slot + room.slot, limit + room.limit);
+            dependency = dependency.saturating_sub(room.slot + room.limit);
+            around = self.plan.scope(scope).parent.filter(|_| scope != instance);
+        }
+        Waits { dependency, slot, limit }
     }
 
     /// A vertex has come to its end; who waited for it is told soon.

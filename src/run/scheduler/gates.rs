@@ -5,7 +5,7 @@ use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{GateId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::End;
-use crate::run::scheduler::{Action, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Scheduler, TimerKey};
 
 impl Scheduler {
     /// All before a gate have ended.
@@ -51,26 +51,38 @@ impl Scheduler {
         shut
     }
 
-    /// An instance has come to a barrier: while it waits, others have its share of the `jobs`.
+    /// An instance has come to a barrier.
     pub(super) fn arrived(&mut self, vertex: VertexId) {
-        for scope in self.lent_by(vertex).collect::<Vec<_>>() {
-            self.scopes[scope.index()].lent = true;
-        }
-        let goes_on = self.plan.successors.of(vertex).iter().find(|edge| edge.kind == EdgeKind::Ok);
-        self.giving.extend(goes_on.map(|edge| edge.other));
         self.finish(vertex, End::Ok);
+        if let Some(instance) = self.brought_by(vertex).last() {
+            self.meeting.insert(instance, vertex);
+            self.lend_at_barrier(instance);
+        }
     }
 
-    /// It has its share again.
-    pub(super) fn resumed(&mut self, vertex: VertexId) {
-        for scope in self.lent_by(vertex).collect::<Vec<_>>() {
-            self.scopes[scope.index()].lent = false;
+    /// While an instance waits at a barrier, others have its share of the `jobs`: as soon as nothing of it runs, which
+    /// hooks do that go along with it. None is woken before it has its share again.
+    pub(super) fn lend_at_barrier(&mut self, scope: ScopeId) {
+        let meeting = self.up_to_instance(scope).last().and_then(|instance| self.meeting.get(&instance).copied());
+        let Some(arrival) = meeting.filter(|arrival| self.end[arrival.index()] == Some(End::Ok)) else { return };
+        let goes_on = self.plan.successors.of(arrival).iter().find(|edge| edge.kind == EdgeKind::Ok);
+        let waits = goes_on.is_some_and(|edge| self.phase_of(edge.other) == Phase::Waiting);
+        let around: Vec<ScopeId> = self.brought_by(arrival).collect();
+        if waits && around.iter().all(|scope| !self.scopes[scope.index()].progress.busy) {
+            around.into_iter().for_each(|scope| self.lend(scope));
         }
+    }
+
+    /// It goes on, and tells how far it is.
+    pub(super) fn resumed(&mut self, vertex: VertexId, out: &mut Vec<Action>) {
         self.finish(vertex, End::Ok);
+        for scope in self.brought_by(vertex).collect::<Vec<_>>() {
+            self.tell_progress(scope, out);
+        }
     }
 
     /// The scopes from a place at a barrier up to its instance: what they claim is shares of `jobs` alone.
-    pub(super) fn lent_by(&self, vertex: VertexId) -> impl Iterator<Item = ScopeId> + '_ {
+    fn brought_by(&self, vertex: VertexId) -> impl Iterator<Item = ScopeId> + '_ {
         self.up_to_instance(self.plan.owner[vertex.index()])
     }
 
@@ -84,31 +96,10 @@ impl Scheduler {
         })
     }
 
-    /// Who was ended at a barrier has lent its share: its hooks wait until it has that again, as a whole.
-    pub(super) fn regains(&mut self, scope: ScopeId) -> bool {
-        if !self.scopes[scope.index()].lent {
-            return false;
-        }
-        let enter = self.plan.scope(scope).enter;
-        let lent: Vec<ScopeId> = self.up_to_instance(scope).filter(|at| self.scopes[at.index()].lent).collect();
-        self.scopes[scope.index()].lent = false;
-        self.regaining.insert(enter, lent);
-        self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-        self.ask(enter);
-        true
-    }
-
-    /// It has all of that again.
-    pub(super) fn regained(&mut self, enter: VertexId) {
-        for scope in self.regaining.remove(&enter).unwrap_or_default() {
-            self.scopes[scope.index()].lent = false;
-        }
-    }
-
     /// Whether who does not come to a barrier may come there in another attempt: then the others wait for that.
     pub(super) fn may_still_arrive(&self, vertex: VertexId) -> bool {
         self.plan.vertices[vertex.index()] == Vertex::Arrive
-            && self.lent_by(vertex).any(|scope| {
+            && self.brought_by(vertex).any(|scope| {
                 let state = &self.scopes[scope.index()];
                 let again = self.plan.scope(scope).retry.is_some_and(|retry| state.tries <= retry.times);
                 again && self.scope_phase(scope).is_live() && state.body.is_none() && !state.from_above

@@ -21,7 +21,8 @@ impl Scheduler {
 
     /// Whether a scope whose body is over will run one of its hooks.
     pub(super) fn has_hook_due(&self, scope: ScopeId) -> bool {
-        self.due_from(scope, self.judge_body(scope)).is_some()
+        let body = self.scopes[scope.index()].body.unwrap_or_else(|| self.judge_body(scope));
+        self.due_from(scope, body).is_some()
     }
 
     /// The first hook that is due once its body came to this.

@@ -57,8 +57,8 @@ impl Hosts {
         for (id, pool) in plan.pools.iter().enumerate() {
             pool.hosts.iter().for_each(|host| left.pools_of[host.index()].push(PoolId(id as u32)));
         }
-        for leaf in &plan.leaves {
-            match plan.scope(leaf.scope).target {
+        for target in (0..plan.leaves.len() as u32).flat_map(|leaf| plan.targets_of(LeafId(leaf))) {
+            match target {
                 Target::Here => {}
                 Target::Host(host) => left.hosts[host.index()] += 1,
                 Target::Pick(pool, _) => left.pools[pool.index()] += 1,
@@ -74,6 +74,16 @@ impl Scheduler {
         self.plan.scope(scope).target.host(&self.hosts.bound)
     }
 
+    /// The hosts that parts of a leaf are on, but for the one that it is on itself; each once.
+    pub(super) fn other_hosts(&self, leaf: LeafId) -> Vec<HostId> {
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let parts = self.plan.parts_of(leaf).iter().filter_map(|target| target.host(&self.hosts.bound));
+        let mut others: Vec<HostId> = parts.filter(|host| Some(*host) != own).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
+
     /// A scope begins anew, wherever it was.
     pub(super) fn unbind(&mut self, scope: ScopeId) {
         self.leave_host(scope);
@@ -82,19 +92,20 @@ impl Scheduler {
 
     /// A leaf has ended, or never will begin.
     pub(super) fn has_less(&mut self, vertex: VertexId) {
-        let Some(target) = self.target_of(vertex) else { return };
-        let left = &mut self.hosts.left;
-        match target {
-            Target::Here => {}
-            Target::Host(host) => {
-                left.hosts[host.index()] = left.hosts[host.index()].saturating_sub(1);
-                left.perhaps.push(host);
-            }
-            Target::Pick(pool, _) => {
-                let count = &mut left.pools[pool.index()];
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    left.perhaps.extend(&self.plan.pools[pool.index()].hosts);
+        for target in self.targets_of(vertex) {
+            let left = &mut self.hosts.left;
+            match target {
+                Target::Here => {}
+                Target::Host(host) => {
+                    left.hosts[host.index()] = left.hosts[host.index()].saturating_sub(1);
+                    left.perhaps.push(host);
+                }
+                Target::Pick(pool, _) => {
+                    let count = &mut left.pools[pool.index()];
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        left.perhaps.extend(&self.plan.pools[pool.index()].hosts);
+                    }
                 }
             }
         }
@@ -102,19 +113,19 @@ impl Scheduler {
 
     /// A leaf that had ended begins anew.
     pub(super) fn has_more(&mut self, vertex: VertexId) {
-        match self.target_of(vertex) {
-            Some(Target::Host(host)) => self.hosts.left.hosts[host.index()] += 1,
-            Some(Target::Pick(pool, _)) => self.hosts.left.pools[pool.index()] += 1,
-            Some(Target::Here) | None => {}
+        for target in self.targets_of(vertex) {
+            match target {
+                Target::Host(host) => self.hosts.left.hosts[host.index()] += 1,
+                Target::Pick(pool, _) => self.hosts.left.pools[pool.index()] += 1,
+                Target::Here => {}
+            }
         }
     }
 
-    fn target_of(&self, vertex: VertexId) -> Option<Target> {
+    fn targets_of(&self, vertex: VertexId) -> Vec<Target> {
         match self.plan.vertices[vertex.index()] {
-            Vertex::Leaf(leaf) if !self.hosts.left.hosts.is_empty() => {
-                Some(self.plan.scope(self.plan.leaf(leaf).scope).target)
-            }
-            _ => None,
+            Vertex::Leaf(leaf) if !self.hosts.left.hosts.is_empty() => self.plan.targets_of(leaf),
+            _ => Vec::new(),
         }
     }
 
@@ -242,14 +253,20 @@ impl Scheduler {
 
     /// Why a leaf cannot be started where it shall run, if that is known already.
     pub(super) fn lost_host(&self, leaf: LeafId) -> Option<String> {
-        let leaf = self.plan.leaf(leaf);
-        let host = self.host_of(leaf.scope).filter(|_| leaf.wait.is_none())?;
-        self.hosts.lost.get(&host).cloned()
+        if self.hosts.lost.is_empty() || self.plan.leaf(leaf).wait.is_some() {
+            return None;
+        }
+        let own = self.host_of(self.plan.leaf(leaf).scope);
+        let mut hosts = own.into_iter().chain(self.other_hosts(leaf));
+        hosts.find_map(|host| self.hosts.lost.get(&host).cloned())
     }
 
     /// A leaf could not be started since its host cannot be reached: what is left for that host is not tried any more,
     /// unless this is tried again.
     pub(super) fn lose_host(&mut self, leaf: LeafId, end: &JobEnd) {
+        if !self.other_hosts(leaf).is_empty() {
+            return; // Which one of them it is, whoever needs it next will see.
+        }
         if let Outcome::NotStarted(NotStarted::Unreachable(why)) = &end.outcome {
             self.lose(self.plan.leaf(leaf).scope, why);
         }

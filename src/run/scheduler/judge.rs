@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::base::event::JobId;
-use crate::plan::graph::{Completion, EdgeKind, LimitKind, Plan, Scope, Vertex};
+use crate::plan::graph::{Completion, EdgeKind, LimitKind, Memory, Plan, Scope, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::{End, Scheduler};
@@ -35,6 +35,8 @@ pub(super) struct Judge<'p> {
     /// What is known of services.
     pub(super) services: service::Services,
     pub(super) begun: BTreeSet<ScopeId>,
+    /// Scopes that hold all they claim and are asked whether they still have to run.
+    pub(super) knocking: BTreeSet<ScopeId>,
     pub(super) cancelled: bool,
     pub(super) open: BTreeSet<InstanceId>,
     /// Who holds what of the machine.
@@ -79,6 +81,18 @@ impl Judge<'_> {
     fn is_progress(&self, scope: &Scope) -> bool {
         let hook = scope.parent.and_then(|parent| self.plan.scope(parent).progress);
         hook.is_some_and(|(hook, _)| self.plan.scope(hook).enter == scope.enter)
+    }
+
+    /// A scope that is remembered is about to begin: there is a slot for it, and nothing in it has begun.
+    pub(super) fn knocks(&mut self, scope: ScopeId, scheduler: &Scheduler) -> Result<(), TestCaseError> {
+        prop_assert!(self.idle(scope) && self.plan.scope(scope).memory == Memory::Whole);
+        self.waits(self.plan.scope(scope).enter)?;
+        self.knocking.insert(scope);
+        let slots = self.plan.limits[0].count.expect("random plans have slots") as usize;
+        let running = self.running.values().filter(|leaf| self.plan.leaf(**leaf).slot).count();
+        let knocking = self.knocking.iter().filter(|scope| scheduler.takes_a_slot(**scope)).count();
+        prop_assert!(running + knocking <= slots, "no more begin than there are slots");
+        Ok(())
     }
 
     fn waits(&self, vertex: VertexId) -> Result<(), TestCaseError> {
@@ -246,11 +260,19 @@ impl Judge<'_> {
     pub(super) fn within(&self, scope: ScopeId, scheduler: &Scheduler) -> Vec<ScopeId> {
         let mut hooks: BTreeSet<ScopeId> = BTreeSet::new();
         let mut found = vec![scope];
+        // A lane that works on nothing, once there is nothing left to work on, is no work either.
+        let done_with = |lane: ScopeId| {
+            let fed = self.plan.feed_of_lane(lane).map(|feed| self.plan.feed(feed).vertex);
+            fed.is_some_and(|feed| scheduler.end[feed.index()].is_some() && scheduler.scope_phase(lane).is_open())
+        };
         let left = |at: ScopeId| {
             let mut vertices = self.plan.scope(at).vertices.clone();
             while let Some(vertex) = vertices.next().map(VertexId) {
                 match self.plan.scope_of(vertex) {
-                    Some(inner) if inner != at && (self.plan.scope(inner).is_hook || self.settled(inner)) => {
+                    Some(inner)
+                        if inner != at
+                            && (self.plan.scope(inner).is_hook || self.settled(inner) || done_with(inner)) =>
+                    {
                         vertices.start = self.plan.scope(inner).vertices.end;
                     }
                     // A barrier is a place to meet, and no work: who has nothing behind it has done all of his.

@@ -50,7 +50,7 @@ use crate::plan::ids::{FeedId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::run::limits::Limits;
 use crate::run::phase::{Phase, Trigger};
 
-use crate::run::scheduler::claims::Locking;
+use crate::run::scheduler::claims::{Claim, Grant, Locking};
 use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::state::{Asked, End, Failed, Job, Queue, ScopeState};
 use crate::run::scheduler::width::Shortage;
@@ -71,6 +71,11 @@ pub struct Scheduler {
     queue: HashMap<VertexId, Queue>,
     /// Who holds something of the machine.
     locked: HashSet<VertexId>,
+    /// Who has all that it claims and waits for a slot to begin with, and how many of these slots are free again.
+    doors: HashSet<VertexId>,
+    passed: u32,
+    /// Who has that too, and is asked whether it still has to run; whether it has such a slot.
+    knocking: HashMap<VertexId, bool>,
     /// When a rate is looked at next.
     due: HashMap<LimitId, Duration>,
     next_job: u64,
@@ -94,20 +99,25 @@ pub struct Scheduler {
     /// For whom the machine was asked.
     locking: HashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
+    /// Those that hand out no more than there is room for, and those that look at that again.
+    narrowed: BTreeSet<FeedId>,
+    pulling: VecDeque<FeedId>,
     hosts: hosts::Hosts,
     /// Lanes that work on an item are called after it.
     labels: HashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
-    grants: VecDeque<(VertexId, Option<LimitId>)>,
+    grants: VecDeque<Grant>,
     /// Who wants something of a limit, in the order of their turn.
     asking: BTreeSet<(Rank, VertexId)>,
-    /// Who gives back what it held.
-    giving: VecDeque<VertexId>,
+    /// Who gives back what it held, and what that is.
+    giving: VecDeque<(VertexId, Claim)>,
     ready: VecDeque<VertexId>,
-    /// Who waits for what it lent at a barrier, and which scopes did.
-    regaining: HashMap<VertexId, Vec<ScopeId>>,
+    /// Live scopes that do not hold what they claim: between two attempts, and at a barrier.
+    lent: HashSet<ScopeId>,
+    /// Where the instances that came to a barrier did last.
+    meeting: HashMap<ScopeId, VertexId>,
     /// How many of those before each gate cannot succeed any more.
     lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
@@ -149,8 +159,11 @@ impl Scheduler {
         Self {
             limits: Limits::new(&plan.limits),
             took: HashMap::new(),
-            regaining: HashMap::new(),
+            lent: HashSet::new(),
+            meeting: HashMap::new(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
+            narrowed: BTreeSet::new(),
+            pulling: VecDeque::new(),
             hosts: hosts::Hosts::new(&plan),
             labels: HashMap::new(),
             locking: HashMap::new(),
@@ -164,6 +177,9 @@ impl Scheduler {
             live: HashMap::new(),
             queue: HashMap::new(),
             locked: HashSet::new(),
+            doors: HashSet::new(),
+            passed: 0,
+            knocking: HashMap::new(),
             due: HashMap::new(),
             next_job: 1,
             asked: BTreeMap::new(),
@@ -244,14 +260,18 @@ impl Scheduler {
                 self.propagate(vertex, out);
             } else if let Some((scope, gently)) = self.unneeded.pop_front() {
                 self.drop_unneeded(scope, gently, out);
-            } else if let Some((vertex, limit)) = self.grants.pop_front() {
-                self.granted(vertex, limit, out);
+            } else if let Some(grant) = self.grants.pop_front() {
+                self.granted(grant, out);
+            } else if let Some(feed) = self.pulling.pop_front() {
+                self.pull(feed, out);
             } else if let Some(vertex) = self.ready.pop_front() {
                 self.fire(vertex, out);
             } else if let Some((rank, vertex)) = self.asking.pop_first() {
                 self.request(vertex, rank);
-            } else if let Some(vertex) = self.giving.pop_front() {
-                self.give_back(vertex, out);
+            } else if self.passed > 0 {
+                self.close_doors();
+            } else if let Some((vertex, claim)) = self.giving.pop_front() {
+                self.give_back(vertex, &claim, out);
             } else {
                 return;
             }

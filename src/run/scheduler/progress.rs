@@ -53,7 +53,9 @@ impl Scheduler {
     /// Wakes the hook if enough has ended since the last time, or all.
     pub(super) fn tell_progress(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let Some((hook, every)) = self.plan.scope(scope).progress else { return };
-        let goes_on = matches!(self.scope_phase(scope), Phase::Running | Phase::Ready | Phase::Draining);
+        // Who lent its share begins nothing before it has that again.
+        let goes_on = matches!(self.scope_phase(scope), Phase::Running | Phase::Ready | Phase::Draining)
+            && self.lent_around(self.plan.scope(scope).enter).is_empty();
         let (enter, exit) = (self.plan.scope(hook).enter, self.plan.scope(hook).exit);
         // One that has failed is not asked again: it is told once.
         let failed = self.end[exit.index()].is_some_and(|end| end != End::Ok);
@@ -88,6 +90,7 @@ impl Scheduler {
         if self.is_progress(scope, hook) {
             self.scopes[scope.index()].progress.busy = false;
             self.tell_progress(scope, out);
+            self.lend_at_barrier(scope);
             self.look(self.plan.scope(scope).exit);
         }
     }

@@ -8,16 +8,28 @@ use crate::plan::defs::DEFAULT_GRACE;
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::Asked;
-use crate::run::scheduler::{Action, Answer, Complaint, End, Queue, Scheduler, TimerKey};
+use crate::run::scheduler::{Action, Answer, Complaint, End, Scheduler, TimerKey};
 
 impl Scheduler {
     /// Asks whether a scope has to run.
     pub(super) fn probe(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
+        self.asks_before(scope);
+        out.push(Action::Probe(scope));
+    }
+
+    /// All that a scope claims is held, and others may have done meanwhile what it would do.
+    pub(super) fn knock(&mut self, scope: ScopeId, slot: bool, out: &mut Vec<Action>) {
+        self.knocking.insert(self.plan.scope(scope).enter, slot);
+        self.asks_before(scope);
+        out.push(Action::Claim(scope));
+    }
+
+    /// The scope around it is not over before the answer has come.
+    fn asks_before(&mut self, scope: ScopeId) {
         if let Some(parent) = self.plan.scope(scope).parent {
             self.scopes[parent.index()].open += 1;
         }
         self.asks(scope);
-        out.push(Action::Probe(scope));
     }
 
     /// Has what it made looked at.
@@ -41,12 +53,18 @@ impl Scheduler {
         if self.asked.remove(&enter).is_none() {
             return;
         }
-        if self.phase_of(enter) == Phase::Probing {
+        let (knocked, open) = (self.knocking.remove(&enter), self.phase_of(enter) == Phase::Probing);
+        if let Some(slot) = knocked {
+            self.passed += u32::from(slot);
+            if !open || answer != Ok(Answer::Run) {
+                self.turn_back(enter, out);
+            }
+        }
+        if open {
             match answer {
-                Ok(Answer::Run) => {
-                    self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-                    self.ask(enter);
-                }
+                Ok(Answer::Run) if knocked.is_some() => self.enter(scope, out),
+                Ok(Answer::Run) => self.stand_in_line(enter),
+                Ok(Answer::Again) => self.probe(scope, out),
                 Ok(Answer::Pass) => self.skip(enter, End::Passed, out),
                 Ok(Answer::Lacks(take)) => self.skip(enter, End::Lacked(take), out),
                 Ok(Answer::Fresh { restored }) => self.skip(enter, End::Fresh(restored), out),

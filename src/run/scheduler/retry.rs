@@ -10,7 +10,7 @@ use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::feeds::FeedState;
 use crate::run::scheduler::progress::Progress;
 use crate::run::scheduler::state::Failed;
-use crate::run::scheduler::{Action, Closing, End, Queue, Scheduler, ScopeState, TimerKey};
+use crate::run::scheduler::{Action, Closing, End, Scheduler, ScopeState, TimerKey};
 use crate::xecfile::model::{Backoff, Retry};
 
 impl Scheduler {
@@ -41,7 +41,7 @@ impl Scheduler {
             self.adapt(limit, false);
         }
         self.unwatch(scope, out);
-        self.release(enter);
+        self.lend(scope);
         if let Some(instance) = self.plan.instance_around(enter) {
             let task = self.plan.instance(instance).label.clone();
             out.push(Action::Emit(Event::Retrying { task, attempt: next, of: retry.times + 1, pause }));
@@ -80,33 +80,20 @@ impl Scheduler {
     pub(super) fn retry_is_due(&mut self, scope: ScopeId, attempt: u32) {
         let enter = self.plan.scope(scope).enter;
         if self.phase_of(enter) == Phase::Backoff && self.scopes[scope.index()].attempt == attempt {
-            self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-            self.ask(enter);
+            self.stand_in_line(enter);
         }
     }
 
     /// A scope that waits for its next attempt is ended instead.
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
-        // What it held was given back when the pause began: its hooks have to wait for it like anything else.
-        let waits = self.queue.contains_key(&enter);
-        if self.has_hook_due(scope) {
-            if !waits {
-                self.queue.insert(enter, Queue { since: self.now, attempt: 1, ..Queue::default() });
-                self.ask(enter);
-            }
-            return;
-        }
-        if waits {
-            self.queue.remove(&enter);
+        // What it held was given back when the pause began: only for hooks it has to come by it again.
+        if !self.has_hook_due(scope) && self.queue.remove(&enter).is_some() {
             self.stop_asking(enter);
             let mut granted = Vec::new();
             self.limits.forget(enter, &mut granted);
             self.later(granted);
-            self.regaining.remove(&enter);
         }
-        let claim = self.plan.scope(scope).claim.clone();
-        self.limits.regain(&claim);
         self.leave(scope, out);
     }
 
@@ -128,6 +115,7 @@ impl Scheduler {
             tries: kept.tries + 1,
             interest: kept.interest,
             wanted: kept.wanted,
+            waits: kept.waits,
             ready: kept.ready,
             entered: kept.entered,
             touched: true,

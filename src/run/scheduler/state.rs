@@ -51,8 +51,6 @@ pub(super) struct ScopeState {
     pub(super) opened: bool,
     /// Direct children that are live.
     pub(super) open: u32,
-    /// What it claims was given back for as long as it waits at a barrier.
-    pub(super) lent: bool,
     /// One of its gates stays shut.
     pub(super) shut: bool,
     /// Direct children that failed and count.
@@ -77,6 +75,8 @@ pub(super) struct ScopeState {
     pub(super) timed_out: bool,
     /// Its timeout runs.
     pub(super) armed: bool,
+    /// What its entries waited for room.
+    pub(super) waits: Waits,
     /// When its place was reached, and when it was entered.
     pub(super) wanted: Duration,
     pub(super) entered: Duration,

@@ -19,8 +19,8 @@ pub enum Input {
     Ended(JobId, JobEnd),
     /// A timer that was set has come; one that no longer matters is ignored.
     Timer(TimerKey),
-    /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] is answered once, even if nobody
-    /// wants to know any more.
+    /// Whether a scope has to run, or why that cannot be said. Each [`Action::Probe`] and each [`Action::Claim`] is
+    /// answered once, even if nobody wants to know any more.
     Probed(ScopeId, Result<Answer, Complaint>),
     /// A service can be used.
     Ready(ScopeId),
@@ -50,6 +50,8 @@ pub enum Answer {
         /// Something of it was brought back.
         restored: bool,
     },
+    /// To [`Action::Claim`]: that is not known any more. It is to be probed once more, and holds nothing until then.
+    Again,
 }
 
 /// Why something could not begin, though nothing of it failed.
@@ -163,6 +165,9 @@ pub enum Action {
     Idle(HostId),
     /// Ask whether a scope has to run.
     Probe(ScopeId),
+    /// A scope that is remembered has all that it claims, and begins now: make sure that it still has to, and that
+    /// nobody else runs it meanwhile. Never waits.
+    Claim(ScopeId),
     /// Nobody wants to know any more what is asked of a scope: end who is asked. The answer, whatever it is, is still
     /// waited for.
     Unask {

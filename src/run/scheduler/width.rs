@@ -66,6 +66,9 @@ impl Scheduler {
         let mut granted = Vec::new();
         self.limits.resize(limit, width, &mut granted);
         self.later(granted);
+        if limit == LimitId::SLOTS {
+            self.pulling.extend(std::mem::take(&mut self.narrowed));
+        }
     }
 }
 

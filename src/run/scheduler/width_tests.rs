@@ -6,19 +6,22 @@ use std::time::Duration;
 use crate::base::command::Outcome;
 use crate::base::event::JobId;
 use crate::plan::graph::Plan;
+use crate::plan::ids::FeedId;
 use crate::run::scheduler::{Action, Input, JobEnd, Scheduler};
-use crate::run::testing::{at, now, plan_of};
+use crate::run::testing::{at, now, plan_of, plan_of_text_with};
 use crate::xecfile::model::{Group, Late, OnError, StepKind, Width};
 
 /// A scheduler by hand: what runs, and an end for one of it.
 struct Hand {
     scheduler: Scheduler,
     running: Vec<JobId>,
+    /// How many lanes were given an item.
+    given: usize,
 }
 
 impl Hand {
     fn new(plan: Plan) -> Self {
-        let mut hand = Self { scheduler: Scheduler::new(Arc::new(plan)), running: Vec::new() };
+        let mut hand = Self { scheduler: Scheduler::new(Arc::new(plan)), running: Vec::new(), given: 0 };
         hand.step(Input::Begin);
         hand
     }
@@ -29,6 +32,7 @@ impl Hand {
         let started =
             out.iter().filter_map(|action| if let Action::Start { job, .. } = action { Some(*job) } else { None });
         self.running.extend(started);
+        self.given += out.iter().filter(|action| matches!(action, Action::Give { .. })).count();
     }
 
     /// The first that runs ends with this code; says how many run then.
@@ -68,4 +72,23 @@ fn a_late_width_adapts_too() {
     });
     let mut hand = Hand::new(plan);
     assert_eq!([hand.running.len(), hand.end(0), hand.end(0)], [1, 2, 3]);
+}
+
+/// As many items as there is room for are in work: the others wait in the list, in their order.
+#[test]
+fn lanes_follow_the_width_of_the_slots() {
+    let text = r#"
+        task find { run "find" capture=found; call each found="${found}" }
+        task each { param found; matrix { x from="${found}" }; run "one"; run "two" }
+    "#;
+    let plan = plan_of_text_with(text, &["find"], |request| {
+        (request.slots, request.cpus) = (Some(Width::Adaptive { min: 1, max: Some(3) }), 1);
+    });
+    let mut hand = Hand::new(plan);
+    assert_eq!(hand.end(0), 0);
+    hand.step(Input::Items(FeedId(0), (0..6).map(|item| item.to_string().into()).collect()));
+    assert_eq!((hand.running.len(), hand.given), (2, 2), "one more than at first, since `find` went well");
+    assert_eq!((hand.end(0), hand.given), (3, 3), "another one began with room for it, and the first goes on");
+    assert_eq!((hand.end(1), hand.given), (2, 3), "half of it, and nothing new");
+    assert_eq!((hand.end(0), hand.given), (1, 3));
 }

@@ -145,6 +145,11 @@ impl Look<'_, '_> {
             if let (StepKind::Group(Group::Pipe, _), Some(place)) = (&step.kind, remote) {
                 self.not_there("pipe", step.span, place, "write it as one script: run \"a | b\"");
             }
+            if let StepKind::Copy(copy) = &step.kind {
+                for host in copy.from.host.iter().chain(&copy.to.host) {
+                    self.one(host, "one end of a copy is one host");
+                }
+            }
             self.steps(step.kind.steps(), remote);
             self.hooks(&step.hooks, remote);
         }
@@ -166,19 +171,28 @@ impl Look<'_, '_> {
                 Some(*span)
             }
             On::Hosts(selector) => {
-                let found = self.selected(selector).filter(|found| !task && found.len() > 1);
-                if let Some(found) = found {
-                    let message = format!("a step runs on one host, and this selects {}", found.len());
-                    let names: Vec<&str> = found.iter().take(4).map(|at| &*self.hosts[*at].name.value).collect();
-                    let more = if found.len() > 4 { ", …" } else { "" };
-                    let problem = Problem::error(Code::OneHost, message);
-                    let problem = problem.at(selector.span, format!("{}{more}", names.join(", ")));
-                    let help = "one of them: on … pick=first; on each of them: a task with `on`, which is called here";
-                    self.texts.report(problem.help(help));
+                match task {
+                    true => drop(self.selected(selector)),
+                    false => self.one(selector, "a step runs on one host"),
                 }
                 Some(*span)
             }
         }
+    }
+
+    /// Tells of a selector that means several where only one can be.
+    fn one(&mut self, selector: &Spanned<Template>, why: &str) {
+        let Some(found) = self.selected(selector).filter(|found| found.len() > 1) else { return };
+        // Its own name is nobody else's, even where a tag is called so.
+        if selector.value.as_text().is_some_and(|text| found.iter().any(|at| self.hosts[*at].name.value == *text)) {
+            return;
+        }
+        let names: Vec<&str> = found.iter().take(4).map(|at| &*self.hosts[*at].name.value).collect();
+        let more = if found.len() > 4 { ", …" } else { "" };
+        let problem = Problem::error(Code::OneHost, format!("{why}, and this selects {}", found.len()));
+        let problem = problem.at(selector.span, format!("{}{more}", names.join(", ")));
+        let help = "one of them: on … pick=first; on each of them: a task with `on`, which is called here";
+        self.texts.report(problem.help(help));
     }
 
     fn settings(&mut self, settings: &Settings, remote: Option<Span>) {

@@ -270,6 +270,7 @@ impl Walk<'_, '_> {
             StepKind::Wait(Late::Text(text)) => self.template(&Spanned::new(text.clone(), step.span)),
             StepKind::Wait(Late::Now(_)) | StepKind::Barrier => {}
             StepKind::Until(ready) => self.ready(ready),
+            StepKind::Copy(copy) => copy.texts().for_each(|text| self.template(text)),
             StepKind::Reduce(reduce) => {
                 self.template(&reduce.list);
                 self.step(&reduce.step);

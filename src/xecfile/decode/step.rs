@@ -9,7 +9,7 @@ use crate::base::name::is_value_name;
 use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::{Cursor, Reader, Value, joined};
 use crate::xecfile::decode::settings::Bag;
-use crate::xecfile::decode::{Once, condition, data, edge, empty, pipe, ready, row_of, unreachable_row, values};
+use crate::xecfile::decode::{Once, condition, copy, data, edge, empty, pipe, ready, row_of, unreachable_row, values};
 use crate::xecfile::guard::quote;
 use crate::xecfile::model::{Condition, Data, Group, Hooks, Reference, Share, Step, StepKind, Take};
 use crate::xecfile::schema::{self, Places, Row};
@@ -51,6 +51,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             task.map(|task| StepKind::Call(Reference { task, bindings, takes: Vec::new() }))
         }
         "wait" => wait(reader, &mut cursor, row, &mut rest),
+        "copy" => copy::copy(reader, &mut cursor, row, &mut rest),
         "barrier" => cursor.args(reader, row).map(|_| StepKind::Barrier),
         "reduce" => reduce::reduce(reader, &mut cursor, row, &mut parts).map(StepKind::Reduce),
         word if Group::named(word).is_some() || is_hook(row) => {
@@ -86,6 +87,9 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     }
     cursor.finish(reader);
     let mut kind = kind?;
+    if let StepKind::Copy(_) = &kind {
+        copy::settings(reader, &parts.bag.settings);
+    }
     if let StepKind::Group(Group::Pipe, members) = &kind {
         pipe::check(reader, span, members, &parts.bag.settings);
     }

@@ -41,6 +41,7 @@ fn body(steps: &[Step]) -> String {
         StepKind::Reduce(reduce) => format!("reduce({})", body(std::slice::from_ref(&*reduce.step))),
         StepKind::Call(reference) => format!("call {}", reference.task.value),
         StepKind::Until(_) => "until".to_owned(),
+        StepKind::Copy(_) => "copy".to_owned(),
         StepKind::Group(Group::Sequence, steps) => format!("({})", body(steps)),
         StepKind::Group(Group::Parallel, steps) => format!("[{}]", body(steps)),
         StepKind::Group(group, steps) => format!("{}({})", group.name(), body(steps)),

@@ -61,6 +61,7 @@ fn names_hosts(task: &Task) -> bool {
     let mut found = of_matrix || task.settings.on.is_some();
     crate::xecfile::check::each_step_of(task, &mut |step| {
         found |= step.settings.on.is_some() && !matches!(step.kind, StepKind::Wait(_));
+        found |= matches!(step.kind, StepKind::Copy(_));
     });
     found
 }

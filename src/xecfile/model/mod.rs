@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::base::source::{SourceMap, Span, Spanned};
 use crate::base::value::Template;
 
+mod copies;
 mod hosts;
 mod inputs;
 mod kept;
@@ -20,6 +21,7 @@ mod ready;
 mod select;
 mod settings;
 
+pub use copies::{Copy, End, HERE, is_pattern, split as split_place};
 pub use hosts::{FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, On, Origin, Pick, Via};
 pub use inputs::{Binding, Let, LetValue, Param, ParamRole, ParamType, Reference, Secret, SecretSource, Take, size};
 pub use kept::{Cache, Files, OnBusy, Watch};
@@ -278,6 +280,8 @@ pub enum StepKind {
     Barrier,
     /// Waits until something is there.
     Until(Ready),
+    /// Files from one place to another.
+    Copy(Copy),
     /// Steps, and how they go together.
     Group(Group, Vec<Step>),
     /// Makes one item of many.

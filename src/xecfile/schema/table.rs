@@ -68,7 +68,6 @@ const ACTS_LATE: Meaning = (Acts, Late, Now);
 const DETAIL: Meaning = (Detail, InPlan, Now);
 const DETAIL_LATE: Meaning = (Detail, Late, Now);
 
-const L_NODE_LATE: Meaning = (Node, Late, Later);
 const L_ACTS: Meaning = (Acts, InPlan, Later);
 
 #[rustfmt::skip]
@@ -118,7 +117,7 @@ pub(super) const ROWS: &[Row] = &[
     row("reduce", BODY, TEMPLATE, NODE_LATE, "", [r#"Makes one item of many: neighbours of a list are the words of its `run` or `exec` (`"$@"`), whose stdout is one new item, until one is left. Levels run side by side, and the tree depends on the number of items alone"#, r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
     row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time, or until something is there", r#"wait "10s""#]),
     row("barrier", BODY, NONE, NODE, "", ["Waits until all instances of the matrix, or of its batch, are here; those that have ended are not waited for, and those that wait hold no share of `jobs`", "barrier"]),
-    row("copy", BODY, args(2, 2, Kind::Template), L_NODE_LATE, "", ["Files to and from hosts", "copy dist app"]),
+    row("copy", BODY, NONE, NODE_LATE, "", ["Files from one place to another, whole and compared before anyone can see them: a file, a directory with all that is in it, or the names that fit a pattern. `host:path` is on that host, any other path is here", r#"copy from="dist/app" to="web1:/srv/app""#]),
 
     // Policies that flow down.
     row("cwd", POLICY.or(HOST), TEMPLATE, FLOWS_LATE, "the directory of the file", ["The directory of the processes", "cwd web"]),
@@ -207,6 +206,8 @@ pub(super) const ROWS: &[Row] = &[
     row("chunk", AXIS, args(1, 1, Kind::Number), DETAIL, "", ["So many items at a time", r#"batch from="${done}" chunk=10"#]),
     row("within", AXIS, DURATION, DETAIL, "", ["Waits no longer for a full chunk", r#"batch from="${done}" chunk=10 within="100ms""#]),
     row("hosts", AXIS, TEMPLATE, DETAIL, "", ["The names of the hosts that a selector means; the instances run here", r#"target hosts="web & !canary""#]),
+    row("from", Places::COPY, many(1, Kind::Template), DETAIL_LATE, "", ["What is taken. Here, it is against the `cwd` of the step; on the host that the step is on, too; on another one, against that of the host. `dir/.` is what is in a directory", r#"copy from="web1:/var/log/app/*.log" to="logs/""#]),
+    row("to", Places::COPY, TEMPLATE, DETAIL_LATE, "", ["What it is to be called there; with a `/` at its end, the directory that it goes into, which is made where it is missing", r#"copy from="db1:dump.sql" to="web1:/tmp/dump.sql""#]),
     row("fan-in", Places::REDUCE, args(1, 1, Kind::Number), DETAIL, "16", ["How many items become one at a time, at most", r#"reduce "${n}" fan-in=2 { run "sum \"$@\"" }"#]),
     row("capture", Places::REDUCE, NAME, DETAIL, "", ["What the last item is called", r#"reduce "${n}" capture=total { run "sum \"$@\"" }"#]),
     row("delay", RETRY, DURATION, DETAIL_LATE, "0s", ["How long before the first new attempt", r#"retry 3 delay="1s""#]),

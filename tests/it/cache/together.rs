@@ -1,7 +1,10 @@
 //! Several xecs at once in one project.
 
-use crate::harness::End;
+use nix::sys::resource::Resource;
+use nix::sys::signal::Signal;
+
 use crate::harness::project::{Project, started};
+use crate::harness::{End, proc};
 
 #[test]
 fn two_at_once_run_it_once_and_both_come_out_right() {
@@ -51,6 +54,88 @@ fn who_waits_says_for_whom_and_can_be_ended() {
     // The lock of who was killed is free.
     project.write("Xecfile.kdl", "task slow { inputs src; run \"echo well\" }");
     project.xec(&["slow"]).ok().stdout("well\n");
+}
+
+/// Who waits for a lock sleeps until it is free, and looks at no file until then.
+#[test]
+fn who_waits_does_nothing_meanwhile() {
+    let project =
+        Project::new("task slow { inputs src; run \"echo here > $TELL; read -r x < $GATE; echo ran >> log\" }");
+    project.write("src/x", "");
+    let case = project.case(&["slow"]).fifo("gate");
+    let gate = case.path().join("gate");
+    let mut first = case.env("GATE", gate).spawn();
+    assert_eq!(first.tell.line(), "here");
+    let mut second = project.case(&["slow", "--events=json"]).stdout_raw().spawn();
+    let out = second.take_stdout();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(out));
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("is being run by another xec"))));
+    proc::await_idle(second.pid(), 1);
+    first.fifo("gate").say("go on");
+    first.end().ok();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("up-to-date"))), "it uses what the first one made");
+    second.end().ok();
+    assert_eq!(project.read("log"), "ran\n");
+}
+
+/// What has not begun is held by nobody: another xec runs it meanwhile, and whoever is killed before it began takes
+/// nothing back that was said of it.
+#[test]
+fn what_waits_for_a_slot_is_free_for_others() {
+    let project = Project::new(
+        r#"
+        task all { needs first later }
+        task first priority=1 { inputs src/a; run "echo here > $TELL; cat never" }
+        task later { inputs src/b; run "echo later >> log" }
+        "#
+        .replace("src/a", "\"src/a\"")
+        .replace("src/b", "\"src/b\"")
+        .as_str(),
+    );
+    project.write("src/a", "");
+    project.write("src/b", "one");
+    project.xec(&["later"]).ok();
+    project.write("src/b", "two");
+    nix::unistd::mkfifo(&project.path().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut live = project.start(&["-j1", "all"]);
+    assert_eq!(live.tell.line(), "here");
+    // What was true of it before is true again.
+    project.write("src/b", "one");
+    assert_eq!(started(&project.xec(&["later"]).ok()), Vec::<String>::new());
+    project.write("src/b", "three");
+    assert_eq!(started(&project.xec(&["later"]).ok()), ["later"]);
+    live.signal(Signal::SIGKILL);
+    live.end();
+    assert_eq!(started(&project.xec(&["later"]).ok()), Vec::<String>::new());
+    assert_eq!(project.read("log"), "later\nlater\n");
+}
+
+/// However many wait for a slot: no descriptor is held for any of them, and none for what little they write.
+#[test]
+fn a_wide_run_needs_few_descriptors() {
+    for (files, expected) in [("inputs src", "later"), ("inputs src; outputs \"out/$n\"; cache", "again")] {
+        let xecfile = r#"
+            task all { needs wide }
+            task wide {
+                matrix { n range="1..700" }
+                FILES
+                run "echo $n > out/$n; echo made $n"
+            }
+        "#;
+        let project = Project::new(&xecfile.replace("FILES", &files.replace("$n", "${n}")));
+        project.write("src/x", expected);
+        std::fs::create_dir(project.path().join("out")).unwrap();
+        let case = || project.case(&["all", "-q"]).limit(Resource::RLIMIT_NOFILE, 256).run().ok();
+        let ran = case();
+        assert!(!ran.err().contains("will run again") && !ran.err().contains("not kept"), "{}", ran.story());
+        assert_eq!(std::fs::read_dir(project.path().join("out")).unwrap().count(), 700);
+        std::fs::remove_dir_all(project.path().join("out")).unwrap();
+        std::fs::create_dir(project.path().join("out")).unwrap();
+        case();
+        let there = std::fs::read_dir(project.path().join("out")).unwrap().count();
+        assert_eq!(there, if files.contains("cache") { 700 } else { 0 }, "{files}");
+        assert_eq!(std::fs::read_dir(project.path().join(".xec/locks")).unwrap().count(), 0, "no lock is left");
+    }
 }
 
 #[test]

@@ -127,3 +127,26 @@ pub fn status_kib(pid: i32, field: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).expect("a field of status")
 }
+
+/// Awaits that nothing in a process wakes up for so many seconds, again and again: what it was doing may take a moment, a
+/// tick of any kind would be in each of them.
+#[track_caller]
+pub fn await_idle(pid: i32, seconds: u32) {
+    let switches = || {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is there");
+        // A thread may end while they are counted; then the next count differs, as it should.
+        let status = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+        let count = |status: String| -> u64 {
+            let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+            lines.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
+        };
+        status.map(count).sum::<u64>()
+    };
+    let mut before = switches();
+    let quiet = (0..10).any(|_| {
+        crate::harness::Case::new().program("sleep").args([seconds.to_string()]).run().ok();
+        let after = switches();
+        std::mem::replace(&mut before, after) == after
+    });
+    assert!(quiet, "something wakes up though nothing happens");
+}

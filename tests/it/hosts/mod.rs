@@ -4,6 +4,7 @@
 mod adhoc;
 mod axis;
 mod conditions;
+mod copies;
 mod limits;
 mod lost;
 mod pick;

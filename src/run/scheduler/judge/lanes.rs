@@ -53,6 +53,12 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// A list is read anew: what became of the items of the last one is no matter of this one.
+    pub(in crate::run::scheduler) fn begins_list(&mut self, feed: FeedId) {
+        self.totals.remove(&feed);
+        self.items.retain(|(of, _), _| *of != feed);
+    }
+
     /// A lane begins with an item: what it did before is done with.
     fn give(&mut self, lane: ScopeId, number: u64) {
         let feed = self.plan.scope(lane).parent.and_then(|set| self.plan.scope(set).feed).expect("lanes are fed");
