@@ -150,6 +150,38 @@ pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes to a pipe without making anybody else wait, or to a file, which takes all at once.
+pub(crate) enum Writer {
+    Pipe(AsyncFd<OwnedFd>),
+    File(OwnedFd),
+}
+
+impl Writer {
+    /// Nobody else may write through this descriptor.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let kind = nix::sys::stat::SFlag::from_bits_truncate(nix::sys::stat::fstat(&fd)?.st_mode);
+        if !kind.contains(nix::sys::stat::SFlag::S_IFIFO) {
+            return Ok(Self::File(fd));
+        }
+        set_nonblocking(&fd)?;
+        watch(fd, Interest::WRITABLE).map(Self::Pipe)
+    }
+
+    /// Writes all of it.
+    pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let pipe = match self {
+            Writer::File(file) => return write_all(file, bytes),
+            Writer::Pipe(pipe) => pipe,
+        };
+        while !bytes.is_empty() {
+            if let Ok(count) = pipe.writable().await?.try_io(|pipe| Ok(write(pipe, bytes)?)) {
+                bytes = &bytes[count?..];
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What goes into a process, piece by piece.
 pub(crate) struct Feeder<B> {
     fd: Option<AsyncFd<OwnedFd>>,

@@ -356,16 +356,12 @@ impl Loop {
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
         let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
         let session = self.plan.command(leaf).session;
-        if session && (host.is_some() || plan.command(leaf).place.sudo.is_some()) {
-            let why =
-                "the steps of a `session` share a shell here, and not on a host or as another user: session=#false";
-            specs = Err(why.to_owned());
-        }
         if let (Ok(specs), None, false) = (&mut specs, host, session) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
         let (specs, target) = match self.target_at(host, &plan.command(leaf).place) {
+            Ok(target) if session => (specs, self.shared(host, &plan.command(leaf).place, target)),
             Ok(target) => (specs, target),
             Err(why) => (Err(why), self.target.clone()),
         };
@@ -375,9 +371,8 @@ impl Loop {
     /// A copy, with the ways to its ends: as another user where that is said, but not here.
     fn copy(&self, filled: Filled, place: &Place) -> Doing {
         let ends = filled.ends.map(|host| {
-            let host = host.map(|host| self.plan.host(host));
-            let user = host.and_then(|host| place.sudo.as_deref().or(host.sudo.as_deref()));
-            self.hosts.end(host, user)
+            let user = host.and_then(|id| self.user_at(Some(id), place));
+            self.hosts.end(host.map(|host| self.plan.host(host)), user)
         });
         Doing::Copy(filled.what, ends)
     }
@@ -399,12 +394,26 @@ impl Loop {
 
     /// Where something runs that runs on this host, or here, at a place of the file.
     fn target_at(&self, host: Option<HostId>, place: &Place) -> Result<Rc<dyn Target>, String> {
-        let host = host.map(|host| self.plan.host(host));
-        let user = place.sudo.as_deref().or(host.and_then(|host| host.sudo.as_deref()));
-        match (host, user) {
+        match (host.map(|host| self.plan.host(host)), self.user_at(host, place)) {
             (None, None) => Ok(self.target.clone()),
-            _ => self.hosts.reach(host, user),
+            (host, user) => self.hosts.reach(host, user),
         }
+    }
+
+    /// The same where scripts share a shell.
+    fn shared(&self, host: Option<HostId>, place: &Place, target: Rc<dyn Target>) -> Rc<dyn Target> {
+        match (host.map(|host| self.plan.host(host)), self.user_at(host, place)) {
+            (None, None) => target,
+            (host, user) => {
+                let host = host.map(|host| &*host.name.value).unwrap_or_default();
+                self.shells.elsewhere(&format!("{}@{host}", user.unwrap_or_default()), target)
+            }
+        }
+    }
+
+    /// As whom something runs, where that is said.
+    fn user_at<'p>(&'p self, host: Option<HostId>, place: &'p Place) -> Option<&'p str> {
+        place.sudo.as_deref().or_else(|| self.plan.host(host?).sudo.as_deref())
     }
 
     /// What a job that is over leaves for others.

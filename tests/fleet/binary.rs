@@ -12,6 +12,8 @@ use crate::{Case, When};
 pub(crate) const CASES: &[Case] = &[
     ("binary_smoke", When::Always, smoke),
     ("binary_unreachable", When::Always, unreachable),
+    ("binary_sessions", When::Always, sessions),
+    ("binary_session_killed", When::Full, session_killed),
     ("binary_copies", When::Always, copies),
     ("binary_copy_killed", When::Full, copy_killed),
     ("binary_killed", When::Full, killed),
@@ -104,6 +106,44 @@ fn unreachable() {
     let ran = project.xec(&["all"]);
     assert_eq!(ran.status.code(), Some(255), "{}", said(&ran));
     assert!(said(&ran).contains("1 unreachable, 2 ok") && said(&ran).contains("Connection refused"), "{}", said(&ran));
+}
+
+/// More shells at once than one connection bears, each of which is held while steps of others wait.
+fn sessions() {
+    let file = r#"
+        host web1 { jobs 3 }
+        task t session=#true {
+            matrix jobs=9 { on web1; n range="1..9" }
+            run "mine=$n; printf '%s\n' \"it's $n\" | cat"
+            barrier
+            run "test \"$mine\" = \"$n\"; cat" { stdin "$n"; capture said }
+            run "exit $n" { status code; optional #true }
+        }
+    "#;
+    let project = Project::new(Hosts::new(1), file);
+    let ran = project.xec(&["-k", "t"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    for n in 1..=9 {
+        assert!(said(&ran).contains(&format!("it's {n}\n")), "{}", said(&ran));
+    }
+    assert_eq!(masters(project.hosts.dir.path()), 0);
+}
+
+fn session_killed() {
+    let mark = mark();
+    let file = format!(
+        "host \"web[1-4]\"\ntask t session=#true {{ on \"*\"; run \"x=1\"; run \"sleep {mark} & sleep {mark}\" }}"
+    );
+    let project = Project::new(Hosts::new(4), &file);
+    let mut child = project.command(&["t"]).spawn().unwrap();
+    while sleepers(&mark) < 8 {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    while sleepers(&mark) > 0 {
+        std::thread::yield_now();
+    }
 }
 
 /// Here to each host, from host to host and back, and what cannot be.

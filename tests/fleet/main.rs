@@ -13,6 +13,7 @@ mod cost;
 mod faults;
 mod limits;
 mod logins;
+mod release;
 mod smoke;
 mod sshd;
 mod sudo;
@@ -63,6 +64,7 @@ fn main() {
         limits::CASES,
         logins::CASES,
         copies::CASES,
+        release::CASES,
         sudo::CASES,
         truth::CASES,
     ];

@@ -40,6 +40,8 @@ pub(crate) struct Traits {
     pub(crate) full_disk: bool,
     /// They are in a network namespace, at the other end of a cable.
     pub(crate) cable: bool,
+    /// They have a directory `/app`, which the machine has not.
+    pub(crate) app: bool,
 }
 
 /// Whether there can be users, namespaces and sudo. Root of a container may have to do without.
@@ -197,9 +199,20 @@ impl Hosts {
             true => format!("mount -t tmpfs -o size=4k none {dir}/bashful && head -c 4096 /dev/zero >{dir}/bashful/x;"),
             false => String::new(),
         };
+        // A root of their own, with all that is in the real one. What is in /tmp comes first, since that has this root, too.
+        let (root, enter) = match traits.app {
+            true => (
+                format!(
+                    "r={dir}/root-of-hosts; mkdir -p $r/app $r/tmp; chmod 777 $r/app; mount --bind /tmp $r/tmp; for d in /*; do \
+                     if [ -L $d ]; then cp -P $d $r$d; elif [ -d $d ] && [ $d != /tmp ]; then mkdir -p $r$d; mount --rbind $d $r$d; fi; done;"
+                ),
+                "chroot $r ",
+            ),
+            false => (String::new(), ""),
+        };
         let text = format!(
             "{disk} mount --bind {dir}/passwd /etc/passwd; [ ! -e /etc/sudoers ] || mount --bind {dir}/sudoers /etc/sudoers; \
-             exec {become_user}/usr/sbin/sshd \"$@\""
+             {root} exec {enter}{become_user}/usr/sbin/sshd \"$@\""
         );
         command.args(["-m", "--propagation", "private", "sh", "-c", &text, "sshd"]);
         command

@@ -31,6 +31,17 @@ pub(crate) trait Channels {
         streams: Streams,
         grace: Duration,
     ) -> LocalFuture<'a, Result<Channel, NotStarted>>;
+
+    /// The same, for a channel that is kept while others are waited for: where there are only so many, it is none of
+    /// those.
+    fn open_standing<'a>(
+        &'a self,
+        text: &'a str,
+        streams: Streams,
+        grace: Duration,
+    ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
+        self.open(text, streams, grace)
+    }
 }
 
 /// Three streams that are open.

@@ -10,6 +10,7 @@
 //! | `channel` | ways to a shell |
 //! | `wrapper`, `markers` | what runs there, and what it says of that; pure |
 //! | `lease` | what keeps it alive, and ends it |
+//! | `feed` | what it reads while it runs, and where what it writes goes that another command reads |
 
 use std::ffi::OsString;
 use std::io;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use crate::base::event::Stream;
@@ -30,12 +32,14 @@ use crate::exec::fd::Pipe;
 use crate::exec::find::no_room;
 use crate::exec::pump::{Capture, Destination, Pump};
 use crate::exec::remote::channel::{Channel, Channels, Cut, End, Program};
+use crate::exec::remote::feed::{Fed, Feed, relay};
 use crate::exec::remote::lease::{Lease, Times, hold};
 use crate::exec::remote::markers::Markers;
 use crate::exec::remote::wrapper::{NO_DIRECTORY, NO_SCRIPT};
 use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target};
 
 pub(crate) mod channel;
+pub(crate) mod feed;
 mod lease;
 pub(crate) mod markers;
 pub(crate) mod wrapper;
@@ -104,26 +108,31 @@ impl RemoteTarget {
 
     async fn launch(&self, spec: CommandSpec, cx: JobCx) -> Result<Running, NotStarted> {
         let cannot = |what: &str| Err(NotStarted::Failed(format!("a command on a host cannot {what}")));
-        let mut cx = cx;
+        let (mut cx, mut feed) = (cx, None);
         let spec = match (&spec.stdin, cx.passed.stdin.take()) {
             (Stdin::Terminal, _) => return cannot("have the terminal"),
-            (Stdin::Passed, _) => return cannot("read what another one writes"),
+            (Stdin::Passed, stdin) => {
+                feed = Some(Feed::new(stdin)?);
+                spec
+            }
             (Stdin::File(path), Some(file)) => CommandSpec { stdin: Stdin::Bytes(contents(path, file)?), ..spec },
             _ => spec,
         };
         match (&spec.stdout, &spec.stderr) {
             _ if spec.leave => return cannot("leave anything behind"),
-            (Sink::Passed, _) => return cannot("write what another one reads"),
             (_, Sink::Passed | Sink::File(_)) => return cannot("have another stderr"),
             _ => {}
         }
-        let line = wrapper::first_line(&wrapper::script(&spec)?, spec.grace);
-        let mut connection = self.connect(&spec, &mut cx).await?;
+        let line = wrapper::first_line(&wrapper::script(&spec, feed.as_ref())?, spec.grace);
+        let mut connection = self.connect(&spec, &mut cx, feed.is_some()).await?;
         connection.open(line, &spec).await?;
+        if let Some(feed) = feed {
+            connection.fed = Some(feed.begin(self, spec.grace, connection.orders.clone()).await?);
+        }
         Ok(connection.run(cx, self.clone()))
     }
 
-    async fn connect(&self, spec: &CommandSpec, cx: &mut JobCx) -> Result<Connection, NotStarted> {
+    async fn connect(&self, spec: &CommandSpec, cx: &mut JobCx, fed: bool) -> Result<Connection, NotStarted> {
         let room = |error: io::Error| no_room(&error);
         let (stdin, stdout, stderr) =
             (Pipe::to_write().map_err(room)?, Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
@@ -135,19 +144,26 @@ impl RemoteTarget {
                 let _ = orders.send(Signal::Kill); // It may have ended.
             })
         };
+        let gate = markers::Gate::new(&self.nonce);
         let to = match (&spec.stdout, cx.passed.stdout.take()) {
-            (Sink::Capture(cap), _) => Destination::Capture(Capture::new(*cap, kill).told(cx.lines.clone())),
-            (_, Some(file)) => Destination::File(file, Some(kill)),
-            _ => Destination::report(cx.output.clone(), cx.job, Stream::Stdout),
+            (Sink::Passed, Some(to)) => Err(to),
+            (Sink::Capture(cap), _) => Ok(Destination::Capture(Capture::new(*cap, kill).told(cx.lines.clone()))),
+            (_, Some(file)) => Ok(Destination::File(file, Some(kill))),
+            _ => Ok(Destination::report(cx.output.clone(), cx.job, Stream::Stdout)),
         };
-        let stdout_pump = Pump::new(stdout.ours, to).behind_gate(markers::Gate::new(&self.nonce));
         let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
         let text = wrapper::command(&self.nonce, self.user());
         let streams = [stdin.theirs, stdout.theirs, stderr.theirs];
-        let Channel { end, cut, pid } = self.channels.open(&text, streams, spec.grace).await?;
+        let Channel { end, cut, pid } = match fed {
+            true => self.channels.open_standing(&text, streams, spec.grace).await?,
+            false => self.channels.open(&text, streams, spec.grace).await?,
+        };
+        let (stdout, relay) = match to {
+            Ok(to) => (Some(Pump::new(stdout.ours, to).behind_gate(gate)), None),
+            Err(to) => (None, Some(tokio::spawn(relay(stdout.ours, gate, to)))),
+        };
         let (tell, exited) = oneshot::channel();
         let stderr = held.with_markers(Markers::new(&self.nonce), tell);
-        let stdout = stdout_pump;
         Ok(Connection {
             pid,
             end,
@@ -157,6 +173,8 @@ impl RemoteTarget {
             inbox,
             exited,
             stdout,
+            relay,
+            fed: None,
             stderr,
             ended: None,
             times: Times { grace: spec.grace, beat: self.beat },
@@ -196,7 +214,11 @@ struct Connection {
     /// Told when the other side says that the command has ended.
     exited: oneshot::Receiver<()>,
     times: Times,
-    stdout: Pump,
+    stdout: Option<Pump>,
+    /// What moves its stdout to who reads that, in place of the above.
+    relay: Option<JoinHandle<()>>,
+    /// What feeds it, where something does.
+    fed: Option<Fed>,
     stderr: Pump,
     /// Set where the channel has ended already.
     ended: Option<End>,
@@ -289,7 +311,7 @@ impl Connection {
         let attendant = Attendant {
             pid: self.pid,
             exit,
-            stdout: Some(self.stdout),
+            stdout: self.stdout,
             stderr: Some(self.stderr),
             side: Some(Box::pin(hold(self.lease, self.inbox, self.exited, deaf, self.cut, times))),
             after: None,
@@ -303,7 +325,7 @@ impl Connection {
         let control = move |signal| {
             let _ = orders.send(signal); // It may have ended.
         };
-        let mut attended = attendant.begin();
+        let (mut attended, fed, relay) = (attendant.begin(), self.fed, self.relay);
         let done = async move {
             let orphaned = orphaned(abandoned, group);
             let finished: Finished = tokio::select! {
@@ -318,6 +340,12 @@ impl Connection {
             };
             if let Ok(Some(group)) = lost.await {
                 host.bury(group, times.grace).await;
+            }
+            if let Some(fed) = fed {
+                fed.end().await;
+            }
+            if let Some(relay) = relay {
+                let _ = relay.await; // Its reader has all of it, or has gone.
             }
             finished
         };

@@ -17,6 +17,7 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::base::command::{CommandSpec, NotStarted, Stdin};
+use crate::exec::remote::feed::Feed;
 use crate::exec::words;
 
 /// The exit code of a script that could not enter its directory.
@@ -96,8 +97,9 @@ pub(crate) fn first_line(script: &[u8], grace: Duration) -> Vec<u8> {
     }
 }
 
-/// The script: the environment, the directory, and the command, which takes the place of the shell.
-pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
+/// The script: the environment, the directory, and the command, which takes the place of the shell. What it reads may
+/// come through the pipe of a [`Feed`].
+pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>, NotStarted> {
     let mut script = Vec::new();
     for (name, value) in &spec.env {
         if !is_shell_name(name.as_bytes()) {
@@ -118,7 +120,9 @@ pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
         quote(&mut script, spec.cwd.as_os_str())?;
         script.extend(format!(" || exit {NO_DIRECTORY}\n").bytes());
     }
+    script.extend(feed.map(Feed::before).unwrap_or_default().bytes());
     script.extend(b"echo \"xec-$1 start $$\" >&2\n");
+    script.extend(feed.map_or("", |_| Feed::AFTER).bytes());
     if let Stdin::Bytes(bytes) = &spec.stdin {
         // In base64 once more, since a shell's words hold no NUL.
         script.extend(format!("printf %s {} 2>/dev/null | base64 -d 2>/dev/null | ", base64(bytes)).bytes());
@@ -132,7 +136,8 @@ pub(crate) fn script(spec: &CommandSpec) -> Result<Vec<u8>, NotStarted> {
     Ok(script)
 }
 
-fn is_shell_name(name: &[u8]) -> bool {
+/// Whether every Bourne shell can export it.
+pub(crate) fn is_shell_name(name: &[u8]) -> bool {
     name.first().is_some_and(|byte| !byte.is_ascii_digit())
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
@@ -210,7 +215,7 @@ mod tests {
             let env = vec![("XEC_PROBE".into(), Some(OsString::from_vec(value.clone())))];
             let print = "printf '%s|' \"$1\"; printenv XEC_PROBE";
             let words = ["sh".into(), "-c".into(), print.into(), "sh".into(), OsString::from_vec(word.clone())];
-            let script = script(&spec(env, &words)).unwrap();
+            let script = script(&spec(env, &words), None).unwrap();
             for shell in ["dash", "bash"] {
                 let mut expected = [&word[..], b"|", &value[..]].concat();
                 expected.push(b'\n');
@@ -253,7 +258,7 @@ mod tests {
         let mut script_spec = spec(Vec::new(), &[]);
         let shell: Arc<[OsString]> = Arc::new(["sh".into(), "-c".into()]);
         script_spec.program = Program::Script { shell, text: text.into(), args: Vec::new() };
-        stdin.write_all(&first_line(&script(&script_spec).unwrap(), Duration::from_millis(200))).unwrap();
+        stdin.write_all(&first_line(&script(&script_spec, None).unwrap(), Duration::from_millis(200))).unwrap();
         let mut line = String::new();
         while !line.ends_with("up\n") {
             assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "{line}");
@@ -287,10 +292,10 @@ mod tests {
     fn what_no_shell_can_hold_is_refused() {
         let words = ["true".into()];
         let nul = vec![("A".into(), Some(OsString::from("a\0b")))];
-        assert!(matches!(script(&spec(nul, &words)), Err(NotStarted::Failed(_))));
+        assert!(matches!(script(&spec(nul, &words), None), Err(NotStarted::Failed(_))));
         let name = vec![("A-B".into(), Some("x".into()))];
-        assert!(matches!(script(&spec(name, &words)), Err(NotStarted::Failed(_))));
-        let removed = script(&spec(vec![("HOME".into(), None)], &words)).unwrap();
+        assert!(matches!(script(&spec(name, &words), None), Err(NotStarted::Failed(_))));
+        let removed = script(&spec(vec![("HOME".into(), None)], &words), None).unwrap();
         assert!(removed.starts_with(b"unset HOME\n"));
     }
 
@@ -299,7 +304,7 @@ mod tests {
         let mut with_shell = spec(Vec::new(), &[]);
         let shell: Arc<[OsString]> = Arc::new(["sh".into(), "-eu".into(), "-c".into()]);
         with_shell.program = Program::Script { shell, text: "echo \"$0 $1\"".into(), args: vec!["it's".into()] };
-        assert_eq!(evaluated("dash", &script(&with_shell).unwrap()), b"sh it's\n");
+        assert_eq!(evaluated("dash", &script(&with_shell, None).unwrap()), b"sh it's\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! next one; a pool keeps shells that have been started, and each script runs in a fork of one. A script is still a
 //! command: it has streams of its own, ends by its own exit code, and is ended like any (and the shell with it).
 
+mod afar;
 mod keeper;
 mod shell;
 
@@ -13,7 +14,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::base::command::{CommandSpec, NotStarted, Program, Share, Sink, Stdin};
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Share, Sink, Stdin};
+use crate::exec::shells::afar::Afar;
 use crate::exec::shells::shell::{Mode, Shell};
 use crate::exec::words::plain_words;
 use crate::exec::{JobCx, LocalFuture, Running, Target};
@@ -22,6 +24,8 @@ use crate::exec::{JobCx, LocalFuture, Running, Target};
 pub struct Shells {
     inner: Rc<dyn Target>,
     sessions: RefCell<HashMap<u64, Shell>>,
+    /// Those on hosts, and as other users: by place, too.
+    afar: RefCell<HashMap<(u64, Rc<str>), Afar>>,
     pools: Rc<RefCell<Pools>>,
     /// The ends of those that are closed.
     closing: RefCell<Vec<oneshot::Receiver<()>>>,
@@ -41,7 +45,13 @@ struct Kept {
 impl Shells {
     /// In front of this place.
     pub fn new(inner: Rc<dyn Target>) -> Self {
-        Self { inner, sessions: RefCell::default(), pools: Rc::default(), closing: RefCell::default() }
+        Self {
+            inner,
+            sessions: RefCell::default(),
+            afar: RefCell::default(),
+            pools: Rc::default(),
+            closing: RefCell::default(),
+        }
     }
 
     /// Nothing more comes for a session: its shell ends.
@@ -49,14 +59,26 @@ impl Shells {
         if let Some(shell) = self.sessions.borrow_mut().remove(&session) {
             self.closing.borrow_mut().push(shell.close());
         }
+        let mut afar = self.afar.borrow_mut();
+        if !afar.is_empty() {
+            let ended = afar.extract_if(|(id, _), _| *id == session).map(|(_, shell)| shell.close());
+            self.closing.borrow_mut().extend(ended);
+        }
+    }
+
+    /// The same for a session at another place, which is called so.
+    pub fn elsewhere(self: &Rc<Self>, place: &str, inner: Rc<dyn Target>) -> Rc<dyn Target> {
+        Rc::new(Elsewhere { shells: self.clone(), place: place.into(), inner })
     }
 
     /// Closes all, and waits until they have ended.
     pub async fn finish(&self) {
         let sessions = std::mem::take(&mut *self.sessions.borrow_mut());
         let pools = std::mem::take(&mut *self.pools.borrow_mut());
+        let afar = std::mem::take(&mut *self.afar.borrow_mut());
         let shells = sessions.into_values().chain(pools.into_values().flat_map(|kept| kept.idle));
         let mut closing: Vec<oneshot::Receiver<()>> = shells.map(Shell::close).collect();
+        closing.extend(afar.into_values().map(Afar::close));
         closing.append(&mut self.closing.borrow_mut());
         for ended in closing {
             let _ = ended.await; // One that is not looked after any more has ended.
@@ -71,16 +93,31 @@ impl Shells {
         }
         let mut open = self.sessions.borrow_mut();
         let Some(shell) = open.get_mut(&id) else { return Err(NotStarted::Failed("its session is over".to_owned())) };
-        if let Some(outcome) = shell.over() {
-            let why = "and what that had set is gone; a command that may end the shell can stand in `( … )`";
-            let how = format!("the shell of its session ended with an earlier step (code {})", outcome.code());
-            return Err(NotStarted::Failed(format!("{how}, {why}")));
-        }
-        if !matches!(&spec.program, Program::Script { shell: words, .. } if words == shell.words()) {
-            let why = "all steps of a session have one `shell`, and this one has another";
-            return Err(NotStarted::Failed(why.to_owned()));
-        }
+        goes_on(shell.over(), shell.words(), &spec)?;
         shell.run(&spec, cx)
+    }
+
+    /// The same on a host.
+    async fn in_session_afar(
+        &self,
+        key: (u64, Rc<str>),
+        inner: &Rc<dyn Target>,
+        spec: CommandSpec,
+        cx: JobCx,
+    ) -> Result<Running, NotStarted> {
+        if !self.afar.borrow().contains_key(&key) {
+            let shell = Afar::begin(inner.clone(), &spec).await?;
+            self.afar.borrow_mut().insert(key.clone(), shell);
+        }
+        let over = || NotStarted::Failed("its session is over".to_owned());
+        let beside = {
+            let open = self.afar.borrow();
+            let shell = open.get(&key).ok_or_else(over)?;
+            goes_on(shell.over(), shell.words(), &spec)?;
+            shell.beside(&spec)
+        };
+        let beside = inner.start(beside, cx).await?;
+        self.afar.borrow_mut().get_mut(&key).ok_or_else(over)?.run(&spec, beside)
     }
 
     /// Where no shell is free and there are as many as there may be, a script has one of its own, as without a pool.
@@ -117,6 +154,38 @@ impl Shells {
         }
         kept.busy += 1;
         Some((Seat { pools: self.pools.clone(), words }, free))
+    }
+}
+
+/// Whether a script can have the shell of its session.
+fn goes_on(over: Option<Outcome>, words: &Arc<[OsString]>, spec: &CommandSpec) -> Result<(), NotStarted> {
+    if let Some(outcome) = over {
+        let why = "and what that had set is gone; a command that may end the shell can stand in `( … )`";
+        let how = format!("the shell of its session ended with an earlier step (code {})", outcome.code());
+        return Err(NotStarted::Failed(format!("{how}, {why}")));
+    }
+    if !matches!(&spec.program, Program::Script { shell, .. } if shell == words) {
+        let why = "all steps of a session have one `shell`, and this one has another";
+        return Err(NotStarted::Failed(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// Sessions at a place that is not this one.
+struct Elsewhere {
+    shells: Rc<Shells>,
+    place: Rc<str>,
+    inner: Rc<dyn Target>,
+}
+
+impl Target for Elsewhere {
+    fn start<'a>(&'a self, spec: CommandSpec, cx: JobCx) -> LocalFuture<'a, Result<Running, NotStarted>> {
+        match spec.share {
+            Share::Session(id) => {
+                Box::pin(self.shells.in_session_afar((id, self.place.clone()), &self.inner, spec, cx))
+            }
+            Share::Pool(_) | Share::None => self.inner.start(spec, cx),
+        }
     }
 }
 

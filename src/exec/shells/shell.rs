@@ -38,7 +38,7 @@ xec_n='
 while IFS= read -r xec_l <&9; do
 case $xec_l in
 "@ setup") xec_s=$xec_t; xec_t=; eval "$xec_s" ;;
-"@ run "*) xec_s=$xec_t; xec_t=; for xec_i in 1; do eval "eval \"\$xec_s\" ${xec_l#"@ run "} 9<&-"; done; echo "@ done $?" ;;
+"@ run "*) xec_s=$xec_t; xec_t=; for xec_i in 1; do eval "eval \"\$xec_s\" ${xec_l#"@ run "} 9<&-"; done; xec_r=$? xec_t=; echo "@ done $xec_r" ;;
 *) xec_t=$xec_t$xec_l$xec_n ;;
 esac
 done"#;
@@ -241,9 +241,10 @@ impl Shell {
     }
 }
 
-type Last<'e> = BTreeMap<&'e OsStr, Option<&'e OsStr>>;
+pub(super) type Last<'e> = BTreeMap<&'e OsStr, Option<&'e OsStr>>;
 
-fn last_of_each(env: &[(OsString, Option<OsString>)]) -> Last<'_> {
+/// The last word on each variable.
+pub(super) fn last_of_each(env: &[(OsString, Option<OsString>)]) -> Last<'_> {
     env.iter().map(|(name, value)| (name.as_os_str(), value.as_deref())).collect()
 }
 
@@ -252,7 +253,7 @@ fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
     (exit.map_or_else(|| Outcome::Unknown("its shell was lost".to_owned()), outcome), None)
 }
 
-fn outcome(exit: Exit) -> Outcome {
+pub(super) fn outcome(exit: Exit) -> Outcome {
     match exit {
         Exit::Lost => Outcome::Unknown("the process broker was lost".to_owned()),
         Exit::Status(status, _) if libc::WIFSIGNALED(status) => Outcome::Signalled(libc::WTERMSIG(status)),

@@ -2,7 +2,8 @@
 //! Knows nothing of what sessions are for.
 //!
 //! Seats are given in the order of the asking. A further connection is made only where all seats of the others are
-//! taken; one that nobody sits on for a while is ended, and so are all once the host is released.
+//! taken; one that nobody sits on for a while is ended, and so are all once the host is released. Who keeps a seat while
+//! others are waited for makes room for as many more connections as that takes: so nobody waits for himself.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -25,14 +26,18 @@ const SEATS: u32 = 5;
 /// How long a connection may take to end.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-type Reply = oneshot::Sender<Result<Seat, NotStarted>>;
+/// Who waits for a seat, and whether to keep it while others are waited for.
+struct Want {
+    reply: oneshot::Sender<Result<Seat, NotStarted>>,
+    standing: bool,
+}
 
 /// What a keeper is told.
 enum Order {
     /// Somebody wants a seat.
-    Want(Reply),
-    /// A seat is free.
-    Left(u64),
+    Want(Want),
+    /// A seat is free, which may have been a standing one.
+    Left(u64, bool),
     /// The host refused a session on this connection, and so it has fewer seats for now; asks whether others sit there.
     Full(u64, oneshot::Sender<bool>),
     /// A connection has ended by itself.
@@ -49,6 +54,7 @@ pub(super) struct Seat {
     /// Set once the connection has ended.
     pub(super) gone: Gone,
     line: u64,
+    standing: bool,
     keeper: UnboundedSender<Order>,
 }
 
@@ -63,7 +69,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let _ = self.keeper.send(Order::Left(self.line)); // As above.
+        let _ = self.keeper.send(Order::Left(self.line, self.standing)); // As above.
     }
 }
 
@@ -72,11 +78,12 @@ impl Drop for Seat {
 pub(super) struct Handle(UnboundedSender<Order>);
 
 impl Handle {
-    /// A seat, as soon as there is one. A future that is dropped takes none.
-    pub(super) async fn seat(&self) -> Result<Seat, NotStarted> {
+    /// A seat, as soon as there is one; a standing one is kept while others are waited for. A future that is dropped
+    /// takes none.
+    pub(super) async fn seat(&self, standing: bool) -> Result<Seat, NotStarted> {
         let (reply, answer) = oneshot::channel();
         let ending = || NotStarted::Failed("the connections of this run have been closed".to_owned());
-        self.0.send(Order::Want(reply)).map_err(|_| ending())?;
+        self.0.send(Order::Want(Want { reply, standing })).map_err(|_| ending())?;
         answer.await.map_err(|_| ending())?
     }
 
@@ -111,11 +118,13 @@ struct Keeper {
     tell: WeakUnboundedSender<Order>,
     lines: Vec<Line>,
     connecting: JoinSet<Result<Master, Failure>>,
-    waiting: VecDeque<Reply>,
+    waiting: VecDeque<Want>,
     /// Why there will never be a connection.
     refusal: Option<NotStarted>,
-    /// How many connections there may be.
+    /// How many connections there may be, but for standing seats.
     pool: usize,
+    /// How many of those are taken.
+    standing: u32,
     released: bool,
     next: u64,
 }
@@ -125,6 +134,7 @@ pub(super) fn keep(host: Host, shared: Arc<Shared>) -> Handle {
     let (tell, orders) = unbounded_channel();
     let keeper = Keeper {
         pool: usize::from(host.pool.get()),
+        standing: 0,
         host,
         shared,
         tell: tell.downgrade(),
@@ -170,11 +180,12 @@ impl Keeper {
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Want(reply) => {
+            Order::Want(want) => {
                 self.released = false;
-                self.waiting.push_back(reply);
+                self.waiting.push_back(want);
             }
-            Order::Left(id) => {
+            Order::Left(id, standing) => {
+                self.standing -= u32::from(standing);
                 if let Some(line) = self.lines.iter_mut().find(|line| line.id == id) {
                     line.sitting -= 1;
                     if line.sitting == 0 {
@@ -226,7 +237,7 @@ impl Keeper {
             self.refusal = Some(failure.why.clone());
         }
         if self.lines.is_empty() && self.connecting.is_empty() {
-            for reply in self.waiting.drain(..) {
+            for Want { reply, .. } in self.waiting.drain(..) {
                 let _ = reply.send(Err(failure.why.clone())); // It may have gone.
             }
         } else {
@@ -237,25 +248,29 @@ impl Keeper {
 
     /// Gives away the seats there are, and sees to it that there will be more.
     fn serve(&mut self) {
-        self.waiting.retain(|reply| !reply.is_closed());
+        self.waiting.retain(|want| !want.reply.is_closed());
         while !self.waiting.is_empty()
             && let Some(line) = self.lines.iter_mut().find(|line| line.sitting < line.seats)
             && let Some(keeper) = self.tell.upgrade()
-            && let Some(reply) = self.waiting.pop_front()
+            && let Some(Want { reply, standing }) = self.waiting.pop_front()
         {
             let Line { id, master, .. } = line;
             line.sitting += 1;
             line.idle = None;
-            let seat = Seat { socket: Arc::clone(&master.socket), gone: master.gone.clone(), line: *id, keeper };
+            self.standing += u32::from(standing);
+            let (socket, gone) = (Arc::clone(&master.socket), master.gone.clone());
+            let seat = Seat { socket, gone, line: *id, standing, keeper };
             let _ = reply.send(Ok(seat)); // A seat that is not taken says that it is free.
         }
         if let (Some(why), true) = (&self.refusal, self.lines.is_empty()) {
-            for reply in self.waiting.drain(..) {
+            for Want { reply, .. } in self.waiting.drain(..) {
                 let _ = reply.send(Err(why.clone())); // It may have gone.
             }
         }
         let wanted = self.waiting.len().div_ceil(SEATS as usize);
-        while self.connecting.len() < wanted && self.lines.len() + self.connecting.len() < self.pool {
+        let standing = self.standing + self.waiting.iter().filter(|want| want.standing).count() as u32;
+        let most = self.pool + standing.div_ceil(SEATS) as usize;
+        while self.connecting.len() < wanted && self.lines.len() + self.connecting.len() < most {
             let (shared, host) = (Arc::clone(&self.shared), self.host.clone());
             self.connecting.spawn(async move { connect(&shared, &host).await });
         }

@@ -182,10 +182,10 @@ fn control_dir() -> io::Result<TempDir> {
 struct Ssh(Handle);
 
 impl Ssh {
-    async fn session(&self, text: &str, streams: Streams) -> Result<Channel, NotStarted> {
+    async fn session(&self, text: &str, streams: Streams, standing: bool) -> Result<Channel, NotStarted> {
         let mut tries = 0;
         loop {
-            let seat = self.0.seat().await?;
+            let seat = self.0.seat(standing).await?;
             let why = match Session::open(&seat.socket, text, &streams).await {
                 Ok(session) => {
                     drop(streams); // The master has its own.
@@ -217,7 +217,16 @@ impl Channels for Ssh {
         streams: Streams,
         _grace: Duration,
     ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
-        Box::pin(self.session(text, streams))
+        Box::pin(self.session(text, streams, false))
+    }
+
+    fn open_standing<'a>(
+        &'a self,
+        text: &'a str,
+        streams: Streams,
+        _grace: Duration,
+    ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
+        Box::pin(self.session(text, streams, true))
     }
 }
 

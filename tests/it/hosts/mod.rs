@@ -10,6 +10,7 @@ mod lost;
 mod pick;
 mod places;
 mod report;
+mod sessions;
 mod sources;
 
 use crate::harness::{Case, Ran};

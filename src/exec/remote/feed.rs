@@ -1,0 +1,141 @@
+//! What a command on a host reads while it runs, and where what it writes goes that another command reads. Its own
+//! channel cannot bring it: the stdin of that is the lease. So a second channel feeds a named pipe there, which the
+//! command has open from before it begins; back-pressure is that of the pipes. Knows nothing of who is at the other end.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use crate::base::command::NotStarted;
+use crate::exec::Signal;
+use crate::exec::fd::{self, Pipe, SMALL_READ};
+use crate::exec::find::no_room;
+use crate::exec::remote::RemoteTarget;
+use crate::exec::remote::channel::{Channel, Cut, End, nonce};
+use crate::exec::remote::markers::Gate;
+use crate::exec::remote::wrapper::sudo;
+
+/// A named pipe on a host, and what goes into it.
+pub(crate) struct Feed {
+    token: String,
+    stdin: OwnedFd,
+}
+
+impl Feed {
+    /// What the script does between its `start` and the command: it waits until it is fed, and the name of the pipe goes.
+    pub(crate) const AFTER: &str = "read -r xec_x; exec 8>&-; rm -rf \"$xec_f\"\n";
+
+    /// From here.
+    pub(crate) fn new(stdin: Option<OwnedFd>) -> Result<Self, NotStarted> {
+        let nothing = || NotStarted::Failed("there is nothing for the command to read".to_owned());
+        Ok(Self { token: nonce().map_err(|why| no_room(&why))?, stdin: stdin.ok_or_else(nothing)? })
+    }
+
+    /// In a directory of its own, whose name nobody can guess.
+    fn dir(&self) -> String {
+        format!("/tmp/xec-{}", self.token)
+    }
+
+    /// What the script does first: the pipe is there, and is its stdin. Opened for both ways first, it makes nobody wait.
+    pub(crate) fn before(&self) -> String {
+        format!(
+            "xec_f={}; mkdir -m 700 \"$xec_f\" && mkfifo -m 600 \"$xec_f/in\" || exit\n\
+             exec 8<>\"$xec_f/in\" 0<\"$xec_f/in\"\n",
+            self.dir()
+        )
+    }
+
+    /// What feeds it. It never waits for a command that is not there any more.
+    fn text(&self, user: Option<&str>) -> String {
+        let (token, dir) = (&self.token, self.dir());
+        format!(
+            "exec {}sh -c 'f={dir}/in; [ -p $f ] || exit 1; exec 9<>$f 8>$f 9<&-; \
+             echo {token}; echo >&8 || exit 1; exec cat >&8 8>&-'",
+            sudo(user)
+        )
+    }
+
+    /// Begins to feed a command that waits for it; ends with what is returned, or when there is nothing more. Where it
+    /// comes to nothing the command is killed, which would wait for ever.
+    pub(crate) async fn begin(
+        self,
+        host: &RemoteTarget,
+        grace: Duration,
+        orders: UnboundedSender<Signal>,
+    ) -> Result<Fed, NotStarted> {
+        let room = |why: io::Error| no_room(&why);
+        let (said, errors) = (Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
+        let text = self.text(host.user());
+        let streams = [self.stdin, said.theirs, errors.theirs];
+        let Channel { cut, end, .. } = host.channels().open_standing(&text, streams, grace).await?;
+        tokio::spawn(async move {
+            if !says(said.ours, self.token.as_bytes()).await {
+                let _ = orders.send(Signal::Kill); // It may have ended.
+            }
+        });
+        Ok(Fed { cut, end })
+    }
+}
+
+/// What feeds a command, until this is dropped.
+pub(crate) struct Fed {
+    cut: Cut,
+    end: oneshot::Receiver<End>,
+}
+
+impl Fed {
+    /// The command has ended: nothing feeds it any more.
+    pub(crate) async fn end(mut self) {
+        self.cut.now();
+        let _ = tokio::time::timeout(GOODBYE, self.end).await; // It is of no use to anybody.
+    }
+}
+
+/// Reads to the end; whether a word was in there, after whatever a login shell may say.
+async fn says(pipe: OwnedFd, word: &[u8]) -> bool {
+    let (mut kept, mut heard) = (Vec::new(), false);
+    let Ok(pipe) = fd::watch(pipe, Interest::READABLE) else { return false };
+    while let Ok(mut ready) = pipe.readable().await {
+        match ready.try_io(|pipe| fd::read(pipe.as_fd(), SMALL_READ)) {
+            Ok(Ok(bytes)) if !bytes.is_empty() => kept.extend(bytes),
+            Ok(_) => break,
+            Err(_) => continue,
+        }
+        heard |= memchr::memmem::find(&kept, word).is_some();
+        let old = kept.len().saturating_sub(word.len());
+        kept.drain(..old);
+    }
+    heard
+}
+
+/// Moves what a command on a host writes to whoever reads it, as fast as that reads, and from where the wrapper has
+/// spoken on. Where nobody reads any more, what writes is told in the usual way.
+pub(crate) async fn relay(from: OwnedFd, gate: Gate, to: OwnedFd) {
+    let mut gate = Some(gate);
+    let Ok(from) = fd::watch(from, Interest::READABLE) else { return };
+    let Ok(mut to) = fd::Writer::new(to) else { return };
+    while let Ok(mut ready) = from.readable().await {
+        let mut bytes = match ready.try_io(|pipe| fd::read(pipe.as_fd(), CHUNK)) {
+            Ok(Ok(bytes)) if !bytes.is_empty() => bytes,
+            Ok(_) => return,
+            Err(_) => continue,
+        };
+        if let Some(closed) = &mut gate {
+            let Some(rest) = closed.open(&bytes) else { continue };
+            bytes = rest;
+            gate = None;
+        }
+        if to.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// How long a channel may take to end that nobody needs.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How much is moved at once.
+const CHUNK: usize = 64 * 1024;
