@@ -19,7 +19,7 @@ use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::{self, Surroundings};
 use crate::run::values::Store;
-use crate::xecfile::model::{Condition, FileId, Input, Late, PredicateKind};
+use crate::xecfile::model::{Condition, Input, Late, PredicateKind};
 
 /// Words in the name of a variable that its value is nobody's business.
 const DELICATE: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
@@ -283,19 +283,12 @@ impl<'f> Facts<'f> {
                 facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
             }
         }
-        let declared = dotenv(self.around, command.place.file);
+        let declared = self.around.dotenv(command.place.file);
         for (name, value) in declared.filter(|(name, _)| !self.plan.defs.hidden.contains(name)) {
             // What is in such a file is often a secret.
             facts.push(Entry::digest(Kind::Env, name.as_bytes(), Digest::of(value.as_bytes())));
         }
     }
-}
-
-fn dotenv(around: &Surroundings, file: FileId) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
-    declared
-        .filter(|(name, _)| !around.env.contains_key(std::ffi::OsStr::new(&**name)))
-        .map(|(name, value)| (name, value))
 }
 
 /// The same, with its value untold where it may be a secret.
