@@ -85,7 +85,7 @@ impl Fold {
 fn fold(task: &str, all: &[Said], style: Style) -> String {
     let mut groups: Vec<(&[u8], Vec<&str>)> = Vec::new();
     let mut places: HashMap<&[u8], usize> = HashMap::new();
-    for said in all.iter().filter(|said| !said.cut && !(said.gone && said.text.is_empty())) {
+    for said in all.iter().filter(|said| !said.cut && (!said.gone || !said.text.is_empty())) {
         let at = *places.entry(&said.text).or_insert(groups.len());
         if at == groups.len() {
             groups.push((&said.text, Vec::new()));
