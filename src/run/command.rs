@@ -11,6 +11,7 @@ use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::cache::state;
 use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
 use crate::plan::ids::LeafId;
@@ -45,6 +46,11 @@ impl Surroundings {
     /// A variable that xec was started with, as text.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.env.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Where the state of the project is.
+    pub fn state(&self) -> PathBuf {
+        state::place(&self.root, self.env.get(OsStr::new("XEC_STATE")).map(OsString::as_os_str))
     }
 }
 
