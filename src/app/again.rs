@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::app::Answer;
 use crate::app::open::{self, Opened};
 use crate::app::options::{Exit, Options};
-use crate::app::place;
 use crate::base::event::{SkipReason, TaskLabel};
+use crate::cache::state;
 use crate::plan::Plan;
 use crate::plan::graph::Instance;
 use crate::plan::request::{AdHoc, Asked, Request};
@@ -36,7 +36,7 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
         parallel,
         well,
     };
-    Some(Start { state: place::of(around), head })
+    Some(Start { state: around.state(), head })
 }
 
 /// The last run of a project.
@@ -44,7 +44,7 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
 /// # Errors
 /// There is none, or it cannot be read.
 pub(super) fn past(root: &Path) -> Result<Past, Answer> {
-    let state = place::state(root, std::env::var_os("XEC_STATE").as_deref());
+    let state = state::place(root, std::env::var_os("XEC_STATE").as_deref());
     match journal::last(&state) {
         Ok(Some(past)) => Ok(past),
         Ok(None) => Err(Answer::refused("xec: nothing has been run here yet\n".to_owned())),

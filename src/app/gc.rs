@@ -3,13 +3,12 @@
 use crate::app::Answer;
 use crate::app::open::Opened;
 use crate::app::options::Exit;
-use crate::app::place;
 use crate::cache::gc::Collected;
-use crate::cache::state::{NoState, State};
+use crate::cache::state::{self, NoState, State};
 use crate::report::words;
 
 pub(super) fn collect(limit: u64, opened: &Opened) -> Answer {
-    let dir = place::state(&opened.file.root, std::env::var_os("XEC_STATE").as_deref());
+    let dir = state::place(&opened.file.root, std::env::var_os("XEC_STATE").as_deref());
     if !dir.exists() {
         return Answer::text("nothing is kept\n".to_owned());
     }

@@ -19,7 +19,6 @@ mod learn;
 mod list;
 mod open;
 pub mod options;
-mod place;
 mod run;
 mod show;
 mod signals;

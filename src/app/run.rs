@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::runtime::{LocalOptions, LocalRuntime};
+use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -16,7 +16,6 @@ use crate::app::fleet::Fleet;
 use crate::app::learn;
 use crate::app::open::{Opened, refuse};
 use crate::app::options::{Exit, Options};
-use crate::app::place;
 use crate::app::signals::Escalation;
 use crate::app::slots;
 use crate::app::watch;
@@ -41,13 +40,14 @@ use crate::run::standing::Standing;
 
 pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
     let plan = match opened.plan(options) {
-        Ok(plan) => Arc::new(plan),
+        Ok(plan) => plan,
         Err(answer) => return answer,
     };
     if options.watch || watch::is_wanted(&opened, &plan) {
-        return watch::watch(options, opened, broker);
+        return watch::watch(options, (opened, plan), broker);
     }
     let around = Rc::new(surroundings(&opened, &plan));
+    let plan = Arc::new(plan);
     if let Some(problem) = above::check(&plan, &around) {
         return refuse(options, &[problem], &opened.file.sources);
     }
@@ -63,7 +63,7 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         return answer;
     }
     let ran = match broker {
-        Some(broker) => runtime().and_then(|runtime| go(runtime, plan, around, setup, &broker, How::of(options))),
+        Some(broker) => go(plan, around, setup, &broker, How::of(options)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
     let (exit, complaint) = match ran {
@@ -73,10 +73,25 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
     Answer { out: String::new(), err: complaint, exit }
 }
 
-/// One thread, and all tasks in one queue of it: what wakes one of them costs no system call.
-pub(super) fn runtime() -> Result<LocalRuntime, String> {
+/// Does something with a link to the process layer: on one thread, and all tasks in one queue of it, so that what wakes
+/// one of them costs no system call.
+pub(super) fn linked<T: 'static, W>(broker: &Broker, work: impl FnOnce(Link) -> W) -> Result<T, String>
+where
+    W: Future<Output = Result<T, String>> + 'static,
+{
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_io().enable_time().build_local(LocalOptions::default()).map_err(cannot("start"))
+    let runtime = builder
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default())
+        .map_err(cannot::<std::io::Error>("start"))?;
+    let link = {
+        let _here = runtime.enter();
+        broker.link().map_err(cannot("reach the process layer"))?
+    };
+    // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
+    let whole = runtime.spawn_local(work(link));
+    runtime.block_on(whole).map_err(cannot("finish"))?
 }
 
 pub(super) fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> String {
@@ -129,7 +144,6 @@ pub(super) fn surroundings(opened: &Opened, plan: &Plan) -> Surroundings {
 }
 
 fn go(
-    runtime: LocalRuntime,
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
     setup: Setup,
@@ -138,18 +152,11 @@ fn go(
 ) -> Result<(Exit, String), String> {
     let (orders_tx, mut orders) = unbounded_channel();
     let (report, output) = show(setup, &plan, orders_tx.clone())?;
-    let link = {
-        let _here = runtime.enter();
-        broker.link().map_err(cannot("reach the process layer"))?
-    };
-    // Not in `block_on` itself: waking what it waits for costs a write and a read of a descriptor each time.
-    let whole = runtime.spawn_local(async move {
+    let ending = linked(broker, |link| async move {
         listen(&orders_tx, &link)?;
-        Ok::<Ending, String>(once(plan, around, &link, how, output, &mut orders).await)
-    });
-    let ending = runtime.block_on(whole).map_err(cannot("finish"))??;
-    // The report ends when nobody can tell it anything any more.
-    drop(runtime);
+        Ok(once(plan, around, &link, how, output, &mut orders).await)
+    })?;
+    // By now nobody can tell the report anything any more.
     Ok(close(report, ending.code, ending.signal))
 }
 
@@ -199,7 +206,7 @@ pub(super) async fn once(
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
 ) -> Ending {
-    let here = place::of(&around);
+    let here = around.state();
     let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
     let pool = slots::pool(how.own_slots, &mut plan, &around);
     let plan = Arc::new(plan);
@@ -240,7 +247,7 @@ fn remember(plan: &Plan, around: &Surroundings, output: &OutputTx) -> Memory {
     if !keep::is_wanted(plan) {
         return Memory::None;
     }
-    match State::open(&place::of(around), &around.run) {
+    match State::open(&around.state(), &around.run) {
         Ok(state) => Memory::Here(Arc::new(state)),
         Err(NoState(why)) => {
             let why = format!("nothing is up to date, and nothing is remembered: {why}");

@@ -15,7 +15,7 @@ use crate::app::Answer;
 use crate::app::confirm::confirm;
 use crate::app::open::{Opened, names, refuse};
 use crate::app::options::{Exit, Options};
-use crate::app::run::{How, cannot, close, listen, once, questions, runtime, show, surroundings};
+use crate::app::run::{How, cannot, close, linked, listen, once, questions, show, surroundings};
 use crate::base::event::{Event, Verdict};
 use crate::exec::broker::{Broker, Link};
 use crate::plan::Plan;
@@ -47,17 +47,10 @@ pub(super) fn tune(options: &Options, mut opened: Opened, broker: Option<Broker>
     let Some(broker) = broker else { return failed("there is no process layer to run anything", 1) };
     let around = Rc::new(surroundings(&opened, &plan));
     let options = options.clone();
-    let taken = runtime().and_then(|runtime| {
-        let link = {
-            let _here = runtime.enter();
-            broker.link().map_err(cannot("reach the process layer"))?
-        };
-        let whole = runtime.spawn_local(async move {
-            let (orders_tx, orders) = unbounded_channel();
-            listen(&orders_tx, &link)?;
-            Tuner { options, around, link, asked, orders_tx, orders }.rounds(&plans).await
-        });
-        runtime.block_on(whole).map_err(cannot("finish"))?
+    let taken = linked(&broker, |link| async move {
+        let (orders_tx, orders) = unbounded_channel();
+        listen(&orders_tx, &link)?;
+        Tuner { options, around, link, asked, orders_tx, orders }.rounds(&plans).await
     });
     match taken {
         Ok(Ok(taken)) => Answer::text(tuned::text(&taken)),

@@ -3,6 +3,7 @@
 
 mod during;
 mod rules;
+mod said;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,10 +17,12 @@ use tokio::task::LocalSet;
 use crate::app::confirm::{Question, confirm};
 use crate::app::open::{Opened, open_tracked, refuse};
 use crate::app::options::{EventsTo, Exit, Options};
-use crate::app::run::{How, cannot, close, listen, once, questions, runtime, setup, show, surroundings};
+use crate::app::run::{How, cannot, close, linked, listen, once, questions, setup, show, surroundings};
 use crate::app::{Answer, again};
 use crate::base::event::{Event, Level, Reason};
+use crate::base::fault;
 use crate::exec::broker::{Broker, Link};
+use crate::exec::closed::Reader;
 use crate::exec::keys::Keys;
 use crate::exec::output::OutputTx;
 use crate::exec::{LocalFuture, Signal, signals};
@@ -35,9 +38,7 @@ use crate::watch::wanted::{Wanted, Wish};
 
 use during::{During, settle};
 use rules::{Rules, rules};
-
-/// So many changed files are named.
-const NAMED: usize = 3;
+use said::{Read, differ, names, read};
 
 /// Whether one of the tasks asked for wants to be watched.
 pub(super) fn is_wanted(opened: &Opened, plan: &Plan) -> bool {
@@ -45,18 +46,18 @@ pub(super) fn is_wanted(opened: &Opened, plan: &Plan) -> bool {
 }
 
 /// Runs, waits, and runs again, until somebody ends it.
-pub(super) fn watch(options: &Options, opened: Opened, broker: Option<Broker>) -> Answer {
+pub(super) fn watch(options: &Options, planned: (Opened, Plan), broker: Option<Broker>) -> Answer {
     let broker = broker.ok_or_else(|| "there is no process layer to run anything".to_owned());
+    let options = options.clone();
     let ended = broker.and_then(|broker| {
-        let (told_tx, told) = unbounded_channel();
-        runtime()?.block_on(async {
-            let link = broker.link().map_err(cannot("reach the process layer"))?;
+        linked(&broker, |link| async move {
+            let (told_tx, told) = unbounded_channel();
             listen(&told_tx, &link)?;
-            let files = opened.looked_for.clone();
+            let files = planned.0.looked_for.clone();
             let standing = Standing::new(attend());
             let (events, asked, source) = (None, Vec::new(), None);
             let mut session = Session { options, link, told, files, events, asked, source, standing };
-            let answer = session.run(opened).await;
+            let answer = session.run(planned).await;
             session.finish().await;
             answer
         })
@@ -65,8 +66,8 @@ pub(super) fn watch(options: &Options, opened: Opened, broker: Option<Broker>) -
 }
 
 /// What outlives a run.
-struct Session<'o> {
-    options: &'o Options,
+struct Session {
+    options: Options,
     link: Link,
     /// Signals, and the loss of the process layer.
     told: UnboundedReceiver<Order>,
@@ -88,6 +89,8 @@ struct Prepared {
     rules: Rules,
     /// Where the run is written down.
     journal: Option<Start>,
+    /// What its files said.
+    read: Read,
 }
 
 /// What follows a run, or a wait.
@@ -100,10 +103,11 @@ enum Next {
     Over(Answer),
 }
 
-impl Session<'_> {
-    async fn run(&mut self, opened: Opened) -> Result<Answer, String> {
+impl Session {
+    async fn run(&mut self, (opened, plan): (Opened, Plan)) -> Result<Answer, String> {
         // What cannot be run to begin with is refused as ever.
-        let mut prepared = match self.prepare(self.options, &opened) {
+        let options = self.options.clone();
+        let mut prepared = match self.prepare(&options, &opened, plan) {
             Ok(prepared) => prepared,
             Err(answer) => return Ok(answer),
         };
@@ -135,12 +139,17 @@ impl Session<'_> {
         if !files.is_empty() {
             self.files = files;
         }
-        opened.and_then(|opened| self.prepare(options, &opened))
+        opened.and_then(|opened| {
+            if opened.tasks(options).is_empty() && !options.failed {
+                return Err(Answer::refused("no task is asked for, and there is no `default` any more".to_owned()));
+            }
+            let plan = opened.plan(options)?;
+            self.prepare(options, &opened, plan)
+        })
     }
 
-    fn prepare(&mut self, options: &Options, opened: &Opened) -> Result<Prepared, Answer> {
+    fn prepare(&mut self, options: &Options, opened: &Opened, plan: Plan) -> Result<Prepared, Answer> {
         let refused = |found: Vec<_>| refuse(options, &found, &opened.file.sources);
-        let plan = opened.plan(options)?;
         let around = surroundings(opened, &plan);
         let asked = questions(opened, &plan).map_err(refused)?;
         let rules = rules(options, (opened, &plan), &around, &self.files).map_err(refused)?;
@@ -149,14 +158,22 @@ impl Session<'_> {
             self.asked = asked;
         }
         let journal = again::start(options, opened, &around);
-        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules, journal })
+        let read = read(opened);
+        Ok(Prepared { plan: Arc::new(plan), around: Rc::new(around), rules, journal, read })
     }
 
     /// One run and the wait after it.
     async fn cycle(&mut self, prepared: Prepared, changed: Option<Vec<PathBuf>>) -> Result<Next, String> {
-        let Prepared { plan, around, rules, journal } = prepared;
+        let Prepared { plan, around, rules, journal, read: before } = prepared;
         let root = around.root.clone();
-        self.watch(rules.wish.clone())?;
+        fault::point("before-watch");
+        if self.watch(rules.wish.clone())? {
+            // What was saved after it was read, and before it was watched, has changed all the same.
+            let differ = differ(&before, &self.read());
+            if !differ.is_empty() {
+                return Ok(Next::Again(differ));
+            }
+        }
         self.standing.retain(|name| plan.instances.iter().any(|instance| *instance.label.instance == *name));
         let setup = Setup { journal, ..self.setup(|options| setup(options, &plan))? };
         let (orders_tx, mut orders) = unbounded_channel();
@@ -173,7 +190,7 @@ impl Session<'_> {
         let tasks = LocalSet::new();
         let mut over = false;
         let ending = {
-            let how = How::of(self.options).with(&self.standing);
+            let how = How::of(&self.options).with(&self.standing);
             let once = once(plan, around, &self.link, how, output.clone(), &mut orders);
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
@@ -245,7 +262,7 @@ impl Session<'_> {
             options.show.events = None;
             return Ok(Setup { events: Some(Box::new(shared.clone())), ..make(&options).map_err(failed)? });
         }
-        let mut setup = make(self.options).map_err(failed)?;
+        let mut setup = make(&self.options).map_err(failed)?;
         if let Some(EventsTo::Path(_) | EventsTo::Fd(_)) = self.options.show.events {
             self.events = setup.events.take().map(|to| Shared(Arc::new(Mutex::new(to))));
             setup.events = self.events.clone().map(|shared| Box::new(shared) as Box<dyn Write + Send>);
@@ -253,14 +270,21 @@ impl Session<'_> {
         Ok(setup)
     }
 
-    /// Watches this; as it was where that is nothing new.
-    fn watch(&mut self, wish: Wish) -> Result<(), String> {
-        if self.source.as_ref().is_none_or(|source| source.wanted().wish != wish) {
+    /// Watches this, as it was where that is nothing new; whether it is.
+    fn watch(&mut self, wish: Wish) -> Result<bool, String> {
+        let new = self.source.as_ref().is_none_or(|source| source.wanted().wish != wish);
+        if new {
             // The old one goes first: there is a limit of watches for each user.
             self.source = None;
             self.source = Some(Source::new(Arc::new(Wanted::new(wish)?)));
         }
-        Ok(())
+        Ok(new)
+    }
+
+    /// What the files say now.
+    fn read(&self) -> Read {
+        let file = self.options.file.clone().or_else(|| self.files.first().cloned());
+        open_tracked(&Options { file, ..self.options.clone() }).0.map(|opened| read(&opened)).unwrap_or_default()
     }
 
     /// Ctrl-Z between two runs: services stand still too.
@@ -282,7 +306,7 @@ impl Session<'_> {
         if !changed.is_empty() {
             debounce.note(Instant::now());
         }
-        let mut keys = Keys::listen();
+        let (mut keys, reader) = (Keys::listen(), Reader::of_stdout());
         let over = |exit| Next::Over(Answer { out: String::new(), err: String::new(), exit });
         loop {
             let Some(source) = &mut self.source else { return over(Exit::Code(1)) };
@@ -304,6 +328,10 @@ impl Session<'_> {
                         return Next::Again(changed);
                     }
                 },
+                () = reader.gone() => {
+                    let err = "xec: cannot write output: nobody reads it any more\n".to_owned();
+                    return Next::Over(Answer { out: String::new(), err, exit: Exit::Code(1) });
+                }
                 pressed = pressed(keys.as_ref()) => match pressed {
                     None => keys = None,
                     Some(keys) if keys.contains(&b'q') => return over(Exit::Code(0)),
@@ -343,16 +371,6 @@ async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {
 
 fn tell(output: &OutputTx, event: Event) {
     output.tell(Duration::ZERO, event);
-}
-
-/// Why a run begins, for people.
-fn names(paths: &[PathBuf], root: &Path) -> Event {
-    let named = paths.iter().take(NAMED).map(|path| short(path, root)).collect();
-    Event::Changed { paths: named, more: paths.len().saturating_sub(NAMED) }
-}
-
-fn short(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// A place for events that each run of the session writes to.

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The signal that asks a process to end, which has this number everywhere.
+pub const SIGTERM: i32 = 15;
+
 /// One attempt of one command, with everything resolved: nothing in here is expanded any further.
 #[derive(Clone, Debug)]
 pub struct CommandSpec {

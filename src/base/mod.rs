@@ -4,6 +4,7 @@ pub mod command;
 pub mod diagnostic;
 pub mod duration;
 pub mod event;
+pub(crate) mod fault;
 pub mod hostname;
 pub mod name;
 pub mod options;

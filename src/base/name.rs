@@ -73,6 +73,12 @@ pub fn is_sh_like(program: &str) -> bool {
     SH_LIKE.contains(&program.rsplit('/').next().unwrap_or_default())
 }
 
+/// Whether a character is not seen on a terminal, or does something there, or makes a line look like another one.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Whether a word can name a variable of the environment that a shell can read: `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_variable_name(word: &str) -> bool {
     let part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();

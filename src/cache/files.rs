@@ -17,7 +17,7 @@ pub(super) const UNFINISHED: &str = "~";
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = beside(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(bytes)?;
-    super::fault::point("replace-written");
+    crate::base::fault::point("replace-written");
     file.as_file().sync_data()?;
     file.persist(path)?;
     Ok(())

@@ -1,11 +1,12 @@
 //! What became of tasks, one record after the other in one file, so that ten thousand of them are one read.
 //!
 //! Records are only ever appended, each in one write and with a checksum: a record is there as a whole or not at
-//! all, and what is torn or damaged is passed over to the next one that is whole. The last word on a task counts.
+//! all. The last word on a task counts. What is torn or damaged is passed over to the next one that is whole, and as nobody
+//! knows of which task it was the last word, no success before it counts any more; what can be brought back still can.
 //! Several xecs append side by side; each holds a shared lock on the file, and what one has added the others see
 //! when they [`Ledger::refresh`]. Only who is alone may write a shorter file in its place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -13,67 +14,13 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::digest::Digest;
 use crate::cache::files::{self, is_at};
+use crate::cache::frame::{FIXED, FRAME, HEAD, MARK, fixed, frame, framed, is_future, sum_of};
+pub use crate::cache::frame::{Id, Word};
 
-/// Says which format the file has; a later one has another number.
-const HEAD: &[u8] = b"xec-state 1\n";
-/// What every format of it begins with.
-const ANY_HEAD: &[u8] = b"xec-state ";
-/// Where a record begins.
-const MARK: &[u8] = b"\xf1XR\n";
-/// How long a checksum is.
-const SUM: usize = 8;
-/// The mark, the length and the checksum.
-const FRAME: usize = 4 + 4 + SUM;
-/// Kind, task and key.
-const FIXED: usize = 1 + 16 + 32;
+/// So often, with a pause between, a record that is not there as a whole is looked at again: another xec may be about it.
+const LOOKS: u32 = 10;
 /// A file is made shorter when so much of it says nothing any more.
 const WASTE: usize = 4 << 20;
-
-/// An instance of a task, in this project.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Id([u8; 16]);
-
-impl Id {
-    /// By the file that was asked for and the name of the instance.
-    pub fn new(file: &str, instance: &str) -> Self {
-        let mut mixer = crate::cache::digest::Mixer::default();
-        let digest = mixer.add(file.as_bytes()).add(instance.as_bytes()).finish();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest.as_bytes()[..16]);
-        Self(id)
-    }
-}
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// What a record says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Word {
-    /// It runs, or was running when xec died: whatever was before does not count any more.
-    Running,
-    /// It succeeded, and this is true of what it left.
-    Done,
-    /// The same, and it can be brought back.
-    Kept,
-}
-
-impl Word {
-    fn byte(self) -> u8 {
-        match self {
-            Word::Running => 1,
-            Word::Done => 2,
-            Word::Kept => 3,
-        }
-    }
-
-    fn of(byte: u8) -> Option<Self> {
-        [Word::Running, Word::Done, Word::Kept].into_iter().find(|word| word.byte() == byte)
-    }
-}
 
 /// Why there is no ledger.
 #[derive(Debug)]
@@ -90,6 +37,23 @@ impl From<io::Error> for NoLedger {
     }
 }
 
+/// A record that says something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry<'l> {
+    /// Of which task.
+    pub id: Id,
+    /// Under which key.
+    pub key: Digest,
+    /// What else it holds.
+    pub rest: &'l [u8],
+    /// It is what the task came to last.
+    pub is_last: bool,
+    /// It can be brought back.
+    pub is_kept: bool,
+    /// The day on which it was up to date last, if that was said.
+    pub used: Option<u32>,
+}
+
 /// The records of a project.
 #[derive(Debug)]
 pub struct Ledger {
@@ -102,6 +66,8 @@ pub struct Ledger {
     last: HashMap<Id, Option<Range<usize>>>,
     /// What can be brought back.
     kept: HashMap<(Id, Digest), Range<usize>>,
+    /// The day on which something was found up to date last, if that was not the day on which it was made.
+    used: HashMap<(Id, Digest), u32>,
     /// How much of it still says something.
     live: usize,
 }
@@ -114,7 +80,7 @@ impl Ledger {
     pub fn open(path: &Path) -> Result<Self, NoLedger> {
         let mut ledger = Self::attach(path)?;
         if ledger.bytes.len() > WASTE && ledger.bytes.len() > 2 * ledger.live {
-            let _ = ledger.shorten(|_| true); // The long one is as good.
+            let _ = ledger.shorten(|_| true, true); // The long one is as good.
         }
         Ok(ledger)
     }
@@ -126,9 +92,8 @@ impl Ledger {
             if !is_at(&file, path)? {
                 continue;
             }
-            let empty = Vec::new();
-            let (last, kept) = (HashMap::new(), HashMap::new());
-            let mut ledger = Self { path: path.to_owned(), file, bytes: empty, read: 0, last, kept, live: 0 };
+            let (bytes, last, kept, used) = (Vec::new(), HashMap::new(), HashMap::new(), HashMap::new());
+            let mut ledger = Self { path: path.to_owned(), file, bytes, read: 0, last, kept, used, live: 0 };
             ledger.file.read_to_end(&mut ledger.bytes)?;
             let is_ours = ledger.bytes.starts_with(HEAD);
             if !is_ours && is_future(&ledger.bytes) {
@@ -137,8 +102,29 @@ impl Ledger {
             if !is_ours || !ledger.index() {
                 ledger.begin()?;
             }
+            ledger.await_the_end()?;
             return Ok(ledger);
         }
+    }
+
+    /// What stands at the end and is no record may be one that another xec is writing just now. If it is not, it is the
+    /// rest of one that nobody knows any more.
+    fn await_the_end(&mut self) -> io::Result<()> {
+        for _ in 0..LOOKS {
+            if self.read == self.bytes.len() {
+                return Ok(());
+            }
+            #[expect(clippy::disallowed_methods, reason = "before the run begins, and hardly ever")]
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            self.refresh()?;
+        }
+        self.doubt();
+        Ok(())
+    }
+
+    /// One word was lost: it may have taken back any success before it.
+    fn doubt(&mut self) {
+        self.last.clear();
     }
 
     /// What is there is no ledger: nothing of it counts.
@@ -180,6 +166,9 @@ impl Ledger {
                 self.take(body);
                 continue;
             }
+            if framed.is_some() {
+                self.doubt();
+            }
             in_vain += framed.map_or(0, |(body, _)| body.len());
             if in_vain > 2 * self.bytes.len() {
                 (self.live, self.read) = (0, self.bytes.len());
@@ -192,6 +181,7 @@ impl Ledger {
                 Some(skip) => at += 1 + skip,
                 None => break,
             }
+            self.doubt();
         }
         // A torn record at the end may be one that another xec has not written to its end.
         self.read = at;
@@ -207,6 +197,12 @@ impl Ledger {
             Word::Kept => {
                 self.last.insert(id, Some(body.clone()));
                 self.kept.insert((id, key), body)
+            }
+            Word::Used => {
+                let day = self.bytes.get(body.start + FIXED..body.end).and_then(|rest| rest.first_chunk::<4>());
+                let before = day.and_then(|day| self.used.insert((id, key), u32::from_le_bytes(*day)));
+                self.live -= before.map_or(0, |_| body.len() + FRAME);
+                return;
             }
         };
         let before = before.filter(|range| word == Word::Kept || self.word(range) != Some(Word::Kept));
@@ -237,14 +233,22 @@ impl Ledger {
         self.kept.get(&(id, key)).and_then(|range| self.get(range)).map(|(_, rest)| rest)
     }
 
+    /// The day on which it was up to date last with this key, if that was said.
+    pub fn used(&self, id: Id, key: Digest) -> Option<u32> {
+        self.used.get(&(id, key)).copied()
+    }
+
     /// All that can be brought back, and what else counts: oldest first.
-    pub fn all(&self) -> Vec<(Id, Digest, &[u8])> {
+    pub fn all(&self) -> Vec<Entry<'_>> {
         let mut ranges: Vec<&Range<usize>> = self.kept.values().chain(self.last.values().flatten()).collect();
         ranges.sort_unstable_by_key(|range| range.start);
         ranges.dedup();
         let read = |range: &&Range<usize>| {
             let bytes = &self.bytes[(*range).clone()];
-            fixed(bytes).map(|(_, id, key)| (id, key, &bytes[FIXED..]))
+            let (_, id, key) = fixed(bytes)?;
+            let is_last = self.last(id).is_some_and(|(last, _)| last == key);
+            let (is_kept, used) = (self.kept.contains_key(&(id, key)), self.used(id, key));
+            Some(Entry { id, key, rest: &bytes[FIXED..], is_last, is_kept, used })
         };
         ranges.iter().filter_map(read).collect()
     }
@@ -268,11 +272,22 @@ impl Ledger {
         self.refresh()
     }
 
-    /// Writes a shorter file with what still counts, if nobody else uses it.
+    /// Says that these were up to date on a day, all in one write.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn add_used(&mut self, which: &[(Id, Digest)], day: u32) -> io::Result<()> {
+        let frames: Vec<u8> =
+            which.iter().flat_map(|(id, key)| frame(Word::Used, *id, *key, &day.to_le_bytes())).collect();
+        if frames.is_empty() { Ok(()) } else { self.file.write_all(&frames) }
+    }
+
+    /// Writes a shorter file with what still counts of what `stays`, if nobody else uses it; with those that were begun
+    /// and never ended, if that is to be known.
     ///
     /// # Errors
     /// It cannot be written; then the old one stays.
-    pub fn shorten(&mut self, stays: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+    pub fn shorten(&mut self, stays: impl Fn(&Entry<'_>) -> bool, unfinished: bool) -> io::Result<()> {
         let alone = self.file.try_lock().is_ok();
         if !alone {
             self.file.lock_shared()?;
@@ -286,19 +301,29 @@ impl Ledger {
         }
         // What was added by those who have left it since.
         self.refresh()?;
-        let mut bytes = HEAD.to_vec();
-        for (id, key, rest) in self.all() {
-            let last = self.last.get(&id).and_then(Option::as_ref).and_then(|range| self.get(range));
-            let is_kept = self.kept.contains_key(&(id, key));
-            if last.is_some_and(|(last, _)| last == key) || (is_kept && stays(rest)) {
-                let word = if is_kept { Word::Kept } else { Word::Done };
-                bytes.extend(frame(word, id, key, rest));
+        let (mut bytes, mut void) = (HEAD.to_vec(), HashSet::new());
+        for entry in self.all().iter().filter(|entry| stays(entry)) {
+            let Entry { id, key, rest, is_last, is_kept, used } = *entry;
+            let word = if is_kept { Word::Kept } else { Word::Done };
+            bytes.extend(frame(word, id, key, rest));
+            if let Some(day) = used {
+                bytes.extend(frame(Word::Used, id, key, &day.to_le_bytes()));
             }
+            // What can be brought back, and is not what the task came to last, is no success.
+            if is_last {
+                void.remove(&id)
+            } else {
+                void.insert(id)
+            };
         }
-        for (id, _) in self.last.iter().filter(|(_, range)| range.is_none()) {
-            bytes.extend(frame(Word::Running, *id, Digest::of(b""), &[]));
+        let open = self.last.iter().filter(|(_, range)| range.is_none() && unfinished);
+        void.extend(open.map(|(id, _)| *id));
+        for id in void {
+            bytes.extend(frame(Word::Running, id, Digest::of(b""), &[]));
         }
+        crate::base::fault::point("before-shorten");
         files::replace(&self.path, &bytes)?;
+        crate::base::fault::point("after-shorten");
         self.attach_again()
     }
 
@@ -309,41 +334,6 @@ impl Ledger {
         })?;
         Ok(())
     }
-}
-
-/// Whether a file begins as that of another format does.
-fn is_future(bytes: &[u8]) -> bool {
-    let Some(rest) = bytes.strip_prefix(ANY_HEAD) else { return false };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && digits < 10 && rest.get(digits) == Some(&b'\n')
-}
-
-fn frame(word: Word, id: Id, key: Digest, rest: &[u8]) -> Vec<u8> {
-    let body = [&[word.byte()][..], &id.0, key.as_bytes(), rest].concat();
-    let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes();
-    [MARK, &length, &sum_of(&body), &body].concat()
-}
-
-/// The body of the record at a place, if it can be one, and the checksum that it should have.
-fn framed(bytes: &[u8], at: usize) -> Option<(Range<usize>, [u8; SUM])> {
-    let rest = bytes.get(at..at + FRAME)?.strip_prefix(MARK)?;
-    let (length, sum) = rest.split_first_chunk::<4>()?;
-    let body = at + FRAME..(at + FRAME).checked_add(u32::from_le_bytes(*length) as usize)?;
-    bytes.get(body.clone())?;
-    Some((body, *sum.first_chunk()?))
-}
-
-fn sum_of(body: &[u8]) -> [u8; SUM] {
-    let mut sum = [0; SUM];
-    sum.copy_from_slice(&Digest::of(body).as_bytes()[..SUM]);
-    sum
-}
-
-fn fixed(body: &[u8]) -> Option<(Word, Id, Digest)> {
-    let (word, rest) = body.split_first()?;
-    let (id, rest) = rest.split_first_chunk::<16>()?;
-    let (key, _) = rest.split_first_chunk::<32>()?;
-    Some((Word::of(*word)?, Id(*id), Digest::from_bytes(*key)))
 }
 
 #[cfg(test)]

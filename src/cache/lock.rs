@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::cache::fault;
+use crate::base::fault;
 use crate::cache::files::is_at;
 
 /// Held until it is dropped.

@@ -28,7 +28,7 @@ const COARSE_TICK: u128 = 2_000_000_000;
 
 /// What tells a file that was not touched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
@@ -37,7 +37,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(meta: &Metadata) -> Self {
+    pub(super) fn of(meta: &Metadata) -> Self {
         Self {
             size: meta.size(),
             modified: (meta.mtime(), meta.mtime_nsec()),

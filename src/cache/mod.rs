@@ -6,7 +6,8 @@
 //! - [`durations`] is how long commands took, which decides nothing but an order;
 //! - [`ledger`] holds what became of tasks, [`store`] what they made, [`lock`] keeps two xecs apart;
 //! - [`gc`] keeps all of it small;
-//! - [`state`] puts these together: [`state::State::probe`] before a task, [`state::State::settle`] after it; [`task`] has the words of both.
+//! - [`state`] puts these together: [`state::State::probe`] and [`state::State::claim`] before a task, [`state::State::settle`]
+//!   after it; [`task`] has the words of all three.
 //!
 //! Nothing is believed that is not looked at: what a task made is up to date if it holds what it held, and a record
 //! counts only if it is whole. A task that was begun and did not end well counts as never run.
@@ -14,14 +15,16 @@
 
 pub mod digest;
 pub mod durations;
-mod fault;
 mod files;
+mod frame;
 pub mod gc;
 pub mod inputs;
 pub mod key;
 pub mod ledger;
 pub mod lock;
 pub mod memo;
+mod record;
+mod settle;
 pub mod state;
 pub mod store;
 pub mod task;

@@ -2,50 +2,24 @@
 //! meet. Everything here may take its time, and is meant for the threads of [`State::spawn`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
-
+use crate::base::fault;
 use crate::cache::digest::Digest;
-use crate::cache::fault;
 use crate::cache::files::{self, named};
 use crate::cache::inputs::{Found, Patterns};
 use crate::cache::key::{Entry, Kind, Manifest};
 use crate::cache::ledger::{Id, Ledger, NoLedger, Word};
 use crate::cache::lock::{self, Taken};
 use crate::cache::memo::{self, Memo};
+use crate::cache::record::{Record, today};
 use crate::cache::store::{Made, Store};
-use crate::cache::task::{Begun, Claimed, Fresh, Product, Settled, Task, inside, through_no_link};
-
-/// What a record holds beside its key. The manifest is behind it: it is only read to explain.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Record {
-    /// When, in milliseconds since 1970.
-    at: u64,
-    pub(super) made: Vec<Made>,
-    captures: Vec<u8>,
-    pub(super) log: Option<Digest>,
-}
-
-impl Record {
-    /// Why it does not count any more, by its age.
-    fn expired(&self, ttl: Option<Duration>) -> Option<String> {
-        let ttl = ttl?;
-        // What comes from the future has no age that could be trusted.
-        let old = now().checked_sub(self.at).is_none_or(|age| Duration::from_millis(age) >= ttl);
-        old.then(|| format!("it is older than {}", crate::base::duration::show(ttl)))
-    }
-}
-
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
+use crate::cache::task::{Begun, Claimed, Fresh, Product, Task};
+use rayon::prelude::*;
 
 /// What a task writes while it runs.
 pub type Spool = tempfile::SpooledTempFile;
@@ -65,7 +39,9 @@ pub struct State {
     ledger: Mutex<Ledger>,
     pub(super) memo: Memo,
     pub(super) store: Store,
-    threads: rayon::ThreadPool,
+    /// What was found up to date and not said to be so today.
+    used: Mutex<Vec<(Id, Digest)>>,
+    pub(super) threads: rayon::ThreadPool,
 }
 
 impl State {
@@ -92,6 +68,7 @@ impl State {
             ledger: Mutex::new(ledger),
             memo: Memo::load(&dir.join("memo")),
             store: Store::new(dir.join("blobs")),
+            used: Mutex::default(),
             threads,
         })
     }
@@ -139,8 +116,9 @@ impl State {
             }
         }
         let why = if task.force { vec!["it was asked for by `--force`".to_owned()] } else { self.why(task, &manifest) };
+        let before = Box::new(self.before(task));
         self.mark(task)?;
-        Ok(Claimed::Stale(Begun { why, notes, manifest, _lock: lock }))
+        Ok(Claimed::Stale(Begun { why, notes, manifest, before, _lock: lock }))
     }
 
     /// The file that is locked while a task runs.
@@ -160,15 +138,26 @@ impl State {
     }
 
     fn up_to_date(&self, task: &Task, key: Digest) -> Option<Fresh> {
-        let bytes = self.ledger().last(task.id).filter(|(last, _)| *last == key)?.1.to_vec();
-        let (record, _) = postcard::take_from_bytes::<Record>(&bytes).ok()?;
-        let intact = record.made.iter().all(|made| made.is_intact(&task.base, &self.memo));
-        (intact && self.has_log(&record) && record.expired(task.ttl).is_none()).then(|| fresh(task, record, false))
+        let (record, used) = {
+            let ledger = self.ledger();
+            let (_, bytes) = ledger.last(task.id).filter(|(last, _)| *last == key)?;
+            (Record::read(bytes)?.0, ledger.used(task.id, key))
+        };
+        let intact = || record.made.iter().all(|made| made.is_intact(&task.base, &self.memo));
+        if record.expired(task.ttl).is_some() || !intact() || !self.has_log(&record) {
+            return None;
+        }
+        if used.unwrap_or(0).max(record.day()) < today()
+            && let Ok(mut used) = self.used.lock()
+        {
+            used.push((task.id, key));
+        }
+        Some(fresh(task, record, false))
     }
 
     fn bring_back(&self, task: &Task, key: Digest) -> Option<Fresh> {
         let bytes = self.ledger().kept(task.id, key).filter(|_| task.cached)?.to_vec();
-        let (record, _) = postcard::take_from_bytes::<Record>(&bytes).ok()?;
+        let (record, _) = Record::read(&bytes)?;
         if record.expired(task.ttl).is_some() || !self.store.has_all(&record.made) {
             return None;
         }
@@ -177,19 +166,25 @@ impl State {
             return None;
         }
         let broken: Vec<&Made> = record.made.iter().filter(|made| !made.is_intact(&task.base, &self.memo)).collect();
+        // What another version of it has made does not belong to this one.
+        let mut others = self.own(task);
+        others.retain(|other| record.made.binary_search_by(|made| made.path().cmp(other.path())).is_err());
         // Until all of it is back, nothing that was said of the task counts.
         self.mark(task).ok()?;
         if broken.iter().any(|made| self.store.restore(&task.base, made).is_err()) {
             self.store.weed(&record.made);
             return None;
         }
+        fault::point("before-remove");
+        let intact = others.iter().filter(|other| other.is_intact(&task.base, &self.memo));
+        intact.for_each(|other| drop(Store::remove(&task.base, other))); // Who removes it first has done it too.
         self.ledger().add(Word::Kept, task.id, key, &bytes, false).ok()?;
         Some(fresh(task, record, true))
     }
 
     /// Whether all that a task wrote can be shown once more.
     fn has_log(&self, record: &Record) -> bool {
-        record.log.is_none_or(|log| self.store.check(&log).is_ok())
+        record.log.is_none_or(|log| self.store.has(&log, &self.memo))
     }
 
     /// What differs from the last time.
@@ -199,8 +194,9 @@ impl State {
             let why = if ledger.is_unfinished(task.id) { "it did not end well the last time" } else { "it never ran" };
             return vec![why.to_owned()];
         };
-        let read = postcard::take_from_bytes::<Record>(bytes);
-        let Ok((record, rest)) = read else { return vec!["what is known of it is damaged".to_owned()] };
+        let Some((record, rest)) = Record::read(bytes) else {
+            return vec!["what is known of it is damaged".to_owned()];
+        };
         let before: Manifest = postcard::from_bytes(rest).unwrap_or_default();
         let mut why: Vec<String> = manifest.differences(&before).iter().map(ToString::to_string).collect();
         for made in &record.made {
@@ -221,49 +217,6 @@ impl State {
         why
     }
 
-    /// A task has succeeded: what it made is looked at, kept where it is to be, and remembered.
-    pub fn settle(&self, task: &Task, begun: Option<Begun>, captures: Vec<u8>, log: Option<Spool>) -> Settled {
-        let made = match self.made(task) {
-            Ok(made) => made,
-            Err(why) => return Settled { made: None, trouble: begun.map(|_| why) },
-        };
-        let made = Arc::new(Product::new(&task.base, made));
-        let trouble = begun.and_then(|begun| self.remember(task, begun, made.files.clone(), captures, log).err());
-        Settled { made: Some(made), trouble }
-    }
-
-    fn remember(
-        &self,
-        task: &Task,
-        begun: Begun,
-        made: Vec<Made>,
-        captures: Vec<u8>,
-        log: Option<Spool>,
-    ) -> Result<(), String> {
-        let (after, _) = manifest(&self.memo, task)?;
-        if let Some(changed) = after.differences(&begun.manifest).first() {
-            return Err(format!("{changed} while it ran"));
-        }
-        // The fact says what it was before: by now another xec may have made something else of it.
-        if let Some((name, _)) = task.needed.iter().find(|(_, product)| !product.is_intact(&self.memo)) {
-            return Err(format!("what `{name}` made changed while it ran"));
-        }
-        let mut record = Record { at: now(), made, captures, log: None };
-        let mut word = Word::Done;
-        if task.cached {
-            word = Word::Kept;
-            record.made.par_iter().try_for_each(|made| self.store.keep(&task.base, made))?;
-            record.log = log.map(|log| self.store.put(log)).transpose()?;
-        }
-        fault::point("before-record");
-        let encode = |why: postcard::Error| format!("cannot write what is known of it: {why}");
-        let mut bytes = postcard::to_stdvec(&record).map_err(encode)?;
-        bytes.extend(postcard::to_stdvec(&begun.manifest).map_err(encode)?);
-        let added = self.ledger().add(word, task.id, begun.manifest.key(), &bytes, false);
-        fault::point("after-record");
-        added.map_err(|why| named("write to", &self.dir, &why))
-    }
-
     /// What files hold that match these patterns, and which they are. What is named and not there is nothing.
     ///
     /// # Errors
@@ -271,11 +224,11 @@ impl State {
     pub fn look(&self, cwd: &Path, texts: &[String]) -> Result<Digest, String> {
         let mut entries = Vec::new();
         for text in texts {
-            let patterns = Patterns::new(cwd, std::slice::from_ref(text), true)?;
+            let patterns = Patterns::new(cwd, std::slice::from_ref(text), true)?.apart_from(&self.dir);
             if patterns.places().any(|place| cwd.join(place).symlink_metadata().is_err()) {
                 continue;
             }
-            entries.extend(files(&self.memo, patterns.find(None)?.files)?);
+            entries.extend(files_in(&self.memo, patterns.find(None)?.files)?);
         }
         Ok(Manifest::new(entries).key())
     }
@@ -294,32 +247,8 @@ impl State {
         if ledger.last(what).is_some_and(|(before, _)| before == seen) {
             return Ok(());
         }
-        ledger.add(Word::Done, what, seen, &[], false).map_err(|why| named("write to", &self.dir, &why))
-    }
-
-    /// What a task has made, as it is now.
-    fn made(&self, task: &Task) -> Result<Vec<Made>, String> {
-        let found =
-            self.threads.install(|| task.outputs()?.find(None)).map_err(|why| format!("in its `outputs`, {why}"))?;
-        let mut all = Vec::with_capacity(found.files.len());
-        // A directory with nothing in it is there too.
-        let (dirs, empty): (Vec<&String>, Vec<&String>) =
-            found.empty.iter().partition(|text| task.cwd.join(text).is_dir());
-        if let Some(text) = empty.first() {
-            return Err(format!("`{text}` of its `outputs` matches nothing"));
-        }
-        for path in found.files.keys().map(PathBuf::as_path).chain(dirs.iter().map(Path::new)) {
-            let place = inside(&task.base, &task.cwd.join(path))
-                .ok_or_else(|| format!("its output `{}` is not in `{}`", path.display(), task.base.display()))?;
-            through_no_link(&task.base, &place)?;
-            all.push(place);
-        }
-        all.sort_unstable();
-        all.dedup();
-        let made = |path: &PathBuf| {
-            Made::now(&task.base, path, &self.memo).map_err(|why| named("read", &task.base.join(path), &why))
-        };
-        if all.len() < 16 { all.iter().map(made).collect() } else { all.par_iter().map(made).collect() }
+        let rest = postcard::to_stdvec(&Record::bare()).unwrap_or_default();
+        ledger.add(Word::Done, what, seen, &rest, false).map_err(|why| named("write to", &self.dir, &why))
     }
 
     /// What a task wrote when it ran, which was looked through when it was found up to date.
@@ -340,6 +269,8 @@ impl State {
     /// # Errors
     /// It cannot be written.
     pub fn close(&self) -> Result<(), String> {
+        let used = self.used.lock().map(|mut used| std::mem::take(&mut *used)).unwrap_or_default();
+        self.ledger().add_used(&used, today()).map_err(|why| named("write to", &self.dir, &why))?;
         let path = self.dir.join("memo");
         self.memo.save(&path, false).map_err(|why| named("write", &path, &why))
     }
@@ -357,20 +288,24 @@ pub fn manifest(memo: &Memo, task: &Task) -> Result<(Manifest, Vec<String>), Str
     }
     let mut notes = Vec::new();
     if !task.inputs.is_empty() {
-        let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?;
+        let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?.apart_from(&task.state);
         let found = inputs.find(Some(&outputs))?;
         let Found { files, empty } = found;
         if files.is_empty() {
-            return Err(format!("there is no file that `inputs` means: {}", task.inputs.join(" ")));
+            let near = inputs.nearest(&empty).map(|near| format!("; {near}")).unwrap_or_default();
+            return Err(format!("there is no file that `inputs` means: {}{near}", task.inputs.join(" ")));
         }
-        notes.extend(empty.iter().map(|text| format!("`{text}` of its `inputs` matches nothing")));
-        entries.extend(self::files(memo, files)?);
+        notes.extend(empty.iter().map(|text| {
+            let near = inputs.nearest(std::slice::from_ref(text)).map(|near| format!("; {near}"));
+            format!("`{text}` of its `inputs` matches nothing{}", near.unwrap_or_default())
+        }));
+        entries.extend(files_in(memo, files)?);
     }
     Ok((Manifest::new(entries), notes))
 }
 
 /// A fact for each file.
-fn files(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
+fn files_in(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
     let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();
     let entry = |(path, place): &(PathBuf, PathBuf)| {
         let digest = memo::digest_of_any(memo, place).map_err(|why| named("read", place, &why))?;
@@ -382,6 +317,17 @@ fn files(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, S
 fn fresh(task: &Task, record: Record, restored: bool) -> Fresh {
     let made = Arc::new(Product::new(&task.base, record.made));
     Fresh { restored, made, captures: record.captures, log: record.log }
+}
+
+/// Where the state of a project is: beside its first file, or in a place for it in a directory for all.
+pub fn place(root: &Path, elsewhere: Option<&OsStr>) -> PathBuf {
+    match elsewhere.filter(|dir| !dir.is_empty()) {
+        None => root.join(".xec"),
+        Some(dir) => {
+            let name = Digest::of(root.as_os_str().as_encoded_bytes()).to_string();
+            root.join(dir).join(&name[..16])
+        }
+    }
 }
 
 /// Makes the directory of a state, which git does not see.

@@ -130,7 +130,7 @@ impl Store {
         let mut beside = files::beside(&self.dir).map_err(failed)?;
         // Where the file system can, the two share their bytes from here on.
         io::copy(&mut from, beside.as_file_mut()).map_err(failed)?;
-        super::fault::point("blob-written");
+        crate::base::fault::point("blob-written");
         let (digest, _) = Digest::read(File::open(beside.path()).map_err(failed)?).map_err(failed)?;
         let place = self.place(&digest);
         let dir = place.parent().unwrap_or(&self.dir);
@@ -155,6 +155,16 @@ impl Store {
     /// It is not there any more.
     pub fn open_checked(&self, digest: &Digest) -> io::Result<File> {
         File::open(self.place(digest))
+    }
+
+    /// Whether a blob is there and what its name says, as far as it was not looked through before and left alone since.
+    pub fn has(&self, digest: &Digest, memo: &Memo) -> bool {
+        let place = self.place(digest);
+        let found = place.metadata().and_then(|meta| memo.digest(&place, &meta));
+        match found {
+            Ok(found) if found != *digest => self.check(digest).is_ok(),
+            found => found.is_ok(),
+        }
     }
 
     /// Looks through a blob.
@@ -203,12 +213,31 @@ impl Store {
             // Made at once, and in nobody's place.
             What::Directory => return Ok(mkdirat(dir.as_fd(), name, Mode::from_bits_truncate(0o777))?),
         };
-        super::fault::point("restore-written");
+        crate::base::fault::point("restore-written");
         let moved = written.and_then(|()| renameat(&dir, &*beside, &dir, name).map_err(io::Error::from));
         if moved.is_err() {
             let _ = unlinkat(&dir, &*beside, UnlinkatFlags::NoRemoveDir);
         }
         moved
+    }
+
+    /// Takes away a file, and the directories that have nothing in them without it, up to `base`.
+    ///
+    /// # Errors
+    /// It cannot be removed, or its way leads through something that is no directory.
+    pub fn remove(base: &Path, made: &Made) -> io::Result<()> {
+        let (dir, name) = open_parent(base, made.path())?;
+        let flag = if made.what == What::Directory { UnlinkatFlags::RemoveDir } else { UnlinkatFlags::NoRemoveDir };
+        unlinkat(&dir, name, flag)?;
+        let around = made.path().ancestors().skip(1).filter(|around| !around.as_os_str().is_empty());
+        for around in around {
+            let (dir, name) = open_parent(base, around)?;
+            // Something is in it.
+            if unlinkat(&dir, name, UnlinkatFlags::RemoveDir).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, digest: &Digest, mode: u32, dir: &OwnedFd, name: &str) -> io::Result<()> {

@@ -10,6 +10,7 @@ use crate::cache::key::{Entry, Manifest};
 use crate::cache::ledger::Id;
 use crate::cache::lock::{Holder, Lock};
 use crate::cache::memo::Memo;
+use crate::cache::settle::Before;
 use crate::cache::store::Made;
 
 /// An instance of a task, as far as it matters here.
@@ -19,6 +20,8 @@ pub struct Task {
     pub id: Id,
     /// The directory that nothing it makes may leave.
     pub base: PathBuf,
+    /// The directory of the state, which is never an input.
+    pub state: PathBuf,
     /// The directory that patterns are against.
     pub cwd: PathBuf,
     /// The patterns of what it reads.
@@ -86,6 +89,7 @@ pub struct Begun {
     /// What was noticed beside.
     pub notes: Vec<String>,
     pub(super) manifest: Manifest,
+    pub(super) before: Box<Before>,
     pub(super) _lock: Lock,
 }
 

@@ -17,6 +17,7 @@ use crate::base::event::JobId;
 
 mod attend;
 pub mod broker;
+pub mod closed;
 pub mod containers;
 pub mod copy;
 pub mod fake;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::name::is_unseen;
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::request::{Asked, Word};
@@ -271,26 +272,20 @@ pub fn with_item(name: &str, values: &[(Arc<str>, Value)], number: u64) -> Strin
 
 /// A value as it stands in the name of an instance: JSON where it would be mistaken.
 pub fn quoted(value: &str) -> String {
-    let special = |c: char| c.is_whitespace() || is_hidden(c) || matches!(c, ',' | ']' | '=' | '"' | '[');
+    let special = |c: char| c.is_whitespace() || is_unseen(c) || matches!(c, ',' | ']' | '=' | '"' | '[');
     if !value.is_empty() && !value.contains(special) {
         return value.to_owned();
     }
     let mut out = String::new();
     for c in serde_json::Value::from(value).to_string().chars() {
         match c {
-            c if is_hidden(c) => {
+            c if is_unseen(c) => {
                 c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")))
             }
             c => out.push(c),
         }
     }
     out
-}
-
-/// What nobody would see on a terminal, or what would do something there.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text that was typed, as a template that holds nothing.

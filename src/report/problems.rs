@@ -10,6 +10,7 @@ use miette::{
 };
 
 use crate::base::diagnostic::{Label, MOST_PROBLEMS, Problem, Severity};
+use crate::base::name::is_unseen;
 use crate::base::source::{SourceId, SourceMap};
 
 /// Problems that are shown; beyond these they are counted.
@@ -207,22 +208,16 @@ fn show_line(line: &str, start: usize, wanted: &[u32], out: &mut String, places:
 }
 
 fn push_escaped(c: char, out: &mut String) {
-    if matches!(c, '\n' | '\t') || !is_dangerous(c) {
+    if matches!(c, '\n' | '\t') || !is_unseen(c) {
         out.push(c);
     } else {
         let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
     }
 }
 
-/// What could drive a terminal, or make a line look like another one.
-fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// A text of xec's own, which may quote the file.
 fn escaped(text: &str, lines: bool) -> Cow<'_, str> {
-    if !text.contains(is_dangerous) {
+    if !text.contains(is_unseen) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

@@ -11,6 +11,7 @@ use crate::base::command::{CommandSpec, Program, Share, Sink, Stdin};
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
 use crate::base::value::Template;
+use crate::cache::state;
 use crate::plan::defs::{Command, DEFAULT_GRACE, Place, Work};
 use crate::plan::graph::Plan;
 use crate::plan::ids::LeafId;
@@ -18,7 +19,7 @@ use crate::plan::values::Value;
 use crate::run::place::{self, Here};
 use crate::run::probe::Script;
 use crate::run::values::{CAPTURE_CAP, Store};
-use crate::xecfile::model::Input;
+use crate::xecfile::model::{FileId, Input};
 
 /// What a run is surrounded by: read once, before it begins.
 #[derive(Clone, Debug)]
@@ -36,9 +37,20 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
+    /// What the `dotenv` of a file adds to that environment.
+    pub fn dotenv(&self, file: FileId) -> impl Iterator<Item = &(Arc<str>, Arc<str>)> {
+        let declared = self.dotenv.get(usize::from(file.0)).into_iter().flatten();
+        declared.filter(|(name, _)| !self.env.contains_key(OsStr::new(&**name)))
+    }
+
     /// A variable that xec was started with, as text.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.env.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Where the state of the project is.
+    pub fn state(&self) -> PathBuf {
+        state::place(&self.root, self.env.get(OsStr::new("XEC_STATE")).map(OsString::as_os_str))
     }
 }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+use crate::base::command::SIGTERM;
 use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
@@ -433,7 +434,6 @@ impl Loop {
 
 /// The signal that ends a job: the one that xec was sent, else SIGTERM.
 fn signal_for(reason: Reason, level: Level) -> Signal {
-    const SIGTERM: i32 = 15;
     match (level, reason) {
         (Level::Kill, _) => Signal::Kill,
         (Level::Soft, Reason::Signal(signal)) => Signal::End(signal),

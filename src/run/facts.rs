@@ -13,13 +13,13 @@ use crate::cache::inputs::escape;
 use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
 use crate::cache::task::{Task, inside};
-use crate::plan::defs::{Command, TaskDef, Work};
+use crate::plan::defs::{Command, Conditions, TaskDef, Work};
 use crate::plan::graph::{Guard, Plan, Vertex};
-use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::{self, Surroundings};
 use crate::run::values::Store;
-use crate::xecfile::model::{Condition, FileId, Input, Late, PredicateKind};
+use crate::xecfile::model::{Condition, Input, Late, PredicateKind};
 
 /// Words in the name of a variable that its value is nobody's business.
 const DELICATE: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
@@ -56,6 +56,17 @@ pub fn instances(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = InstanceId
     })
 }
 
+/// What is asked of the scopes in a scope. What is asked of itself comes before all that is known of it.
+fn asked(plan: &Plan, around: ScopeId) -> impl Iterator<Item = (ScopeId, &Conditions)> {
+    plan.scope(around).vertices.clone().filter_map(move |vertex| match plan.vertices[vertex as usize] {
+        Vertex::Enter(scope) if scope != around => match &plan.scope(scope).guard {
+            Guard::Ask(conditions) => Some((scope, conditions)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 impl<'f> Facts<'f> {
     fn def(&self) -> &'f TaskDef {
         &self.plan.defs.tasks[self.plan.instance(self.id).def.index()]
@@ -79,6 +90,11 @@ impl<'f> Facts<'f> {
             let mut names = command.value_names();
             names.retain(|name| !command.place.secrets.contains(name));
             all.push((self.plan.leaf(leaf).instance, names));
+        }
+        for (asked, conditions) in asked(self.plan, scope) {
+            let mut names = conditions.value_names();
+            names.retain(|name| !conditions.place.secrets.contains(name));
+            all.extend(self.plan.instance_for(asked).map(|id| (id, names)));
         }
         for id in instances(self.plan, scope) {
             let instance = self.plan.instance(id);
@@ -116,6 +132,7 @@ impl<'f> Facts<'f> {
         Ok(Task {
             id: Id::new(&source, &self.plan.instance(self.id).label.instance),
             base,
+            state: self.around.state(),
             cwd: clean(&cwd),
             inputs: self.patterns(&files.inputs)?,
             gitignore: files.gitignore,
@@ -191,8 +208,14 @@ impl<'f> Facts<'f> {
             let mut step = Entry::text(Kind::Step, &format!("{at:06}"), first);
             step.digest = self.step(leaf, command);
             facts.push(step);
-            self.values(leaf, command, facts);
+            let vertex = self.plan.leaf(leaf).vertex;
+            self.values((self.plan.leaf(leaf).instance, vertex), &command.value_names(), facts);
             self.variables(leaf, command, facts);
+        }
+        for (scope, conditions) in asked(self.plan, own.scope) {
+            if let Some(id) = self.plan.instance_for(scope) {
+                self.values((id, self.plan.scope(scope).enter), &conditions.value_names(), facts);
+            }
         }
     }
 
@@ -212,20 +235,20 @@ impl<'f> Facts<'f> {
         said.finish()
     }
 
-    /// The values that a step names, as far as they are there: what an earlier step will make is decided by that.
-    fn values(&self, leaf: LeafId, command: &Command, facts: &mut Vec<Entry>) {
-        let id = self.plan.leaf(leaf).instance;
+    /// The values that a step or its conditions name, as far as they are there: what an earlier step will make is
+    /// decided by that.
+    fn values(&self, (id, at): (InstanceId, VertexId), names: &[Arc<str>], facts: &mut Vec<Entry>) {
         let temps = &self.plan.defs.tasks[self.plan.instance(id).def.index()].temps;
-        let scope = self.store.scope(self.plan, self.around, id).seen_from(self.plan.leaf(leaf).vertex);
-        for name in command.value_names() {
+        let scope = self.store.scope(self.plan, self.around, id).seen_from(at);
+        for name in names {
             if let Some(variable) = name.strip_prefix("env.") {
                 let text = self.around.variable(variable).unwrap_or_default();
                 facts.push(shown(Entry::text(Kind::Env, variable, &text)));
                 continue;
             }
-            let is_temp = temps.iter().any(|temp| **temp == *name || temp.replace('-', "_") == *name);
-            if let Some(value) = scope.spelled(&name).filter(|_| !is_temp) {
-                facts.push(self.value_fact(&name, &value.flat()));
+            let is_temp = temps.iter().any(|temp| **temp == **name || *temp.replace('-', "_") == **name);
+            if let Some(value) = scope.spelled(name).filter(|_| !is_temp) {
+                facts.push(self.value_fact(name, &value.flat()));
             }
         }
         if id != self.id {
@@ -268,19 +291,12 @@ impl<'f> Facts<'f> {
                 facts.push(shown(Entry::text(Kind::Env, &entry.name.value, &text)));
             }
         }
-        let declared = dotenv(self.around, command.place.file);
+        let declared = self.around.dotenv(command.place.file);
         for (name, value) in declared.filter(|(name, _)| !self.plan.defs.hidden.contains(name)) {
             // What is in such a file is often a secret.
             facts.push(Entry::digest(Kind::Env, name.as_bytes(), Digest::of(value.as_bytes())));
         }
     }
-}
-
-fn dotenv(around: &Surroundings, file: FileId) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
-    declared
-        .filter(|(name, _)| !around.env.contains_key(std::ffi::OsStr::new(&**name)))
-        .map(|(name, value)| (name, value))
 }
 
 /// The same, with its value untold where it may be a secret.

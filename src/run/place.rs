@@ -216,7 +216,5 @@ pub fn exported(name: &str, value: &Value) -> Result<OsString, String> {
 
 /// What the `dotenv` of a file adds, where the environment says nothing.
 pub fn dotenv(around: &Surroundings, file: FileId) -> Env {
-    let declared = around.dotenv.get(usize::from(file.0)).into_iter().flatten();
-    let missing = declared.filter(|(name, _)| !around.env.contains_key(OsStr::new(&**name)));
-    missing.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))).collect()
+    around.dotenv(file).map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))).collect()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
-use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome};
+use crate::base::command::{Captures, CommandSpec, NotStarted, Outcome, SIGTERM};
 use crate::base::event::{Event, JobId, Message, Output, Stream, TaskLabel};
 use crate::cache::key::Manifest;
 use crate::cache::memo::Memo;
@@ -30,7 +30,6 @@ use crate::run::job::News;
 const KEPT: usize = 64 * 1024;
 /// So many differences are told.
 const TOLD: usize = 3;
-const SIGTERM: i32 = 15;
 
 /// All services of a session.
 #[derive(Clone)]

@@ -1,16 +1,16 @@
 //! Hints of the system that something has happened near the files that count, and a look at what it was.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, RecommendedWatcher, RecursiveMode};
 use tokio::sync::Notify;
 
-use crate::watch::wanted::{Look, Wanted, difference};
+use crate::watch::wanted::{Look, Wanted, difference, linked};
 
 /// How often files are looked at where the system cannot tell of them.
 const POLL: Duration = Duration::from_secs(1);
@@ -18,12 +18,27 @@ const POLL: Duration = Duration::from_secs(1);
 /// Of its time, the share that looking for new directories may take while they come: one in so many.
 const SHARE: u32 = 10;
 
+/// What is told when something has happened.
+type Tell = Box<dyn FnMut(notify::Result<Event>) + Send>;
+
+/// Who tells of directories.
+trait Watch: Send {
+    /// Tells of this one too.
+    fn watch(&mut self, dir: &Path) -> notify::Result<()>;
+}
+
+impl Watch for RecommendedWatcher {
+    fn watch(&mut self, dir: &Path) -> notify::Result<()> {
+        notify::Watcher::watch(self, dir, RecursiveMode::NonRecursive)
+    }
+}
+
 /// Files that are watched.
 pub struct Source {
     wanted: Arc<Wanted>,
     bell: Arc<Bell>,
     /// `None` where the system has no room for it: then files are looked at again and again.
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<Box<dyn Watch>>,
     directories: BTreeSet<PathBuf>,
     /// When new directories are looked for next, if some may have come; and no sooner than this.
     follow: Option<Instant>,
@@ -39,6 +54,8 @@ struct Bell {
     rung: Notify,
     /// Directories may have come or gone, or events were lost.
     shape: AtomicBool,
+    /// What links lead to.
+    linked: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Bell {
@@ -56,11 +73,18 @@ impl Bell {
         // A directory matters for what may be in it, and what was moved away may have been one.
         let moved = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
         let matters = |path: &PathBuf| {
-            wanted.may_mean(path) || (shape && path.is_dir()) || (moved && path.symlink_metadata().is_err())
+            wanted.may_mean(path)
+                || self.is_linked(path)
+                || (shape && path.is_dir())
+                || (moved && path.symlink_metadata().is_err())
         };
         if event.paths.iter().any(matters) {
             self.ring(shape || event.paths.iter().any(|path| path.ends_with(".gitignore")));
         }
+    }
+
+    fn is_linked(&self, path: &Path) -> bool {
+        self.linked.lock().is_ok_and(|linked| linked.contains(path))
     }
 
     fn ring(&self, shape: bool) {
@@ -74,9 +98,13 @@ impl Bell {
 impl Source {
     /// Watches from now on: what changes after this is seen.
     pub fn new(wanted: Arc<Wanted>) -> Self {
+        Self::told_by(wanted, |tell| Ok(Box::new(notify::recommended_watcher(tell)?)))
+    }
+
+    fn told_by(wanted: Arc<Wanted>, make: impl FnOnce(Tell) -> notify::Result<Box<dyn Watch>>) -> Self {
         let bell = Arc::new(Bell::default());
         let (heard, meant) = (bell.clone(), wanted.clone());
-        let watcher = notify::recommended_watcher(move |event| heard.hear(&meant, event));
+        let watcher = make(Box::new(move |event| heard.hear(&meant, event)));
         let (watcher, trouble) = match watcher {
             Ok(watcher) => (Some(watcher), None),
             Err(why) => (None, Some(why.to_string())),
@@ -84,8 +112,23 @@ impl Source {
         let (directories, rests) = (BTreeSet::new(), Instant::now());
         let mut source = Self { wanted, bell, watcher, directories, follow: None, rests, look: Look::new(), trouble };
         source.cover();
-        source.look = source.wanted.look();
+        source.look = source.look();
         source
+    }
+
+    /// What the files look like now. What links lead to is watched before it is looked at.
+    fn look(&mut self) -> Look {
+        loop {
+            let look = self.wanted.look();
+            let links = linked(&look);
+            let dirs: BTreeSet<PathBuf> = links.iter().filter_map(|path| path.parent()).map(Path::to_owned).collect();
+            if let Ok(mut known) = self.bell.linked.lock() {
+                *known = links;
+            }
+            if !self.add(dirs) {
+                return look;
+            }
+        }
     }
 
     /// What it watches.
@@ -139,7 +182,7 @@ impl Source {
             self.directories.clear();
             self.cover();
         }
-        let look = self.wanted.look();
+        let look = self.look();
         let changed = difference(&self.look, &look);
         self.look = look;
         changed
@@ -147,24 +190,124 @@ impl Source {
 
     /// Watches each directory there is, until no new one has come meanwhile.
     fn cover(&mut self) {
-        while let Some(watcher) = &mut self.watcher {
-            let there = self.wanted.directories();
-            let new: Vec<PathBuf> = there.difference(&self.directories).cloned().collect();
-            if new.is_empty() {
-                return;
-            }
-            let mut failed = None;
-            for dir in new {
-                match watcher.watch(&dir, RecursiveMode::NonRecursive) {
-                    Err(why) if dir.is_dir() => failed = Some(why.to_string()),
-                    // What is gone by now tells its parent.
-                    _ => drop(self.directories.insert(dir)),
-                }
-            }
-            if let Some(why) = failed {
-                self.watcher = None;
-                self.trouble = Some(why);
+        while self.watcher.is_some() && self.add(self.wanted.directories()) {}
+    }
+
+    /// Watches these too; whether one of them is new.
+    fn add(&mut self, dirs: BTreeSet<PathBuf>) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let new: Vec<PathBuf> = dirs.difference(&self.directories).cloned().collect();
+        let mut failed = None;
+        for dir in &new {
+            match watcher.watch(dir) {
+                Err(why) if dir.is_dir() => failed = Some(why.to_string()),
+                // What is gone by now tells its parent.
+                _ => drop(self.directories.insert(dir.clone())),
             }
         }
+        if let Some(why) = failed {
+            self.watcher = None;
+            self.trouble = Some(why);
+        }
+        !new.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::Flag;
+    use notify::{Error, ErrorKind};
+
+    use super::*;
+    use crate::watch::wanted::{Set, Wish};
+
+    /// Watches a number of directories and no more, and hands out what it tells by.
+    struct Fake {
+        room: usize,
+    }
+
+    impl Watch for Fake {
+        fn watch(&mut self, _: &Path) -> notify::Result<()> {
+            self.room = self.room.checked_sub(1).ok_or_else(|| Error::new(ErrorKind::MaxFilesWatch))?;
+            Ok(())
+        }
+    }
+
+    fn wanted(dir: &Path, text: &str) -> Arc<Wanted> {
+        let set = Set { cwd: dir.to_owned(), texts: vec![text.to_owned()], gitignore: true };
+        Arc::new(Wanted::new(Wish { sets: [set].into(), ..Wish::default() }).unwrap())
+    }
+
+    fn source(dir: &Path, room: usize) -> (Source, Tell) {
+        let mut way = None;
+        let source = Source::told_by(wanted(dir, "**"), |tell| {
+            way = Some(tell);
+            Ok(Box::new(Fake { room }))
+        });
+        (source, way.unwrap())
+    }
+
+    fn is_rung(source: &Source) -> bool {
+        use std::future::Future as _;
+        let mut rung = std::pin::pin!(source.bell.rung.notified());
+        rung.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_is_found_by_the_next_look() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "1").unwrap();
+        let (mut source, mut tell) = source(dir.path(), 100);
+        std::fs::create_dir_all(dir.path().join("new/deep")).unwrap();
+        std::fs::write(dir.path().join("new/deep/b"), "2").unwrap();
+        std::fs::write(dir.path().join("a"), "changed").unwrap();
+        assert!(!is_rung(&source), "nobody has told of any of it");
+        tell(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        assert!(is_rung(&source));
+        source.heard(Instant::now());
+        assert!(source.follow_at().is_some(), "there may be new directories");
+        assert_eq!(source.changes(), [dir.path().join("a"), dir.path().join("new/deep/b")]);
+        assert!(source.directories.contains(&dir.path().join("new/deep")), "and what happens in them is told now");
+        tell(Err(Error::new(ErrorKind::Generic("the queue is gone".to_owned()))));
+        assert!(is_rung(&source), "an error is one more reason to look");
+    }
+
+    #[test]
+    fn where_there_is_no_room_files_are_looked_at_again_and_again() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("one/two/three")).unwrap();
+        let (mut full, _) = source(dir.path(), 2);
+        assert!(full.watcher.is_none(), "half of it would be worse than nothing");
+        assert!(full.trouble().is_some_and(|why| why.contains("watch")));
+        assert_eq!(full.trouble(), None, "said once");
+        std::fs::write(dir.path().join("one/two/three/a"), "1").unwrap();
+        assert_eq!(full.changes(), [dir.path().join("one/two/three/a")]);
+        // Room for what is there, and none for what comes.
+        let (mut later, mut tell) = source(dir.path(), 6);
+        assert!(later.watcher.is_some());
+        for n in 0..6 {
+            std::fs::create_dir(dir.path().join(format!("one/{n}"))).unwrap();
+        }
+        tell(Ok(Event::new(EventKind::Create(notify::event::CreateKind::Folder)).add_path(dir.path().join("one/1"))));
+        later.changes();
+        assert!(later.watcher.is_none() && later.trouble().is_some());
+        std::fs::write(dir.path().join("one/5/b"), "1").unwrap();
+        assert_eq!(later.changes(), [dir.path().join("one/5/b")]);
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_watched() {
+        let (dir, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (target, hop) = (away.path().join("target"), away.path().join("hop"));
+        std::fs::write(&target, "1").unwrap();
+        std::os::unix::fs::symlink(&target, &hop).unwrap();
+        std::os::unix::fs::symlink(&hop, dir.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("round", dir.path().join("round")).unwrap();
+        let (mut source, mut tell) = source(dir.path(), 100);
+        assert!(source.directories.contains(away.path()));
+        std::fs::write(&target, "changed").unwrap();
+        tell(Ok(Event::new(EventKind::Modify(ModifyKind::Any)).add_path(target)));
+        assert!(is_rung(&source));
+        assert_eq!(source.changes(), [dir.path().join("link")]);
     }
 }

@@ -45,6 +45,8 @@ pub struct Wanted {
 /// What can be seen of a file without reading it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
+    /// It is a link, and all else is said of what that leads to.
+    link: bool,
     place: (u64, u64),
     size: u64,
     mode: u32,
@@ -121,18 +123,40 @@ impl Wanted {
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
-        let meta = path.metadata().or_else(|_| path.symlink_metadata()).ok()?;
+        let meta = path.symlink_metadata().ok()?;
+        let link = meta.is_symlink();
+        let meta = if link { path.metadata().unwrap_or(meta) } else { meta };
         // What goes through a pipe or a device changes nothing in it.
         if !meta.is_file() && !meta.is_symlink() {
             return None;
         }
         Some(Self {
+            link,
             place: (meta.dev(), meta.ino()),
             size: meta.size(),
             mode: meta.mode(),
             time: (meta.mtime(), meta.mtime_nsec()),
         })
     }
+}
+
+/// What links among these files lead to, each step of the way: what happens there happens to the file.
+pub fn linked(look: &Look) -> BTreeSet<PathBuf> {
+    let mut all = BTreeSet::new();
+    for (path, _) in look.iter().filter(|(_, stamp)| stamp.link) {
+        let mut at = path.clone();
+        // A circle comes to something that is known.
+        while let Ok(target) = at.read_link() {
+            let Some(dir) = at.parent().and_then(|dir| dir.canonicalize().ok()) else { break };
+            at = clean(&dir.join(target));
+            if !all.insert(at.clone()) {
+                break;
+            }
+        }
+        // As the system tells of it.
+        all.extend(at.canonicalize());
+    }
+    all
 }
 
 /// What differs between two looks, sorted.

@@ -1,6 +1,7 @@
 //! `--watch`: real events of the file system, and what xec does about them. Nothing sleeps: a test awaits what xec says
 //! in `--events`.
 
+mod edges;
 mod services;
 
 use std::path::{Path, PathBuf};

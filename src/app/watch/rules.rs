@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::app::open::Opened;
 use crate::app::options::{EventsTo, Options};
-use crate::app::place;
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Spanned;
 use crate::cache::inputs::{Patterns, escape};
@@ -123,7 +122,7 @@ fn everything(around: &Surroundings) -> BTreeSet<Set> {
 
 /// Where the state is, which changes with every run.
 fn state(around: &Surroundings) -> Option<Set> {
-    let place = place::of(around);
+    let place = around.state();
     let name = escape(place.file_name()?.to_str()?);
     Some(Set { cwd: place.parent()?.to_owned(), texts: vec![name], gitignore: false })
 }

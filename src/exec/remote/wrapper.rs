@@ -17,6 +17,7 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::base::command::{CommandSpec, NotStarted, Stdin};
+use crate::base::name::is_variable_name;
 use crate::exec::remote::feed::Feed;
 use crate::exec::words;
 
@@ -102,7 +103,7 @@ pub(crate) fn first_line(script: &[u8], grace: Duration) -> Vec<u8> {
 pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>, NotStarted> {
     let mut script = Vec::new();
     for (name, value) in &spec.env {
-        if !is_shell_name(name.as_bytes()) {
+        if !name.to_str().is_some_and(is_variable_name) {
             let name = name.to_string_lossy();
             return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
         }
@@ -134,12 +135,6 @@ pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>,
     }
     script.push(b'\n');
     Ok(script)
-}
-
-/// Whether every Bourne shell can export it.
-pub(crate) fn is_shell_name(name: &[u8]) -> bool {
-    name.first().is_some_and(|byte| !byte.is_ascii_digit())
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// One word for any Bourne shell, whatever its bytes.

@@ -17,12 +17,13 @@ use tokio::sync::oneshot;
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Share, Sink, Stdin};
 use crate::base::event::JobId;
+use crate::base::name::is_variable_name;
 use crate::exec::broker::link::Exit;
 use crate::exec::fd::{self, Feeder, Pipe};
 use crate::exec::find::no_room;
 use crate::exec::output::OutputTx;
 use crate::exec::remote::channel::nonce;
-use crate::exec::remote::wrapper::{is_shell_name, quote};
+use crate::exec::remote::wrapper::quote;
 use crate::exec::shells::keeper::{Answers, Keeper, State};
 use crate::exec::shells::shell::{last_of_each, outcome};
 use crate::exec::{Finished, JobCx, Passed, Running, Signal, Target};
@@ -196,7 +197,7 @@ impl Afar {
                 continue;
             }
             let bytes = name.as_bytes();
-            if !is_shell_name(bytes) {
+            if !name.to_str().is_some_and(is_variable_name) {
                 let name = name.to_string_lossy();
                 return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
             }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use globset::{GlobBuilder, GlobMatcher};
+
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::Span;
 use crate::plan::graph::Instance;
@@ -23,6 +25,9 @@ struct Claim {
 
 /// So many problems are told.
 const MOST: usize = 20;
+
+/// So many globs are held against each name.
+const MOST_GLOBS: usize = 64;
 
 /// All that is wrong with the outputs of these instances.
 pub(super) fn check(cx: &Context<'_>, instances: &[Instance]) -> Vec<Problem> {
@@ -85,7 +90,13 @@ fn split(cwd: &Path, text: &str, globs: bool) -> (PathBuf, Option<String>) {
     (place, (!whole).then_some(rest))
 }
 
-/// Claims on the same file: equal ones, and those below a directory that another one claims as a whole.
+/// A glob behind its place. One that is none is told when it is used.
+fn glob(rest: &str) -> Option<GlobMatcher> {
+    GlobBuilder::new(rest).literal_separator(true).build().ok().map(|glob| glob.compile_matcher())
+}
+
+/// Claims on the same file: equal ones, those below a directory that another one claims as a whole, and names that
+/// another one's glob matches.
 fn twice(mut claims: Vec<Claim>) -> Vec<Problem> {
     // A directory comes directly before all that is in it, and one that is claimed whole before parts of it.
     claims.sort_by(|one, other| {
@@ -94,10 +105,17 @@ fn twice(mut claims: Vec<Claim>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut above: Vec<&Claim> = Vec::new();
     let mut parts: HashMap<(&Path, &str), &Claim> = HashMap::new();
+    let mut globs: Vec<(&Claim, GlobMatcher)> = Vec::new();
     for claim in &claims {
         above.retain(|whole| claim.place.starts_with(&whole.place));
+        globs.retain(|(other, _)| claim.place.starts_with(&other.place));
         let same = claim.rest.as_deref().and_then(|rest| parts.insert((&claim.place, rest), claim));
-        let first = above.iter().copied().chain(same).find(|other| other.instance != claim.instance);
+        let named = globs
+            .iter()
+            .filter(|_| claim.rest.is_none())
+            .filter(|(other, glob)| claim.place.strip_prefix(&other.place).is_ok_and(|below| glob.is_match(below)));
+        let named = named.map(|(other, _)| *other);
+        let first = above.iter().copied().chain(same).chain(named).find(|other| other.instance != claim.instance);
         if let Some(first) = first {
             let message = format!("`{}` and `{}` make the same files", first.instance, claim.instance);
             let mut problem = Problem::error(Code::OutputTwice, message).at(claim.span, "");
@@ -109,8 +127,12 @@ fn twice(mut claims: Vec<Claim>) -> Vec<Problem> {
                 break;
             }
         }
-        if claim.rest.is_none() && first.is_none() {
-            above.push(claim);
+        if first.is_none() {
+            match claim.rest.as_deref().map(glob) {
+                None => above.push(claim),
+                Some(Some(glob)) if globs.len() < MOST_GLOBS => globs.push((claim, glob)),
+                Some(_) => {}
+            }
         }
     }
     problems
@@ -142,6 +164,9 @@ mod tests {
         assert_eq!(count(&[("a", "out"), ("b", "out/x")]), 1);
         assert_eq!(count(&[("a", "out/deep/*.c"), ("b", "out/**")]), 1);
         assert_eq!(count(&[("a", "out/*.c"), ("b", "out/*.c"), ("a", "out/*.h")]), 1);
+        assert_eq!(count(&[("a", "out/**/*.c"), ("b", "out/deep/x.c")]), 1);
+        assert_eq!(count(&[("a", "out/x.c"), ("b", "out/*.c")]), 1);
+        assert_eq!(count(&[("a", "out/deep/x.c"), ("b", "out/*.c"), ("a", "out/y.h"), ("c", "out/*.h")]), 1);
         assert_eq!(count(&[("a", "out"), ("a", "out/x"), ("b", "outer/x"), ("b", "other")]), 0);
         assert_eq!(count(&[("a", "out/*.c"), ("b", "out/*.h")]), 0);
     }

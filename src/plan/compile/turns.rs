@@ -42,8 +42,11 @@ impl Builder<'_, '_> {
     /// The order in which they get their turns: as asked for, but each behind those that something in it comes after
     /// (Kahn's algorithm, with a heap for the ties). Where that contradicts itself, the order of the request stands.
     pub(super) fn order(&self, turns: &[Turn], after: &[(InstanceId, UnitId)]) -> Vec<usize> {
-        let first = self.first_turns(turns);
+        if turns.len() < 2 || after.is_empty() {
+            return (0..turns.len()).collect();
+        }
         let unit_of = self.unit_of();
+        let first = self.first_turns(turns, &unit_of);
         let mut before = vec![0_usize; turns.len()];
         let mut behind: Vec<Vec<usize>> = vec![Vec::new(); turns.len()];
         for (id, other) in after {
@@ -76,9 +79,8 @@ impl Builder<'_, '_> {
     }
 
     /// In whose turn each unit comes first, by what is needed from there on.
-    fn first_turns(&self, turns: &[Turn]) -> Vec<Option<usize>> {
+    fn first_turns(&self, turns: &[Turn], unit_of: impl Fn(VertexId) -> Option<UnitId>) -> Vec<Option<usize>> {
         let places: HashMap<VertexId, usize> = turns.iter().enumerate().map(|(at, turn)| (turn.reached, at)).collect();
-        let unit_of = self.unit_of();
         let count = self.units.units.len();
         let (mut asked, mut needs) = (vec![Vec::new(); turns.len()], vec![Vec::new(); count]);
         for demand in &self.demands {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::base::name::is_sh_like;
 use crate::base::value::Template;
 
 /// The words of a script for `sh` that may be values, or are one of these secrets.
@@ -14,9 +15,7 @@ pub fn names_in_sh(script: &str, secrets: &[Arc<str>]) -> Vec<Arc<str>> {
 /// `$((…))`, any word for another interpreter, which may read its environment in ways of its own.
 /// Values begin with a small letter; secrets are called as they like.
 pub(super) fn names_in(script: &str, shell: &[Template], secrets: &[Arc<str>]) -> Vec<Arc<str>> {
-    let program =
-        shell.first().and_then(Template::as_text).map_or("", |program| program.rsplit('/').next().unwrap_or(""));
-    let bourne = matches!(program, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh" | "busybox");
+    let bourne = shell.first().and_then(Template::as_text).is_some_and(|program| is_sh_like(program));
     let is_word = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
     let bytes = script.as_bytes();
     let mut seen = HashSet::new();

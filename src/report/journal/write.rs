@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::event::{Event, Output, Verdict};
+use crate::base::fault;
 use crate::cache::state::make_dir;
 use crate::report::journal::logs::Logs;
 use crate::report::journal::{KEPT, MAGIC, RECORD, Start, runs};
@@ -65,8 +66,10 @@ impl Writer {
     pub(crate) fn flush(&mut self) {
         self.attempt(|open| {
             if !open.frames.is_empty() {
+                fault::point("before-journal");
                 open.record.write_all(&open.frames)?;
                 open.frames.clear();
+                fault::point("after-journal");
             }
             Ok(())
         });
@@ -111,6 +114,7 @@ impl Open {
         let mut record = File::create(dir.join(RECORD))?;
         let mut head = MAGIC.to_vec();
         frame(&start.head, &mut head);
+        fault::point("journal-made");
         record.write_all(&head)?;
         Ok(Self { record, frames: Vec::new(), logs: Logs::new(dir) })
     }

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::base::command::Outcome;
+use crate::base::command::{Outcome, SIGTERM};
 use crate::base::event::{Event, JobId};
 use crate::exec::output::Tap;
 use crate::exec::{Signal, Target};
@@ -43,9 +43,6 @@ pub(super) struct Watch {
     /// Where what the service writes goes too, if that is what is looked at.
     log: Option<Log>,
 }
-
-/// What ends by a signal without being a process.
-const SIGTERM: i32 = 15;
 
 impl Loop {
     /// Asks until a service is ready, or nobody wants to know any more.

@@ -1,15 +1,12 @@
 //! How things come to an early end: one mechanism for fail-fast, timeouts, signals and what nobody needs.
 
-use crate::base::command::Outcome;
+use crate::base::command::{Outcome, SIGTERM};
 use crate::base::event::{Event, Level, Reason};
 use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
 use crate::xecfile::model::OnError;
-
-/// What ends a leaf that only waits; no process ever sees it.
-const SIGTERM: i32 = 15;
 
 impl Scheduler {
     fn is_dormant(&self, scope: ScopeId) -> bool {
@@ -106,6 +103,7 @@ impl Scheduler {
         }
         let Some(job) = self.live.get(&leaf).copied() else { return };
         if self.plan.leaf(leaf).wait.is_some() {
+            // It only waits; no process ever sees this.
             return self.job_ended(job, JobEnd::plain(Outcome::Signalled(SIGTERM)), out);
         }
         out.push(Action::Stop { job, reason, level });

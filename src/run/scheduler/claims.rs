@@ -188,11 +188,20 @@ impl Scheduler {
         }
     }
 
-    /// The slots of those who have begun are free: their first steps stand in line by now.
-    pub(super) fn close_doors(&mut self) {
+    /// A scope has begun, or will not. Its slot goes to its first step, if that wants just one: nobody comes between the
+    /// two, so that hardly more are begun than run. Else it is free.
+    pub(super) fn close_door(&mut self, enter: VertexId) {
+        let inside = self.plan.scope_of(enter).map(|scope| self.plan.scope(scope).vertices.clone()).unwrap_or_default();
+        let first = self.asking.iter().copied().find(|(_, vertex)| {
+            let leaf = matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_));
+            leaf && inside.contains(&vertex.0) && self.queue.contains_key(vertex) && self.wanted_by(*vertex) == [DOOR]
+        });
+        if let Some(first) = first {
+            self.asking.remove(&first);
+            return self.grants.push_back(Grant { vertex: first.1, claim: vec![DOOR], waited_for: None });
+        }
         let mut granted = Vec::new();
-        let (limit, _) = DOOR;
-        self.limits.release(&[(limit, std::mem::take(&mut self.passed))], &mut granted);
+        self.limits.release(&[DOOR], &mut granted);
         self.later(granted);
     }
 

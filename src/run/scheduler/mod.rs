@@ -71,9 +71,9 @@ pub struct Scheduler {
     queue: HashMap<VertexId, Queue>,
     /// Who holds something of the machine.
     locked: HashSet<VertexId>,
-    /// Who has all that it claims and waits for a slot to begin with, and how many of these slots are free again.
+    /// Who has all that it claims and waits for a slot to begin with, and who has one and needs it for that no more.
     doors: HashSet<VertexId>,
-    passed: u32,
+    passed: VecDeque<VertexId>,
     /// Who has that too, and is asked whether it still has to run; whether it has such a slot.
     knocking: HashMap<VertexId, bool>,
     /// When a rate is looked at next.
@@ -178,7 +178,7 @@ impl Scheduler {
             queue: HashMap::new(),
             locked: HashSet::new(),
             doors: HashSet::new(),
-            passed: 0,
+            passed: VecDeque::new(),
             knocking: HashMap::new(),
             due: HashMap::new(),
             next_job: 1,
@@ -266,10 +266,10 @@ impl Scheduler {
                 self.pull(feed, out);
             } else if let Some(vertex) = self.ready.pop_front() {
                 self.fire(vertex, out);
+            } else if let Some(enter) = self.passed.pop_front() {
+                self.close_door(enter);
             } else if let Some((rank, vertex)) = self.asking.pop_first() {
                 self.request(vertex, rank);
-            } else if self.passed > 0 {
-                self.close_doors();
             } else if let Some((vertex, claim)) = self.giving.pop_front() {
                 self.give_back(vertex, &claim, out);
             } else {

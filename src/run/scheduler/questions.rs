@@ -55,7 +55,7 @@ impl Scheduler {
         }
         let (knocked, open) = (self.knocking.remove(&enter), self.phase_of(enter) == Phase::Probing);
         if let Some(slot) = knocked {
-            self.passed += u32::from(slot);
+            self.passed.extend(slot.then_some(enter));
             if !open || answer != Ok(Answer::Run) {
                 self.turn_back(enter, out);
             }

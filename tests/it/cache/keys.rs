@@ -146,3 +146,37 @@ fn what_calls_are_given_counts_by_its_place() {
         "#;
     assert!(changed(file, r#"t v="1""#, r#"t v="2""#).starts_with("runs"));
 }
+
+/// What only a condition of a step names decides as much as what the step names.
+#[test]
+fn a_let_that_only_a_condition_names() {
+    for condition in ["when run \"test $mode = fast\"", "when equal \"${mode}\" fast", "unless equal \"${mode}\" slow"]
+    {
+        let file = r#"
+            let mode run="cat mode"
+            task a { inputs src; run "echo always"; sequence { CONDITION; run "echo fast" } }
+        "#;
+        let project = Project::new(&file.replace("CONDITION", condition));
+        project.write("src/x", "x");
+        project.write("mode", "slow");
+        project.xec(&["a"]).ok().stdout("always\n");
+        assert!(!runs(&project, "a"));
+        project.write("mode", "fast");
+        assert_eq!(why(&project, "a"), "runs, since `mode` was `slow`, is `fast`", "{condition}");
+        assert!(!runs(&project, "a"));
+    }
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_told_with_the_nearest() {
+    let project = Project::new(r#"task a { inputs "src/*.c" "src/*.hh"; run "true" }"#);
+    project.write("src/x.c", "x");
+    project.write("src/x.h", "x");
+    let ran = project.xec(&["a"]).ok();
+    let said = "a: `src/*.hh` of its `inputs` matches nothing; did you mean `src/*.h`";
+    assert!(ran.err().contains(said), "{}", ran.story());
+    project.write("Xecfile.kdl", r#"task a { inputs "src/*.cc"; run "true" }"#);
+    let ran = project.xec(&["a"]).failed();
+    let said = "there is no file that `inputs` means: src/*.cc; did you mean `src/*.c`";
+    assert!(ran.err().contains(said), "{}", ran.story());
+}

@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::{last, runs, why};
+use crate::harness::proc;
 use crate::harness::project::{Project, started};
 
 const MAKE: &str = r#"
@@ -46,6 +47,53 @@ fn what_was_made_once_comes_back_with_its_log() {
     project.write("out/x", "one more time");
     assert_eq!(why(&project, "make"), "up to date, brought back");
     assert_eq!(project.read("out/x"), "one");
+}
+
+/// A directory comes back as it was: without what another version of the task has made in it, and with what others have
+/// put there.
+#[test]
+fn what_another_version_made_does_not_stay() {
+    let project = project(
+        r#"
+        task make { inputs src; outputs "out/**"; cache; run "mkdir -p out/in; n=$(cat src/x); echo $n > out/all; echo $n > out/$n; echo $n > out/in/$n" }
+        task user { inputs src; run "ls -R out" }
+        "#,
+    );
+    let listing = || {
+        let mut all = Vec::new();
+        let mut dirs = vec![project.path().join("out")];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path)
+                } else {
+                    all.push(path.strip_prefix(project.path()).unwrap().to_str().unwrap().to_owned())
+                }
+            }
+        }
+        all.sort();
+        all
+    };
+    // A user's own file, there before the task ever ran, and one that came later.
+    project.write("out/mine", "mine");
+    project.xec(&["make"]).ok();
+    project.write("src/x", "two");
+    project.remove("out/one");
+    project.remove("out/in");
+    project.xec(&["make"]).ok();
+    assert_eq!(listing(), ["out/all", "out/in/two", "out/mine", "out/two"]);
+    project.write("out/later", "later");
+    project.write("out/in/two", "changed by hand");
+    project.write("src/x", "one");
+    assert_eq!(why(&project, "make"), "up to date, brought back");
+    assert_eq!(listing(), ["out/all", "out/in/one", "out/in/two", "out/later", "out/mine", "out/one"]);
+    assert_eq!((project.read("out/in/two"), project.read("out/mine")), ("changed by hand".into(), "mine".into()));
+    project.remove("out/in/two");
+    // And back again: what was brought back is as much the task's own as what it made.
+    project.write("src/x", "two");
+    assert_eq!(why(&project, "make"), "up to date, brought back");
+    assert_eq!(listing(), ["out/all", "out/in/two", "out/later", "out/mine", "out/two"]);
 }
 
 #[test]
@@ -208,4 +256,30 @@ fn the_log_is_bytes_in_order_and_shown_once_in_every_mode() {
     assert!(kinds.ends_with(&["replay-finished", "task-finished", "run-finished"]), "{kinds:?}");
     assert!(events.contains(r#""verdict":{"kind":"skipped","why":"up-to-date"}"#), "{events}");
     assert!(events.contains(r#""fresh":1"#), "{events}");
+}
+
+/// However much a task wrote, showing it once more takes no more memory than its writing did.
+#[test]
+fn a_large_log_is_shown_in_little_memory() {
+    const BYTES: u64 = 200_000_000;
+    let project = Project::new(
+        r#"
+        task loud { inputs src; cache; run "yes 0123456789012345678901234567890123456789 | head -c 200000000" }
+        task t { needs loud; run "echo up > $TELL; read -r x < $GATE" }
+        "#,
+    );
+    project.write("src/x", "one");
+    project.case(&["loud"]).stdout_to(std::fs::File::create("/dev/null").unwrap()).run().ok();
+    let case = project.case(&["t"]).fifo("gate").stdout_raw();
+    let gate = case.path().join("gate");
+    let mut live = case.env("GATE", gate).spawn();
+    let mut out = live.take_stdout();
+    let reader = std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()).unwrap());
+    assert_eq!(live.tell.line(), "up");
+    let peak = proc::status_kib(live.pid(), "VmHWM");
+    live.fifo("gate").say("end");
+    live.end().ok().says("↺ loud");
+    let seen = reader.join().unwrap();
+    assert!(seen == BYTES || seen == BYTES + 1, "{seen}");
+    assert!(peak < 64 << 10, "xec held {peak} KiB");
 }

@@ -103,15 +103,74 @@ fn a_full_disk_is_loud() {
     assert!(runs(&project, "make"));
 }
 
+/// A state on a disk of its own, so large, on which so much is left when xec comes.
+fn on_a_small_disk(project: &Project, size: &str, before: &str) -> crate::harness::Ran {
+    let script = format!(
+        "mount -t tmpfs -o size={size} none .xec && printf '*\\n' > .xec/.gitignore && {before} && exec \"$0\" make"
+    );
+    project.write("inner.sh", format!("cd {}\n{script}\n", project.path().display()));
+    std::fs::create_dir_all(project.path().join(".xec")).unwrap();
+    let script = project.path().join("inner.sh");
+    let words = ["-rm", "sh", script.to_str().unwrap()];
+    // The script is read by `sh FILE`; what it calls is handed on by name.
+    project.write("inner.sh", project.read("inner.sh").replace("$0", crate::harness::XEC));
+    Case::new().program("unshare").args(words).run()
+}
+
+/// The disk of the state is full, and that of the project is not: the task runs, what it made is right, and that it is not
+/// remembered is told.
+#[test]
+fn a_state_without_room_is_told() {
+    let project = project();
+    project.write("src/x", "x".repeat(100_000));
+    let ran = on_a_small_disk(&project, "64k", "true").ok().stdout("made\n");
+    assert!(ran.err().contains("make: it will run again, since cannot write to"), "{}", ran.story());
+    assert!(ran.err().contains("No space left on device"), "{}", ran.story());
+    assert_eq!(project.read("out/x").len(), 200_000);
+    // Not one byte more can be written.
+    let full = "{ cat /dev/zero > .xec/rest 2> /dev/null; true; }";
+    project.remove("out");
+    let ran = on_a_small_disk(&project, "64k", full);
+    assert!(ran.err().contains("No space left on device"), "{}", ran.story());
+    assert!(ran.end != End::Code(0) || project.read("out/x").len() == 200_000, "{}", ran.story());
+    // A success that was known before is not believed when the mark that takes it back cannot be written.
+    let known = "{ %X make > log 2>&1; echo more >> src/x; cat /dev/zero > .xec/rest 2> /dev/null; true; }";
+    let ran = on_a_small_disk(&project, "900k", &known.replace("%X", crate::harness::XEC));
+    assert!(ran.err().contains("No space left on device"), "{}", ran.story());
+    assert!(!ran.err().contains("up to date"), "{}", ran.story());
+}
+
+/// A state that lies in the project, where git does not hide it, is no input of anything.
+#[test]
+fn a_state_in_the_project_is_no_input() {
+    let project = Project::new(r#"task make { inputs "**"; outputs out; cache; run "cat src/x > out" }"#);
+    project.write("src/x", "one\n");
+    let call = || project.case(&["make"]).env("XEC_STATE", "state").run().ok();
+    assert_eq!(started(&call()), ["make"]);
+    assert!(project.has("state"));
+    for _ in 0..3 {
+        assert_eq!(started(&call()), Vec::<String>::new());
+    }
+    project.write("state/of-somebody-else", "new");
+    assert_eq!(started(&call()), ["make"], "what lies beside it is one");
+}
+
 /// Every place at which xec says that it could be killed.
-const POINTS: [&str; 8] = [
+const POINTS: [&str; 15] = [
+    "locked",
     "before-mark",
     "after-mark",
     "blob-written",
     "before-record",
     "after-record",
+    "before-unlock",
+    "after-unlock",
     "replace-written",
     "restore-written",
+    "before-remove",
+    "journal-made",
+    "before-journal",
+    "after-journal",
     "nowhere",
 ];
 
@@ -131,6 +190,45 @@ fn killed_at_any_write_the_next_run_is_honest() {
         honest(&project, point);
         project.remove("out");
         kill();
+        honest(&project, point);
+    }
+}
+
+/// Killed while it tidies up, it has taken nothing that the next run believes in.
+#[test]
+fn killed_while_it_collects_the_next_run_is_honest() {
+    for point in
+        ["before-shorten", "replace-written", "after-shorten", "blob-removed", "locked", "before-unlock", "nowhere"]
+    {
+        let project = project();
+        for source in ["one\n", "two\n", "three\n"] {
+            project.write("src/x", source);
+            project.xec(&["make"]).ok();
+        }
+        project.write(".xec/locks/of-one-who-was-killed", "1 run");
+        let killed = project.case(&["--cache-gc=0"]).env("XEC_KILL_AT", point).run();
+        assert_eq!(killed.end == End::Code(0), point == "nowhere", "{point}, {}", killed.story());
+        for source in ["three\n", "one\n"] {
+            project.write("src/x", source);
+            honest(&project, point);
+        }
+        project.xec(&["--cache-gc"]).ok();
+        assert_eq!(std::fs::read_dir(project.path().join(".xec/locks")).unwrap().count(), 0, "{point}");
+    }
+}
+
+/// What a run that was killed has written down is what `--last` shows, as far as it came.
+#[test]
+fn killed_while_it_writes_down_a_run_is_known_as_far_as_it_came() {
+    for point in ["journal-made", "before-journal", "after-journal"] {
+        let project = project();
+        project.xec(&["make"]).ok();
+        project.write("src/x", "two\n");
+        let killed = project.case(&["make"]).env("XEC_KILL_AT", point).run();
+        assert_eq!(killed.end, End::Signal(9), "{point}, {}", killed.story());
+        let last = project.xec(&["--last"]);
+        assert!(matches!(last.end, End::Code(0 | 1)), "{point}, {}", last.story());
+        project.xec(&["--failed"]);
         honest(&project, point);
     }
 }
