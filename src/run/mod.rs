@@ -30,6 +30,7 @@ pub mod sampling;
 pub mod scheduler;
 pub mod secrets;
 pub mod standing;
+pub mod temps;
 #[cfg(test)]
 mod testing;
 pub mod values;
