@@ -24,7 +24,10 @@ pub(super) fn warnings(file: &Xecfile) -> Vec<Problem> {
     let mut found = Vec::new();
     for (at, one) in all.iter().enumerate() {
         for other in &all[at + 1..] {
-            if one.task.name.value == other.task.name.value || one.parts == other.parts || !paths(&one.parts, &other.parts) {
+            if one.task.name.value == other.task.name.value
+                || one.parts == other.parts
+                || !paths(&one.parts, &other.parts)
+            {
                 continue;
             }
             let (first, second) = (&one.task.name.value, &other.task.name.value);
@@ -71,10 +74,15 @@ fn parts(cwd: &Path, text: &str) -> Vec<String> {
 
 /// Whether some path is matched by both; `**` stands for any components.
 fn paths(one: &[String], other: &[String]) -> bool {
-    meet(one, other, |part| part == "**", |one, other| {
-        let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-        meet(&one, &other, |char| *char == '*', |one, other| one == other || *one == '?' || *other == '?')
-    })
+    meet(
+        one,
+        other,
+        |part| part == "**",
+        |one, other| {
+            let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+            meet(&one, &other, |char| *char == '*', |one, other| one == other || *one == '?' || *other == '?')
+        },
+    )
 }
 
 /// Whether some sequence is matched by both, where some items stand for any number of others: which pairs of places
