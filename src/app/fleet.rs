@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::num::NonZeroU8;
 use std::rc::Rc;
 
@@ -48,8 +47,7 @@ impl Fleet {
     }
 
     fn make(&self, host: Option<&Host>, user: Option<&str>) -> Result<Place, String> {
-        let shell = || -> Vec<OsString> { ["sh", "-c"].map(OsString::from).into() };
-        let here = || RemoteTarget::through(self.link.clone(), shell()).map_err(|why| why.to_string());
+        let here = || RemoteTarget::here(self.link.clone()).map_err(|why| why.to_string());
         let target = match host.map(|host| (host, &host.via)) {
             None | Some((_, Via::Local)) => here()?,
             Some((host, Via::Ssh)) => self.ssh(host)?,

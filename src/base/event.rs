@@ -112,6 +112,13 @@ pub enum Verdict {
     Skipped(SkipReason),
 }
 
+impl Verdict {
+    /// Whether it ran, or should have, and came to no good: not what was ended or left out by others.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Unreachable(_) | Self::TimedOut(_))
+    }
+}
+
 /// What failed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Failure {
@@ -212,7 +219,7 @@ pub struct Counts {
     /// Failures: steps that failed, and tasks and groups whose time was up; also those that do not count. A task in
     /// which only something else failed is none.
     pub failed: u32,
-    /// Of these failures, those for which a host could not be reached; they are not counted as failed.
+    /// What failed for a host that could not be reached, also what does not count; it is not counted as failed.
     pub unreachable: u32,
     /// Were ended from outside after they had begun.
     pub cancelled: u32,

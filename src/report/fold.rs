@@ -33,6 +33,8 @@ struct Said {
     text: Vec<u8>,
     /// It was too much.
     cut: bool,
+    /// Nobody was there.
+    gone: bool,
 }
 
 impl Fold {
@@ -49,7 +51,7 @@ impl Fold {
             self.tasks.len() - 1
         });
         let all = &mut self.tasks[task].1;
-        all.push(Said { host: host.to_owned(), text: Vec::new(), cut: false });
+        all.push(Said { host: host.to_owned(), text: Vec::new(), cut: false, gone: false });
         self.places.insert(label.instance.clone(), (task, all.len() - 1));
     }
 
@@ -66,6 +68,13 @@ impl Fold {
         said.text.extend_from_slice(bytes);
     }
 
+    /// It could not be reached, and so had nothing to say.
+    pub(crate) fn gone(&mut self, instance: &str) {
+        if let Some((task, at)) = self.places.get(instance) {
+            self.tasks[*task].1[*at].gone = true;
+        }
+    }
+
     /// All of it, if there is anything to fold.
     pub(crate) fn text(&self, style: Style) -> Vec<u8> {
         let folded = self.tasks.iter().filter(|(_, all)| all.len() >= FEW);
@@ -76,7 +85,7 @@ impl Fold {
 fn fold(task: &str, all: &[Said], style: Style) -> String {
     let mut groups: Vec<(&[u8], Vec<&str>)> = Vec::new();
     let mut places: HashMap<&[u8], usize> = HashMap::new();
-    for said in all.iter().filter(|said| !said.cut) {
+    for said in all.iter().filter(|said| !said.cut && (!said.gone || !said.text.is_empty())) {
         let at = *places.entry(&said.text).or_insert(groups.len());
         if at == groups.len() {
             groups.push((&said.text, Vec::new()));
@@ -159,6 +168,21 @@ mod tests {
         let said = [("a", "1\n2\n3\n"), ("b", "1\nx\ny\n3\n"), ("c", "1\n2\n3\n"), ("d", "1\n2\n3\n"), ("e", "")];
         let expected = "= up: 3 hosts: the same 3 lines\n  1\n  2\n  3\n≠ up: b\n  - 2\n  + x\n  + y\n≠ up: e\n  - 1\n  - 2\n  - 3\n";
         assert_eq!(told(&said), expected);
+    }
+
+    #[test]
+    fn who_was_not_there_has_said_nothing_not_even_that() {
+        let mut fold = Fold::default();
+        for (host, text) in [("a", "1\n"), ("b", "1\n"), ("c", ""), ("d", "")] {
+            let site = Site { file: "f".into(), line: 1 };
+            let label = TaskLabel { task: "up".into(), instance: format!("up@{host}").into(), site };
+            fold.began(&label);
+            fold.said(&label.instance, text.as_bytes());
+            if text.is_empty() {
+                fold.gone(&label.instance);
+            }
+        }
+        assert_eq!(String::from_utf8(fold.text(Style::default())).unwrap(), "= up: 2 hosts: the same 1 line\n  1\n");
     }
 
     #[test]

@@ -107,8 +107,10 @@ impl Summary {
 
     /// Keeps what a failed step left. What exceeds the bound is forgotten, the first failures being the ones told.
     pub(crate) fn step_failed(&mut self, job: JobId, owner: &TaskLabel, verdict: &Verdict, mut ended: Ended) {
-        if let Verdict::Failed(Failure::Command(Outcome::Unknown(_))) = verdict {
-            self.hosts.lost(owner);
+        match verdict {
+            Verdict::Failed(Failure::Command(Outcome::Unknown(_))) => self.hosts.lost(owner),
+            Verdict::Unreachable(_) => self.fold.gone(&owner.instance),
+            _ => {}
         }
         let size = ended.out.len() + ended.err.len();
         if self.held + size > TAILS {
@@ -255,14 +257,16 @@ fn last_lines(tail: &Tail, look: Look, lines: &mut Vec<u8>) {
     }
 }
 
-/// `1 failed, 2 ok`, without what there was none of. `culprits`: so many of the failures count.
-fn counts(counts: Counts, culprits: usize) -> String {
-    // Those that could not be reached are counted apart.
-    let culprits = u32::try_from(culprits).unwrap_or(u32::MAX).saturating_sub(counts.unreachable);
+/// `1 failed, 2 ok`, without what there was none of. Those that could not be reached are counted apart.
+fn counts(counts: Counts, culprits: &[Culprit]) -> String {
+    let unreached = culprits.iter().filter(|culprit| matches!(culprit.verdict, Verdict::Unreachable(_))).count();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let (failed, unreached) = (number(culprits.len() - unreached), number(unreached));
     let parts = [
-        (culprits, "failed"),
-        (counts.unreachable, "unreachable"),
-        (counts.failed.saturating_sub(culprits), "failed and not counted"),
+        (failed, "failed"),
+        (unreached, "unreachable"),
+        (counts.failed.saturating_sub(failed), "failed and not counted"),
+        (counts.unreachable.saturating_sub(unreached), "unreachable and not counted"),
         (counts.ok, "ok"),
         (counts.fresh, "up to date"),
         (counts.skipped, "skipped"),
@@ -274,7 +278,7 @@ fn counts(counts: Counts, culprits: usize) -> String {
 
 fn well(end: &End, style: Style) -> String {
     let mut parts = vec![words::counted(u64::from(end.counts.ok), "task")];
-    let rest = counts(Counts { ok: 0, ..end.counts }, 0);
+    let rest = counts(Counts { ok: 0, ..end.counts }, &[]);
     // Where nothing had to run, that is all there is to say.
     if end.counts.ok == 0 && end.counts.fresh > 0 {
         parts.clear();
@@ -287,7 +291,7 @@ fn well(end: &End, style: Style) -> String {
 
 fn badly(end: &End, style: Style) -> String {
     let signal = end.signal.map(|number| format!("ended by {}", words::signal(number)));
-    let counts = Some(counts(end.counts, end.culprits.len())).filter(|counts| !counts.is_empty());
+    let counts = Some(counts(end.counts, &end.culprits)).filter(|counts| !counts.is_empty());
     let what: Vec<String> = signal.into_iter().chain(counts).collect();
     let what = if what.is_empty() { "nothing done".to_owned() } else { what.join(": ") };
     style.paint(Ink::Bad, &format!("✗ {what} in {}; exit code {}", show(end.duration), end.code))

@@ -14,7 +14,7 @@ use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
 use crate::cache::task::{Task, inside};
 use crate::plan::defs::{Command, Conditions, TaskDef, Work};
-use crate::plan::graph::{Guard, Plan, Vertex};
+use crate::plan::graph::{Guard, Plan, Target, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::{self, Surroundings};
@@ -117,9 +117,11 @@ impl<'f> Facts<'f> {
         let def = self.def();
         let files = &def.files;
         let dir = &self.plan.defs.dirs[usize::from(def.file.0)];
+        let scope = self.plan.instance(self.id).scope;
         let cwd = match &def.conditions.place.cwd {
-            Some(cwd) => dir.join(self.flat(cwd)?),
-            None => dir.clone(),
+            // On a host that is a directory there, and its files are none of ours.
+            Some(cwd) if self.plan.scope(scope).target == Target::Here => dir.join(self.flat(cwd)?),
+            _ => dir.clone(),
         };
         let root = &self.plan.defs.root;
         let base = if inside(root, &cwd).is_some() { root.clone() } else { dir.clone() };
@@ -208,6 +210,7 @@ impl<'f> Facts<'f> {
             let mut step = Entry::text(Kind::Step, &format!("{at:06}"), first);
             step.digest = self.step(leaf, command);
             facts.push(step);
+            facts.extend(self.place(leaf));
             let vertex = self.plan.leaf(leaf).vertex;
             self.values((self.plan.leaf(leaf).instance, vertex), &command.value_names(), facts);
             self.variables(leaf, command, facts);
@@ -217,6 +220,18 @@ impl<'f> Facts<'f> {
                 self.values((id, self.plan.scope(scope).enter), &conditions.value_names(), facts);
             }
         }
+    }
+
+    /// Where a step runs that runs on a host: what was done to one machine is not done to the one in its place. Which one
+    /// of several is picked decides nothing.
+    fn place(&self, leaf: LeafId) -> Option<Entry> {
+        let Target::Host(host) = self.plan.scope(self.plan.leaf(leaf).scope).target else { return None };
+        let host = self.plan.host(host);
+        let address = host.address.as_ref().unwrap_or(&host.name.value);
+        let port = host.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let user = host.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let text = format!("{user}{address}{port}");
+        Some(Entry::text(Kind::Value, &format!("host {}", host.name.value), &text))
     }
 
     fn step(&self, leaf: LeafId, command: &Command) -> Digest {

@@ -87,13 +87,15 @@ impl Places {
     pub const POOL: Places = Places(1 << 35);
     /// `copy`.
     pub const COPY: Places = Places(1 << 37);
+    /// `sudo`.
+    pub const SUDO: Places = Places(1 << 38);
     /// `reduce`.
     pub const REDUCE: Places = Places(1 << 28);
 
     /// `on-progress`.
     pub const PROGRESS: Places = Places(1 << 31);
 
-    const NAMES: [(Places, &'static str); 38] = [
+    const NAMES: [(Places, &'static str); 39] = [
         (Places::PROGRESS, "on `on-progress`"),
         (Places::COPY, "on `copy`"),
         (Places::REDUCE, "on `reduce`"),
@@ -101,6 +103,7 @@ impl Places {
         (Places::VIA, "on `via`"),
         (Places::ON, "on `on`"),
         (Places::POOL, "on `pool`"),
+        (Places::SUDO, "on `sudo`"),
         (Places::TOP, "at the top of the file"),
         (Places::DEFAULTS, "in `defaults`"),
         (Places::TASK, "in a task"),

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::sshd::{Hosts, masters};
 use crate::support::{mark, sleepers};
@@ -19,12 +20,12 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A project whose `ssh` finds the hosts.
-struct Project {
-    hosts: Hosts,
+pub(crate) struct Project {
+    pub(crate) hosts: Hosts,
 }
 
 impl Project {
-    fn new(hosts: Hosts, file: &str) -> Self {
+    pub(crate) fn new(hosts: Hosts, file: &str) -> Self {
         let dir = hosts.dir.path();
         fs::create_dir_all(dir.join("project/bin")).unwrap();
         let ssh = format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/ssh_config \"$@\"\n", dir.display());
@@ -36,12 +37,12 @@ impl Project {
     }
 
     /// The same, where `@` in the file is the directory of the project.
-    fn at(hosts: Hosts, file: &str) -> Self {
+    fn placed(hosts: Hosts, file: &str) -> Self {
         let dir = hosts.dir.path().join("project").display().to_string();
         Self::new(hosts, &file.replace('@', &dir))
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let dir = self.hosts.dir.path().join("project");
         let path = format!("{}:{}", dir.join("bin").display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new(env!("CARGO_BIN_EXE_xec"));
@@ -50,16 +51,27 @@ impl Project {
         command
     }
 
-    fn xec(&self, args: &[&str]) -> Output {
+    pub(crate) fn xec(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
-    fn read(&self, name: &str) -> String {
+    /// A file of the project.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.hosts.dir.path().join("project").join(name)
+    }
+
+    /// A call that goes on: what it says is kept, and `tell` is a fifo that it opens once it has come so far.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let out = fs::File::create(self.at("said")).unwrap();
+        self.command(args).stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.hosts.dir.path().join("project").join(name)).unwrap_or_default()
     }
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -145,7 +157,7 @@ fn copies() {
         task nix { copy from="web1:nix" to="back/" }
         task lost { copy from="dist/app" to="nobody:app" }
     "#;
-    let project = Project::at(Hosts::new(2), file);
+    let project = Project::placed(Hosts::new(2), file);
     let dir = project.hosts.dir.path().join("project");
     fs::create_dir(dir.join("dist")).unwrap();
     fs::write(dir.join("dist/app"), "#!/bin/sh\necho \"hello from $1\"\n").unwrap();
@@ -168,7 +180,7 @@ fn copies() {
 /// In the middle of a copy xec is gone: so is the copy, and nothing of it is to be seen.
 fn copy_killed() {
     let file = "host web1 { cwd \"@\"; }\ntask t { copy from=\"big\" to=\"web1:out/big\" }";
-    let project = Project::at(Hosts::new(1), file);
+    let project = Project::placed(Hosts::new(1), file);
     let dir = project.hosts.dir.path().join("project");
     fs::create_dir(dir.join("out")).unwrap();
     fs::write(dir.join("big"), vec![7; 60_000_000]).unwrap();
@@ -190,7 +202,7 @@ fn killed() {
     let mark = mark();
     let file = format!("host \"web[1-4]\"\ntask t {{ on \"*\"; run \"sleep {mark} & sleep {mark}\" }}");
     let project = Project::new(Hosts::new(4), &file);
-    let mut child = project.command(&["t"]).spawn().unwrap();
+    let mut child = project.start(&["t"]);
     while sleepers(&mark) < 8 {
         std::thread::yield_now();
     }

@@ -14,7 +14,7 @@ use xec::exec::Signal;
 use xec::exec::ssh::{Fleet, Host, Settings};
 
 use crate::smoke::there;
-use crate::sshd::{Hosts, Traits, masters};
+use crate::sshd::{Hosts, Traits, master_pids, masters};
 use crate::support::{World, mark, run, script, sleepers, start, until, words, world};
 use crate::{Case, When};
 
@@ -76,10 +76,14 @@ fn start_given_up() {
         assert_eq!(run(target, there(words(["true"]))).await.unwrap().code(), 0);
         hosts.signal(Unix::SIGSTOP);
         let mark = mark();
+        let [master] = master_pids(hosts.dir.path())[..] else { panic!("one connection") };
+        let open = || fs::read_dir(format!("/proc/{master}/fd")).unwrap().count();
+        let before = open();
         let mut starting = Box::pin(start(target, there(script(&format!("sleep {mark}")))));
         tokio::select! {
             _ = &mut starting => panic!("nobody answers"),
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            // It has the three streams of the session, and the way to who asked for it.
+            () = until(|| open() >= before + 4) => {}
         }
         drop(starting);
         hosts.signal(Unix::SIGCONT);
@@ -165,11 +169,10 @@ fn cable_pulled() {
         let mut job = start(&targets[0], there(script(&text))).await.unwrap();
         assert_eq!(job.hear().await, "up\n");
         until(|| sleepers(&mark) == 2).await;
-        // It must have been told to listen for us; then a signal shows that the lease works as before.
-        let pulled = tokio::time::sleep(Duration::from_secs(3));
+        // It has been told to listen for us, and for how long.
         tokio::select! {
             finished = &mut job.running.done => panic!("{finished:?}"),
-            () = pulled => {}
+            () = until(|| hosts.listening() == 1) => {}
         }
         hosts.pull_cable();
         unknown(&job.end().await.finished.outcome);
@@ -178,7 +181,7 @@ fn cable_pulled() {
     });
 }
 
-/// Bytes that go through here take their time. As a `ProxyCommand`: `fleet slow HOST PORT`.
+/// Bytes that go through here take their time: the sleep is the fault itself, and nothing waits for it. As a `ProxyCommand`: `fleet slow HOST PORT`.
 pub(crate) fn slow_proxy(host: &str, port: &str) {
     let socket = TcpStream::connect((host, port.parse().unwrap())).unwrap();
     let copy = |mut from: Box<dyn Read + Send>, mut to: Box<dyn Write + Send>| {

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
@@ -144,7 +144,8 @@ impl Hosts {
             fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         }
         fs::write(self.at("passwd"), passwd).unwrap();
-        fs::write(self.at("sudoers"), "root ALL=(ALL) ALL\nbashful ALL=(ALL) NOPASSWD: ALL\n").unwrap();
+        fs::write(self.at("sudoers"), "root ALL=(ALL) ALL\nbashful ALL=(ALL) NOPASSWD: ALL\ntcshy ALL=(ALL) ALL\n")
+            .unwrap();
         fs::set_permissions(self.at("sudoers"), fs::Permissions::from_mode(0o440)).unwrap();
     }
 
@@ -167,7 +168,10 @@ impl Hosts {
         }
         let file = self.at(&format!("sshd_config.{number}"));
         fs::write(&file, config).unwrap();
-        let log = fs::File::create(self.at(&format!("sshd.{number}.log"))).unwrap();
+        let log_name = self.at(&format!("sshd.{number}.log"));
+        let log = fs::File::create(&log_name).unwrap();
+        let said = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+        said.add_watch(&log_name, AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE).unwrap();
         let mut command = if is_root() { self.in_namespace(traits) } else { Command::new("/usr/sbin/sshd") };
         let mut child = command
             .args(["-D", "-e", "-f"])
@@ -177,7 +181,7 @@ impl Hosts {
             .stderr(log)
             .spawn()
             .expect("sshd is missing: run scripts/setup");
-        self.await_listening(&mut child, number);
+        self.await_listening(&mut child, number, &said);
         child
     }
 
@@ -215,17 +219,32 @@ impl Hosts {
     }
 
     /// It says so in its log, and nowhere else.
-    fn await_listening(&self, child: &mut Child, number: usize) {
+    fn await_listening(&self, child: &mut Child, number: usize, said: &Inotify) {
         let log = self.at(&format!("sshd.{number}.log"));
-        for _ in 0..2000 {
-            let said = fs::read_to_string(&log).unwrap();
-            if said.contains("Server listening on") {
+        loop {
+            let ended = child.try_wait().unwrap();
+            let text = fs::read_to_string(&log).unwrap();
+            if text.contains("Server listening on") {
                 return;
             }
-            assert!(child.try_wait().unwrap().is_none(), "sshd ended: {said}");
-            std::thread::sleep(Duration::from_millis(5));
+            assert!(ended.is_none(), "sshd ended: {text}");
+            said.read_events().unwrap();
         }
-        panic!("sshd does not listen");
+    }
+
+    /// How many wrappers there expect to hear from us again.
+    pub(crate) fn listening(&self) -> usize {
+        self.running(|words| words.starts_with(&[b"timeout", b"-s", b"KILL"]) && words.contains(&b"head".as_slice()))
+    }
+
+    /// Processes of the commands that run there now, by their command lines.
+    fn running(&self, of: impl Fn(&[&[u8]]) -> bool) -> usize {
+        let pids = self.sshds.iter().flat_map(|sshd| below(sshd.id() as i32));
+        let fits = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            of(&line.split(|byte| *byte == 0).collect::<Vec<_>>())
+        };
+        pids.filter(fits).count()
     }
 
     /// How the sshds are reached.
@@ -288,6 +307,17 @@ impl Hosts {
         }
     }
 
+    /// Ends the processes of the connections to one host, by its number. The master of a connection knows to which.
+    pub(crate) fn kill_connections_to(&self, host: usize) {
+        let name = format!("web{host}");
+        for pid in master_pids(self.dir.path()) {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if line.split(|byte| *byte == 0).any(|word| word == name.as_bytes()) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // It may have ended.
+            }
+        }
+    }
+
     /// From here on nothing that is sent arrives, and nobody is told.
     pub(crate) fn pull_cable(&self) {
         assert!(self.cable.is_some(), "there is none");
@@ -304,6 +334,8 @@ impl Hosts {
 impl Drop for Hosts {
     fn drop(&mut self) {
         self.signal(Signal::SIGCONT);
+        // A connection whose cable was pulled would stay for a quarter of an hour, and its network with it.
+        self.kill_connections();
         for sshd in &mut self.sshds {
             let _ = sshd.kill(); // It may have ended.
             let _ = sshd.wait();
@@ -322,6 +354,7 @@ struct Cable;
 impl Cable {
     fn lay() -> Self {
         let _ = Command::new("ip").args(["netns", "del", CABLE]).stderr(Stdio::null()).status(); // Of a test that was killed.
+        let _ = Command::new("ip").args(["link", "del", CABLE]).stderr(Stdio::null()).status();
         for line in [
             format!("netns add {CABLE}"),
             format!("link add {CABLE} type veth peer name far netns {CABLE}"),

@@ -62,3 +62,11 @@ fn a_thousand_processes_one_after_the_other() {
     let ran = Case::new().xecfile(file).args(["t", "--events=json:events.jsonl"]).run().ok().nothing_left();
     assert_eq!(ran.read("events.jsonl").matches("\"step-finished\"").count(), 1_000);
 }
+
+#[test]
+fn a_step_elsewhere_does_not_look_through_all_hosts_for_each_of_them() {
+    let file = "host \"web[1-9000]\" { tags web; via local; }\nhost lb { via local; }\n\
+                task t { matrix on-error=continue { on web }; run \"a\" { on lb }; run \"b\" { on \"web & !web1, lb\" pick=random } }";
+    let ran = Case::new().xecfile(file).args(["-n", "t"]).run().ok();
+    assert!(ran.out().starts_with("t  on 9000 of 9001 hosts: web\n"), "{}", &ran.out()[..200]);
+}

@@ -124,6 +124,8 @@ pub(crate) struct Program {
     pub(crate) link: Link,
     /// Never empty.
     pub(crate) words: Vec<OsString>,
+    /// It is the place itself, and no way to one: its end is never that of a link.
+    pub(crate) is_place: bool,
 }
 
 impl Program {
@@ -132,9 +134,10 @@ impl Program {
         words.push(text.into());
         let process = start_client(&self.link, &words, [Stdio::Passed; 3], streams.into(), grace).await?;
         let (tell, end) = oneshot::channel();
-        let exit = process.exit;
+        let (exit, is_place) = (process.exit, self.is_place);
         tokio::spawn(async move {
             let end = match exit.await {
+                Ok(Exit::Status(..)) if is_place => End::Closed,
                 Ok(Exit::Status(..)) => End::Ended,
                 Ok(Exit::Lost) | Err(_) => End::Broken("the process broker was lost".to_owned()),
             };

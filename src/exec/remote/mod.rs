@@ -70,7 +70,16 @@ impl RemoteTarget {
     /// # Errors
     /// There is no randomness to be had.
     pub fn through(link: Link, words: Vec<OsString>) -> io::Result<Self> {
-        Ok(Self::new(Rc::new(Program { link, words }), channel::nonce()?.into(), BEAT))
+        Ok(Self::new(Rc::new(Program { link, words, is_place: false }), channel::nonce()?.into(), BEAT))
+    }
+
+    /// A shell of this machine, for whoever is somebody else there, or rehearses.
+    ///
+    /// # Errors
+    /// As for [`RemoteTarget::through`].
+    pub fn here(link: Link) -> io::Result<Self> {
+        let words = ["sh", "-c"].map(OsString::from).into();
+        Ok(Self::new(Rc::new(Program { link, words, is_place: true }), channel::nonce()?.into(), BEAT))
     }
 
     pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Duration) -> Self {
@@ -379,14 +388,12 @@ struct Heard {
 /// How a command ended, and its group where that may live on at a place that can still be reached.
 fn judge(end: Option<End>, heard: Option<&Markers>) -> (Outcome, Option<i32>) {
     let exit = heard.and_then(|markers| markers.exit);
-    let lost = heard.is_some_and(|markers| markers.lost);
     match (exit, end) {
         (Some(code), _) => (Outcome::Exited(code), None),
         (None, Some(End::Broken(why))) => (Outcome::Unknown(why), None),
-        (None, Some(End::Closed)) if !lost => {
-            (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start))
-        }
-        (None, Some(End::Closed | End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
+        // Even where the wrapper has begun to end it: it may not have lived to see to that.
+        (None, Some(End::Closed)) => (Outcome::Unknown(LOST.to_owned()), heard.and_then(|markers| markers.start)),
+        (None, Some(End::Ended) | None) => (Outcome::Unknown(LOST.to_owned()), None),
     }
 }
 

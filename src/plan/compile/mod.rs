@@ -39,6 +39,7 @@ use crate::base::source::Span;
 use crate::plan::cycle;
 use crate::plan::defs::Defs;
 use crate::plan::graph::{Limit, Plan, ScopeKind, TakeFrom};
+use crate::plan::hosts::Found;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId, VertexId};
 use crate::plan::inputs::from_words;
 use crate::plan::layout::{Laid, Layout, Rules};
@@ -164,6 +165,7 @@ struct Builder<'b, 'c> {
     units: &'b mut Units,
     cpus: u32,
     layout: Layout,
+    hosts: Found,
     standing: HashMap<UnitId, Standing>,
     /// The sets of matrices, with what they were given: their hooks see it.
     sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
@@ -195,6 +197,7 @@ impl<'b, 'c> Builder<'b, 'c> {
             units,
             cpus: request.cpus,
             layout,
+            hosts: Found::new(&cx.file.hosts),
             standing: HashMap::new(),
             sets: HashMap::new(),
             stops: HashMap::new(),

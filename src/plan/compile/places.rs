@@ -7,12 +7,11 @@ use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::compile::Builder;
 use crate::plan::defs::{Command, Work};
-use crate::plan::graph::{Limit, Over, Pool, Target};
+use crate::plan::graph::{Limit, Over, Target};
 use crate::plan::hosts;
-use crate::plan::ids::{HostId, InstanceId, PoolId, ScopeId, TaskDefId};
+use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
 use crate::plan::layout::{Laid, Where};
 use crate::plan::matrix::Row;
-use crate::plan::units::Context;
 use crate::plan::values::{Bound, Inputs, Known, Value, Values};
 use crate::xecfile::model::{Copy, End, FLEET_JOBS, HOST_AXIS, HOST_JOBS, Host, Matrix, On, Task, Width};
 
@@ -21,20 +20,18 @@ pub(super) fn host_jobs(host: &Host, cpus: u32) -> Option<u32> {
     host.jobs.unwrap_or(Width::Count(HOST_JOBS)).resolve(cpus)
 }
 
-/// The host that an instance of a task over hosts runs on.
-fn axis_host(cx: &Context<'_>, task: &Task, inputs: &Inputs) -> Option<HostId> {
+/// The name of the host that an instance of a task over hosts runs on.
+fn axis_host<'i>(task: &Task, inputs: &'i Inputs) -> Option<&'i str> {
     task.matrix.as_ref()?.on()?;
     let (_, bound) = inputs.iter().rev().find(|(name, _)| &**name == HOST_AXIS)?;
-    let Bound::Static(Value::Text(name)) = bound else { return None };
-    let at = cx.file.hosts.iter().position(|host| host.name.value == *name)?;
-    Some(HostId(at as u32))
+    if let Bound::Static(Value::Text(name)) = bound { Some(name) } else { None }
 }
 
 impl Builder<'_, '_> {
     /// Where an instance of a task runs, if that is said of it: by its axis, or by its `on`.
     pub(super) fn place_of_task(&mut self, task: TaskDefId, inputs: &Inputs) -> Laid<Option<Where>> {
         let cx = self.cx;
-        match axis_host(cx, cx.task(task), inputs) {
+        match axis_host(cx.task(task), inputs).and_then(|name| self.hosts.named(name)) {
             Some(host) => Ok(Some(Where::Host(host))),
             None => self.place(cx.def(task).on.as_ref(), cx.scope(task, inputs)),
         }
@@ -73,14 +70,15 @@ impl Builder<'_, '_> {
     }
 
     /// Where the two ends of a copy are, within a scope.
-    pub(super) fn ends(&self, copy: &Copy, owner: InstanceId, around: ScopeId) -> Laid<Box<[Target]>> {
+    pub(super) fn ends(&mut self, copy: &Copy, owner: InstanceId, around: ScopeId) -> Laid<Box<[Target]>> {
         let instance = &self.layout.instances[owner.index()];
-        let values = self.cx.scope(instance.def, &instance.inputs);
-        let end = |end: &End| -> Laid<Target> {
+        let (cx, task, inputs) = (self.cx, instance.def, instance.inputs.clone());
+        let values = cx.scope(task, &inputs);
+        let mut end = |end: &End| -> Laid<Target> {
             Ok(match &end.host {
                 None => Target::Here,
                 Some(host) if self.is_around(host, values, around) => self.layout.scopes[around.index()].target,
-                Some(host) => Target::Host(one(host, values, "one end of a copy is one host")?),
+                Some(host) => Target::Host(self.hosts.one(host, values, "one end of a copy is one host")?),
             })
         };
         Ok(Box::from([end(&copy.from)?, end(&copy.to)?]))
@@ -88,25 +86,14 @@ impl Builder<'_, '_> {
 
     fn place(&mut self, on: Option<&Spanned<On>>, values: Values<'_>) -> Laid<Option<Where>> {
         let Some(on) = on else { return Ok(None) };
-        let ids = |found: Vec<usize>| found.into_iter().map(|at| HostId(at as u32)).collect::<Vec<_>>();
         Ok(Some(match &on.value {
             On::Here => Where::Here,
             On::One(selector, pick) => {
-                let pool = Pool { hosts: ids(hosts::meant(selector, values)?), pick: *pick };
-                Where::One(self.pool(pool))
+                let found = self.hosts.meant(selector, values)?;
+                Where::One(self.hosts.pool(&mut self.layout.pools, found, *pick))
             }
-            On::Hosts(selector) => Where::Host(one(selector, values, "a step runs on one host")?),
+            On::Hosts(selector) => Where::Host(self.hosts.one(selector, values, "a step runs on one host")?),
         }))
-    }
-
-    /// The same hosts, picked in the same way, are one pool: so that all who pick from it take turns.
-    fn pool(&mut self, pool: Pool) -> PoolId {
-        let pools = &mut self.layout.pools;
-        let at = pools.iter().position(|known| *known == pool).unwrap_or_else(|| {
-            pools.push(pool);
-            pools.len() - 1
-        });
-        PoolId(at as u32)
     }
 
     /// How many instances of a set over hosts run at once, where it does not say.
@@ -157,21 +144,6 @@ impl Builder<'_, '_> {
             _ => return Ok(()),
         };
         Err(not_on_host(what, written.name.span))
-    }
-}
-
-/// The host that a selector means where it can be one only.
-fn one(selector: &Spanned<Template>, values: Values<'_>, why: &str) -> Laid<HostId> {
-    let found = hosts::meant(selector, values)?;
-    let name = values.must(selector, "where something runs")?.flat();
-    let named = found.iter().find(|at| *values.file.hosts()[**at].name.value == *name);
-    match (named, &found[..]) {
-        // Its own name is nobody else's, even where a tag is called so.
-        (Some(only), _) | (None, [only]) => Ok(HostId(*only as u32)),
-        (None, several) => {
-            let problem = Problem::error(Code::OneHost, format!("{why}, and this selects {}", several.len()));
-            Err(Box::new(problem.at(selector.span, "").help("one of them: on … pick=first")))
-        }
     }
 }
 

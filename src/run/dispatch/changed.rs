@@ -63,7 +63,8 @@ impl Loop {
         let seen = self.store.scope(&self.plan, &self.around, instance).seen_from(self.eye(scope, purpose));
         let here = Here::new(&self.plan, &conditions.place, &self.around, seen)?;
         let texts = globs.iter().map(|glob| here.flat(glob)).collect::<Result<_, _>>()?;
-        Ok((here.dir, texts))
+        // Of files here, wherever the step runs.
+        Ok((here.files, texts))
     }
 
     /// The answer has come.

@@ -283,18 +283,20 @@ impl Scheduler {
     fn close(&mut self, out: &mut Vec<Action>) {
         self.done = true;
         let blame = self.blame();
-        let (mut culprits, mut forgiven) = (Vec::<Culprit>::new(), 0);
+        let mut culprits = Vec::<Culprit>::new();
         for failed in &self.failures {
-            match failed {
-                Failed::Here(vertex) if blame.counts(*vertex) => culprits.extend(self.culprit(*vertex)),
-                Failed::Here(vertex) => forgiven += usize::from(self.is_forgiven(*vertex)),
-                Failed::Gone(feed, culprit) if blame.feeds.contains(feed) => culprits.push((**culprit).clone()),
-                Failed::Gone(..) => forgiven += 1,
+            let (counts, culprit) = match failed {
+                Failed::Here(vertex) if blame.counts(*vertex) => (true, self.culprit(*vertex)),
+                Failed::Here(vertex) => (false, self.culprit(*vertex).filter(|_| self.is_forgiven(*vertex))),
+                Failed::Gone(feed, culprit) => (blame.feeds.contains(feed), Some((**culprit).clone())),
+            };
+            let Some(culprit) = culprit else { continue };
+            match culprit.verdict {
+                Verdict::Unreachable(_) => self.counts.unreachable += 1,
+                _ => self.counts.failed += 1,
             }
+            culprits.extend(Some(culprit).filter(|_| counts));
         }
-        let unreached = culprits.iter().filter(|culprit| matches!(culprit.verdict, Verdict::Unreachable(_))).count();
-        self.counts.unreachable = unreached as u32;
-        self.counts.failed = (culprits.len() - unreached + forgiven) as u32;
         let code = match (self.signal, culprits.as_slice()) {
             (Some(signal), _) => 128 + signal,
             // Whatever the reason: what was asked for and did not come about is no success.

@@ -156,7 +156,7 @@ impl Look<'_, '_> {
     }
 
     fn hooks(&mut self, hooks: &Hooks, remote: Option<Span>) {
-        for steps in [&hooks.success, &hooks.failure, &hooks.finally] {
+        for steps in hooks.stages() {
             self.steps(steps, remote);
         }
     }

@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Code, Problem, clipped};
 use crate::base::hostname::{Part, trouble};
 use crate::base::selector::{self, Selector, is_ranged};
 use crate::base::source::{Span, Spanned};
-use crate::xecfile::cursor::{Cursor, Reader, Value};
+use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::settings::Bag;
 use crate::xecfile::decode::{Once, details, not_yet, row_of, unreachable_row, values};
 use crate::xecfile::model::{Host, On, Origin, Pick, Via};
@@ -273,10 +273,36 @@ pub(super) fn on<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, value: &V
     ))
 }
 
-/// `sudo root`: as whom.
-pub(super) fn sudo(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<Arc<str>>> {
-    word(reader, value, Part::User).map(|user| Spanned::new(user, value.span))
+/// `sudo`, `sudo postgres`, `sudo user=postgres`: as whom.
+pub(super) fn sudo<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    row: &'static Row,
+) -> Option<Spanned<Arc<str>>> {
+    let name = |reader: &mut Reader<'a>, value: &Value<'a>| match value.kind {
+        // As `sudo=#true` of a step has it.
+        ValueKind::Bool(true) => Some(Spanned::new(ROOT.into(), value.span)),
+        _ => word(reader, value, Part::User).map(|user| Spanned::new(user, value.span)),
+    };
+    let mut found = Spanned::new(ROOT.into(), cursor.name_span);
+    for value in &cursor.args(reader, row)? {
+        found = name(reader, value)?;
+    }
+    for (row, mut detail) in details(reader, cursor, Places::SUDO) {
+        if let Some(value) = detail.arg(reader, row) {
+            if found.span != cursor.name_span {
+                let problem = Problem::error(Code::Duplicate, "`sudo` says twice as whom").at(value.span, "");
+                reader.report(problem.at(found.span, "the first time").help("sudo user=postgres"));
+            }
+            found = name(reader, &value)?;
+        }
+        detail.finish(reader);
+    }
+    Some(found)
 }
+
+/// Who is meant where nobody is named.
+const ROOT: &str = "root";
 
 /// A selector, read here already where it is written out.
 pub(super) fn selector(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Spanned<crate::base::value::Template>> {

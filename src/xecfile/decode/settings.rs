@@ -51,6 +51,10 @@ impl Bag {
         if !self.once.check(reader, row.name, &cursor) {
             return;
         }
+        if row.name == "sudo" {
+            self.settings.sudo = hosts::sudo(reader, &mut cursor, row);
+            return cursor.finish(reader);
+        }
         if let Some(args) = cursor.args(reader, row)
             && let Some(value) = args.first()
         {
@@ -64,7 +68,6 @@ impl Bag {
                 "on-error" => settings.on_error = values::choice(reader, row, value),
                 "priority" => settings.priority = values::number(reader, row, value),
                 "on" => settings.on = hosts::on(reader, &mut cursor, value),
-                "sudo" => settings.sudo = hosts::sudo(reader, value),
                 "timeout" => settings.timeout = values::late_time(reader, row, value),
                 "grace" => settings.grace = values::late_time(reader, row, value),
                 "optional" => settings.optional = values::late_boolean(reader, row, value),

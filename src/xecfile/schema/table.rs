@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Row] = &[
     row("on-error", SET, args(1, 1, MODES), FLOWS, "fail-fast", ["What a failure does to what runs beside it", "on-error continue"]),
     row("session", POLICY, BOOL, FLOWS, "#false", ["All `run` of an instance in one shell, one after the other: directory, variables and functions go on from step to step. Hooks, and steps that are `interactive` or `leave` something, have shells of their own", "session #true"]),
     row("priority", SET, args(1, 1, Kind::Number), FLOWS, "0", ["Higher goes first", "priority 10"]),
-    row("sudo", POLICY.or(HOST), args(1, 1, Kind::Text), FLOWS, "", ["As another user, by `sudo`, which must not ask for a password", "sudo root"]),
+    row("sudo", POLICY.or(HOST), args(0, 1, Kind::Text), FLOWS, "", ["As another user, by `sudo -n`: where that would ask for a password, nothing runs. Without a name, as root", "sudo user=postgres"]),
     row("on", WORK.or(MATRIX), TEMPLATE, FLOWS, "local", ["The hosts to run on, by names, tags, patterns and ranges: `,` is or, `&` and, `!` not. On a task or in its `matrix` it is the axis `host`; on a step or group it means one host. `on local` comes back", r#"on "web & !canary""#]),
 
     // Policies that act where they are written.
@@ -174,6 +174,7 @@ pub(super) const ROWS: &[Row] = &[
     row("container", Places::VIA, TEXT, DETAIL, "the first", ["The container of a pod", "via kubernetes container=app"]),
     row("label", Places::VIA, TEXT, DETAIL, "", ["The first container or pod with these labels, in place of one of that name", r#"via docker label="app=web""#]),
     row("from", Places::HOSTS, TEXT, DETAIL, "", ["The file, against the directory of this one", r#"hosts from="inventory.ini""#]),
+    row("user", Places::SUDO, TEXT, DETAIL, "root", ["As whom", "sudo user=postgres"]),
     row("pick", Places::ON, args(1, 1, Kind::Choice(&["first", "round-robin", "least-loaded", "random"])), DETAIL, "", ["One of these hosts for each instance, or for the step, by their `weight`", "on workers pick=least-loaded"]),
     row("ready", Places::SERVICE, NONE, NODE, "", ["How to tell that it is up", "ready tcp=5432"]),
     row("os", WHEN, many(1, Kind::Template), DETAIL, "", ["The operating system is one of these", "os linux"]),

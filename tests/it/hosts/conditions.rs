@@ -1,6 +1,7 @@
 //! `when` on a host is asked of the host.
 
 use super::{case, log};
+use crate::harness::project::Project;
 
 #[test]
 fn paths_programs_and_scripts_are_those_of_the_host() {
@@ -31,4 +32,28 @@ fn a_step_waits_for_what_is_on_its_host() {
         task t { on h; wait exists=bin timeout="60s"; wait run="[ -d bin ]" timeout="60s"; run "echo ok" { stdout log } }
     "#;
     assert_eq!(case(file, ["t"]).run().ok().read("log"), "ok\n");
+}
+
+#[test]
+fn inputs_are_files_of_this_machine_wherever_it_runs() {
+    let file = |address: &str| {
+        format!(
+            "host h {{ via local; address {address}; }}\n\
+             task t {{ on h; cwd \"/usr/lib\"; inputs \"*.txt\"; run \"echo ran; pwd\" }}\n\
+             task c {{ on h; when changed \"*.txt\"; run \"echo changed\" }}\n"
+        )
+    };
+    let project = Project::new(&file("one"));
+    project.write("a.txt", "1");
+    let run = |out: &str| project.xec(&["t", "c"]).ok().stdout(out);
+    run("ran\n/usr/lib\nchanged\n");
+    run("");
+    project.write("a.txt", "2");
+    run("ran\n/usr/lib\nchanged\n");
+    // Another machine of the same name has seen nothing of it.
+    project.write("Xecfile.kdl", file("two"));
+    run("ran\n/usr/lib\n");
+    assert!(project.xec(&["--why", "-v", "--force", "t"]).ok().out().contains("/usr/lib"));
+    project.write("Xecfile.kdl", file("three"));
+    project.xec(&["--why", "t"]).ok().says("`host h` was `two`, is `three`");
 }

@@ -1,6 +1,7 @@
 //! What a step on a host has of here, and what it has of there.
 
 use super::{case, log, refused, with_docker};
+use crate::harness::project::Project;
 
 #[test]
 fn a_step_may_run_elsewhere_than_its_task() {
@@ -101,4 +102,28 @@ fn retries_timeouts_and_hooks_are_those_of_every_step() {
     "#;
     assert_eq!(log(&case(file, ["t"]).run().ok()), ["on web1", "try", "try"]);
     case(file, ["slow"]).run().code(124);
+}
+
+#[test]
+fn as_another_user_here_and_there() {
+    let file = r#"
+        host h { via local; sudo user=carol; }
+        task t { param word default="it's"; run "echo 1 $word" sudo=#true; exec echo "2" { sudo }; run "echo 3" { sudo dave }; run "echo 4" }
+        task u { on h; run "echo 5" ; run "echo 6" { sudo user=erin } }
+        task no { run "echo never" { sudo user=nobody } }
+    "#;
+    let project = Project::new(file);
+    // As the real one is called: `sudo -n -u 'NAME' -- sh -c …`.
+    project.program(
+        "standin/sudo",
+        "#!/bin/sh\n[ \"$1 $2 $4\" = '-n -u --' ] || exit 9\nif [ \"$3\" = nobody ]; then echo 'sudo: a password is required' >&2; exit 1; fi\n\
+         echo \"$3\" >> \"${0%/*}/../calls.txt\"; shift 4; exec \"$@\"\n",
+    );
+    project.xec(&["-q", "t", "u"]).ok().stdout("1 it's\n2\n3\n4\n5\n6\n");
+    let mut calls = project.calls();
+    calls.sort();
+    assert_eq!(calls, ["carol", "dave", "erin", "root", "root"]);
+    let ran = project.xec(&["no"]).code(1);
+    let said = ran.err();
+    assert!(said.contains("sudo: a password is required") && !said.contains("unreachable"), "{}", ran.story());
 }
