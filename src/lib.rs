@@ -37,7 +37,7 @@
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel`, `gates` and `feeds` its moves, `claims` and `width`
 //!   what is held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of
-//!   one leaf, `command` and `copies` fill in the values that `values` keeps (`secrets` those that nobody sees), `ready` asks until
+//!   one leaf, `command` and `copies` fill in the values that `values` keeps (`secrets` those that nobody sees, `temps` directories on hosts), `ready` asks until
 //!   something is there, `standing` has the services that go on from run to run, `probe` and `questions` ask what is
 //!   decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items` what lanes work on,
 //!   `machine` has what is shared with others, `clock` stands still under Ctrl-Z.

@@ -29,6 +29,7 @@ pub mod ready;
 pub mod scheduler;
 pub mod secrets;
 pub mod standing;
+pub mod temps;
 #[cfg(test)]
 mod testing;
 pub mod values;

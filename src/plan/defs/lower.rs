@@ -279,13 +279,13 @@ impl Lower<'_> {
     /// A command of a pipe.
     fn member(&self, step: &Step, outer: &Ambient) -> Option<Command> {
         let ambient = Ambient { interactive: false, ..outer.with(&step.settings) };
-        match &step.kind {
-            StepKind::Run(text) => Some(self.make(step, &ambient, Work::Run(text.clone()), run_text(text))),
-            StepKind::Exec(words) => {
-                Some(self.make(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
-            }
+        let (work, text) = match &step.kind {
+            StepKind::Run(text) => Some((Work::Run(text.clone()), run_text(text))),
+            StepKind::Exec(words) => Some((Work::Exec(words.as_slice().into()), exec_text(words))),
             _ => None,
-        }
+        }?;
+        let on = step.settings.on.clone();
+        Some(Command { on, ..self.make(step, &ambient, work, text) })
     }
 
     fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
@@ -298,6 +298,7 @@ impl Lower<'_> {
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
+            on: None,
             pool: ambient.pool.filter(|_| matches!(work, Work::Run(_))),
             session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_) | Work::Copy(_)),

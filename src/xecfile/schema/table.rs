@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
     row("cache", TASK, NONE, NODE_LATE, "", ["Keeps what the task makes and writes, and brings it back where nothing that decides has changed", "cache"]),
     row("inputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that decide whether the task is up to date, by pattern against its `cwd`; `!` leaves out. A directory is all that is in it", r#"inputs "src/**" "!src/generated""#]),
     row("outputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that the task makes, by pattern against its `cwd`; they must lie in the project", r#"outputs "dist/**""#]),
-    row("temp", TASK, NAMES, NODE, "", ["A directory of its own for each attempt, removed at the end; the value is its path", "temp scratch"]),
+    row("temp", TASK, NAMES, NODE, "", ["A directory of its own for each attempt, removed at the end, where the task runs; the value is its path", "temp scratch"]),
     row("take", EDGE.or(STEP), NAMES, NODE_LATE, "", ["Values of the other task: what it captured, or an axis; of a matrix, a list", "take version"]),
 
     // Steps and groups.
@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
     row("parallel", BODY, NONE, NODE, "", ["Steps side by side", "parallel { exec npm run lint; exec npm run test }"]),
     row("any", BODY, NONE, NODE, "", ["Steps side by side, until one succeeds: the rest is ended. With `jobs=1` they are tried in turn. It fails if all do, as the last one did; what a losing step kept is forgotten", "any { exec ping -c1 a; exec ping -c1 b }"]),
     row("race", BODY, NONE, NODE, "", ["Steps side by side, until one has ended, well or not: it ends likewise, and the rest is ended", "race { exec ./fast; exec ./other }"]),
-    row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
+    row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails. With `on`, each may be on a host of its own", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, NODE_LATE, "", [r#"Makes one item of many: neighbours of a list are the words of its `run` or `exec` (`"$@"`), whose stdout is one new item, until one is left. Levels run side by side, and the tree depends on the number of items alone"#, r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
     row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time, or until something is there", r#"wait "10s""#]),
     row("barrier", BODY, NONE, NODE, "", ["Waits until all instances of the matrix, or of its batch, are here; those that have ended are not waited for, and those that wait hold no share of `jobs`", "barrier"]),
