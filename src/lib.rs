@@ -42,7 +42,7 @@
 //!   decided late (`when run`, `let run`), `facts` and `keep` what is up to date, `feed` and `items` what lanes work on,
 //!   `machine` has what is shared with others, `clock` stands still under Ctrl-Z.
 //! - [`report`], from events to eyes and machines, on a thread of its own: `screen`, `summary` and `json` for runs, and
-//!   `journal` for those who ask later;
+//!   `journal` for those who ask later, `page` as HTML;
 //!   `problems`, `list`, `show` and `plan` for looks; `console` and `sanitize` guard the terminal.
 //! - [`watch`], from events of the file system to settled sets of changes: `wanted` (which files count), `source` (hints
 //!   of the system, and a look at what it was), `debounce`.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::plan::request::{AdHoc, Asked};
 use crate::report::Mode;
-use crate::report::setup::{Events, Wishes, create};
+use crate::report::setup::{Events, Wishes, create, create_file};
 use crate::xecfile::model::{OnError, Width};
 
 /// One call of xec.
@@ -104,6 +104,8 @@ pub struct Show {
     pub profile: bool,
     /// `--trace`: the file for a trace of the run.
     pub trace: Option<PathBuf>,
+    /// `--report`: the file for a page about the run.
+    pub report: Option<PathBuf>,
 }
 
 impl Show {
@@ -135,6 +137,7 @@ impl Show {
             },
             profile: self.profile,
             trace: self.trace.as_deref().map(create).transpose()?,
+            page: self.report.as_deref().map(create_file).transpose()?,
         })
     }
 }

@@ -59,6 +59,7 @@ pub const OPTIONS: &[Own] = &[
     own("events", None, Takes::Value),
     own("profile", None, Takes::Nothing),
     own("trace", None, Takes::Value),
+    own("report", None, Takes::Value),
     own("tune", None, Takes::Value),
     own("take", None, Takes::Value),
 ];
@@ -68,15 +69,8 @@ pub const PAGES: &[Own] = &[own("help", Some('h'), Takes::Nothing), own("version
 
 /// Options of later versions. They are refused by this one instead of going to a task, so that no command line
 /// changes its meaning one day.
-pub const LATER: &[(&str, Option<char>)] = &[
-    ("fmt", None),
-    ("report", None),
-    ("init", None),
-    ("import", None),
-    ("schema", None),
-    ("completions", None),
-    ("doctor", None),
-];
+pub const LATER: &[(&str, Option<char>)] =
+    &[("fmt", None), ("init", None), ("import", None), ("schema", None), ("completions", None), ("doctor", None)];
 
 /// Every name and letter that is taken, now or later.
 pub fn taken() -> impl Iterator<Item = (&'static str, Option<char>)> {

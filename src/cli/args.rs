@@ -168,6 +168,7 @@ fn resolve(layers: [&Layer; 2], tasks: Vec<Asked>, words: Vec<String>) -> Result
         events: first(layers, |layer| layer.read("events", values::events))?,
         profile: has("profile"),
         trace: path("trace"),
+        report: path("report"),
     };
     let verb = first(layers, Layer::verb)?.unwrap_or_default();
     fits(layers[0], &verb, &tasks)?;
@@ -203,16 +204,17 @@ fn fits(line: &Layer, verb: &Verb, tasks: &[Asked]) -> Result<(), String> {
             "`--json` goes with a look, as in `xec --list --json`; what happens in a run: `--events=json`".to_owned()
         );
     }
-    if let Some(name) = ["profile", "trace"].into_iter().find(|name| line.has(name) && *verb != Verb::Run) {
-        return Err(format!(
-            "`--{name}` goes with a run: `xec --{name}{} build`",
-            if name == "trace" { "=FILE.json" } else { "" }
-        ));
+    let past = *verb == Verb::Last;
+    let told = [("profile", "", past), ("trace", "=FILE.json", false), ("report", "=FILE.html", past)];
+    for (name, value, fits) in told {
+        if line.has(name) && *verb != Verb::Run && !fits {
+            return Err(format!("`--{name}` goes with a run: `xec --{name}{value} build`"));
+        }
     }
     if line.has("tune") && *verb != Verb::Run {
         return Err("`--tune` goes with a run: `xec --tune=1,2,4 build`".to_owned());
     }
-    let others = ["watch", "failed", "jobs", "profile", "trace", "events"].into_iter();
+    let others = ["watch", "failed", "jobs", "profile", "trace", "report", "events"].into_iter();
     if let Some(other) = others.filter(|_| line.has("tune")).find(|name| line.has(name)) {
         return Err(format!("`--tune` and `--{other}` contradict each other"));
     }

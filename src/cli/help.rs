@@ -28,6 +28,7 @@ runs the tasks of an Xecfile.kdl, found here or in a parent directory:
       --events json[:TO]  all that happens, as lines of JSON; TO: FILE, fd:N
       --profile       where time went         --trace FILE   for Perfetto
       --tune 1,2,4    the best width          --take N       first instances
+      --report FILE   the run as a page of HTML
       --cache-gc[=SIZE]   remove what is kept and not wanted, down to 10GiB
   -v, --verbose       waits and usage         --color WHEN   auto, always, never
   -h, --help          this page           -V, --version

@@ -91,7 +91,7 @@ fn what_is_not_an_option_suggests_one() {
 
 #[test]
 fn options_of_later_versions_are_nobodys() {
-    for shown in ["--fmt", "--report"] {
+    for shown in ["--fmt", "--doctor"] {
         let says = format!("`{shown}` is an option of a later version of xec than this one");
         assert_eq!(bad(shown), says);
         assert_eq!(bad(&format!("build {shown}")), says);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::base::event::{Event, Message};
+use crate::base::event::{Event, Message, Verdict};
 
 mod collected;
 pub mod console;
@@ -21,6 +21,7 @@ pub mod journal;
 pub mod json;
 mod lines;
 pub mod list;
+mod page;
 pub mod plan;
 pub mod problems;
 pub mod problems_json;
@@ -86,6 +87,8 @@ pub struct Setup {
     pub profile: bool,
     /// Where the run is written as a trace.
     pub trace: Option<Box<dyn Write + Send>>,
+    /// Where the run is written as a page.
+    pub page: Option<std::fs::File>,
     /// Who else wants to know what happens.
     pub tap: Option<Tap>,
     /// Where all that happens is written for machines.
@@ -128,14 +131,48 @@ pub fn spawn(
 /// # Errors
 /// It cannot be written.
 pub fn show_past(setup: Setup, past: &journal::Past, said: &str, json: bool) -> io::Result<()> {
+    if let Some(page) = setup.page {
+        write_page(page::Page::new(page), past)?;
+    }
+    let profile = setup.profile.then(|| profile_of(past));
     if json {
         let mut writer = json::Writer::new(setup.out.to);
-        past.events.iter().try_for_each(|(at, event)| writer.event(*at, event))?;
+        for (at, event) in &past.events {
+            if let (Event::RunFinished { .. }, Some(profile)) = (event, &profile) {
+                writer.profile(*at, profile)?;
+            }
+            writer.event(*at, event)?;
+        }
         return writer.flush();
     }
     let mut screen = screen::Screen::new(setup.out, setup.err, Mode::Live, [setup.quiet, setup.verbose, setup.why]);
     screen.past(past, said)?;
+    profile.map_or(Ok(()), |profile| screen.profile(&profile))?;
     screen.flush()
+}
+
+/// Where the time of an earlier run went; of one that was killed, as far as it came.
+fn profile_of(past: &journal::Past) -> profile::Profile {
+    let mut profile = profile::Profile::default();
+    past.events.iter().for_each(|(at, event)| profile.event(*at, event));
+    if !past.is_whole() {
+        profile.wall = past.events.last().map_or(Duration::ZERO, |(at, _)| *at);
+    }
+    profile
+}
+
+/// The page of an earlier run: the lines of what failed are the last of its instance.
+fn write_page(mut page: page::Page, past: &journal::Past) -> io::Result<()> {
+    for (at, event) in &past.events {
+        if let Event::StepFinished { job, step, verdict, .. } = event
+            && *verdict != Verdict::Ok
+            && let Some(log) = past.log(&step.owner.instance)
+        {
+            page.wrote(*job, &log);
+        }
+        page.event(*at, event)?;
+    }
+    Ok(())
 }
 
 /// An error of the system, twice.
@@ -183,6 +220,7 @@ struct Reporter {
     status: Option<status::Status>,
     profile: Option<profile::Profile>,
     trace: Option<trace::Writer>,
+    page: Option<page::Page>,
     tap: Option<Tap>,
 }
 
@@ -191,7 +229,8 @@ impl Reporter {
         let screen = screen::Screen::new(setup.out, setup.err, setup.mode, [setup.quiet, setup.verbose, setup.why]);
         let (machine, journal) = (setup.events.map(json::Writer::new), setup.journal.map(journal::Writer::new));
         let (status, profile) = (setup.status.then(Default::default), setup.profile.then(Default::default));
-        Self { screen, machine, journal, status, profile, trace: setup.trace.map(trace::Writer::new), tap: setup.tap }
+        let (trace, page) = (setup.trace.map(trace::Writer::new), setup.page.map(page::Page::new));
+        Self { screen, machine, journal, status, profile, trace, page, tap: setup.tap }
     }
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
@@ -221,6 +260,9 @@ impl Reporter {
                 if let Some(machine) = &mut self.machine {
                     machine.output(&output)?;
                 }
+                if let Some(page) = &mut self.page {
+                    page.output(&output);
+                }
                 self.screen.output(&output)
             }
         }
@@ -235,6 +277,9 @@ impl Reporter {
         }
         if let Some(trace) = &mut self.trace {
             trace.event(at, &event)?;
+        }
+        if let Some(page) = &mut self.page {
+            page.event(at, &event)?;
         }
         let over = matches!(event, Event::RunFinished { .. });
         if let Some(profile) = &mut self.profile {

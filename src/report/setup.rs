@@ -50,8 +50,16 @@ impl Events {
 /// It cannot be written.
 pub fn create(path: &Path) -> io::Result<Box<dyn Write + Send>> {
     let name = format!("`{}`", visible(&path.to_string_lossy()));
-    let file = File::create(path).map_err(|why| named(&name, &why))?;
+    let file = create_file(path)?;
     Ok(Box::new(Named { name, to: Descriptor::from(OwnedFd::from(file)) }))
+}
+
+/// The same, as a file that can be written anew.
+///
+/// # Errors
+/// It cannot be written.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    File::create(path).map_err(|why| named(&format!("`{}`", visible(&path.to_string_lossy())), &why))
 }
 
 /// An error that says where it came to be.
@@ -118,14 +126,16 @@ pub struct Wishes {
     pub profile: bool,
     /// Where the run is written as a trace.
     pub trace: Option<Box<dyn Write + Send>>,
+    /// Where the run is written as a page.
+    pub page: Option<File>,
 }
 
 impl Setup {
     /// To people alone, and nothing but what the mode says.
     pub(super) fn plain(out: Sink, err: Sink, mode: Mode) -> Self {
         let (quiet, verbose, why, status, profile) = (false, false, false, false, false);
-        let (trace, tap, events, journal) = (None, None, None, None);
-        Self { out, err, mode, quiet, verbose, why, status, profile, trace, tap, events, journal }
+        let (trace, page, tap, events, journal) = (None, None, None, None, None);
+        Self { out, err, mode, quiet, verbose, why, status, profile, trace, page, tap, events, journal }
     }
 
     /// On standard output and standard error.
@@ -147,10 +157,10 @@ impl Setup {
             Some(Events::To(events)) => (sink(out, terminal), mode, Some(events)),
             None => (sink(out, terminal), mode, None),
         };
-        let Wishes { quiet, verbose, why, profile, trace, .. } = wishes;
+        let Wishes { quiet, verbose, why, profile, trace, page, .. } = wishes;
         let dumb = env("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let status = err.terminal && mode != Mode::Live && !quiet && !dumb;
-        Ok(Self { quiet, verbose, why, status, profile, trace, events, ..Self::plain(out, err, mode) })
+        Ok(Self { quiet, verbose, why, status, profile, trace, page, events, ..Self::plain(out, err, mode) })
     }
 }
 

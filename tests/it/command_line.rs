@@ -192,7 +192,7 @@ fn words_without_a_task_are_shown_their_place() {
     says(&["env=prod", "deploy"], "what a task takes follows it: `xec deploy env=prod`");
     says(&["--jbos", "4"], "did you mean `--jobs`");
     says(&["--", "x"], "`xec TASK -- x`");
-    says(&["deploy", "--report"], "a later version");
+    says(&["deploy", "--doctor"], "a later version");
     says(&["-a", "deploy"], "`xec -la`");
 }
 

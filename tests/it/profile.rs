@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::harness::Case;
+use crate::harness::project::Project;
 
 /// `slow` ends last and waits for `first`; `other` has nothing to do with when the run ends.
 const FILE: &str = r#"
@@ -121,4 +122,39 @@ fn nothing_is_measured_that_nobody_asked_for() {
     let ran = Case::new().fifo("go").xecfile(file).args(["-j2", "--profile", "--events=json:events", "t"]).run().ok();
     assert!(!ran.read("events").contains("step-sampled"), "{}", ran.story());
     assert!(!ran.err().contains("memory over time"), "{}", ran.story());
+}
+
+#[test]
+fn a_page_about_a_run_is_one_file_with_what_failed() {
+    let file = r#"
+        secret TOKEN
+        task good { run "echo fine" }
+        task bad { needs good; run "echo \"<b> $TOKEN\"; exit 3" }
+    "#;
+    let project = Project::new(file).with("TOKEN", "s3cret-word");
+    let page_of = |name: &str| format!("--report={}/{name}", project.path().display());
+    let ran = project.xec(&[&page_of("run.html"), "bad"]).code(3);
+    let page = project.read("run.html");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
+    assert!(page.contains("<pre>&lt;b&gt; ***</pre>") && !page.contains("s3cret"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("http"), "it asks nothing of anybody: {page}");
+    assert_eq!(page.matches("class=\"row\"").count(), 2, "{}", ran.story());
+    project.xec(&["--last", &page_of("again.html")]).ok();
+    let again = project.read("again.html");
+    assert!(again.contains("&lt;b&gt; ***") && again.contains("exit code 3"), "{again}");
+    project.xec(&["--report=nowhere/run.html", "good"]).code(2).says("nowhere/run.html");
+    project.xec(&["--report=x.html", "-n", "good"]).code(2).says("`--report` goes with a run");
+}
+
+#[test]
+fn the_profile_of_the_last_run_is_there_though_nobody_asked_for_it() {
+    let project = Project::new(r#"task first { run "true" }; task slow { needs first; run "true" }"#);
+    project.xec(&["slow"]).ok();
+    let told = project.xec(&["--last", "--profile"]).ok().err();
+    assert!(told.contains("profile: 2 steps in ") && told.contains("→ slow: true"), "{told}");
+    let json = project.xec(&["--last", "--profile", "--json"]).ok().out();
+    let all = lines(&json);
+    let profile = &all[all.len() - 2];
+    assert_eq!((&profile["event"], profile["steps"].as_array().unwrap().len()), (&"profile".into(), 2));
+    assert!(!project.xec(&["--last"]).ok().err().contains("profile"));
 }

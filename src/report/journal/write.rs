@@ -120,20 +120,22 @@ impl Open {
     }
 }
 
-/// Whether a summary is made of it.
+/// Whether a summary or a profile is made of it.
 fn is_told(event: &Event) -> bool {
-    match event {
-        Event::StepFinished { verdict, .. } => verdict.is_failure(),
+    matches!(
+        event,
         Event::RunStarted { .. }
-        | Event::Fed { .. }
-        | Event::Unfed { .. }
-        | Event::TaskFinished { .. }
-        | Event::Retrying { .. }
-        | Event::Trouble { .. }
-        | Event::Swept { .. }
-        | Event::RunFinished { .. } => true,
-        _ => false,
-    }
+            | Event::StepStarted { .. }
+            | Event::StepSampled { .. }
+            | Event::StepFinished { .. }
+            | Event::Fed { .. }
+            | Event::Unfed { .. }
+            | Event::TaskFinished { .. }
+            | Event::Retrying { .. }
+            | Event::Trouble { .. }
+            | Event::Swept { .. }
+            | Event::RunFinished { .. }
+    )
 }
 
 /// Its length, and it.

@@ -31,12 +31,13 @@ impl Screen {
         }
         for (_, event) in &past.events {
             match event {
+                Event::StepFinished { verdict: Verdict::Ok | Verdict::Cancelled(_) | Verdict::Skipped(_), .. } => {}
                 Event::StepFinished { job, step, verdict, duration, .. } => {
                     let (out, err) = (Tail::default(), Tail::default());
                     let ended = Ended { duration: *duration, out, err };
                     self.summary.step_failed(*job, &step.owner, verdict, ended);
                 }
-                Event::Retrying { .. } => {}
+                Event::Retrying { .. } | Event::StepStarted { .. } | Event::StepSampled { .. } => {}
                 event => self.event(event.clone())?,
             }
         }
