@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::command::{Outcome, Usage};
+use crate::base::command::{Outcome, Sample, Usage};
 
 /// One attempt of one step. Never reused within a run, so that what comes late can be told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -110,6 +110,13 @@ pub enum Verdict {
     Cancelled(Reason),
     /// It was not begun.
     Skipped(SkipReason),
+}
+
+impl Verdict {
+    /// Whether it ran, or should have, and came to no good: not what was ended or left out by others.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Unreachable(_) | Self::TimedOut(_))
+    }
 }
 
 /// What failed.
@@ -311,6 +318,13 @@ pub enum Event {
         job: JobId,
         /// The signal.
         signal: i32,
+    },
+    /// What a command uses was measured.
+    StepSampled {
+        /// Which.
+        job: JobId,
+        /// What it uses.
+        sample: Sample,
     },
     /// A command ended; all its output came before.
     StepFinished {

@@ -25,24 +25,34 @@ use crate::exec::{Finished, JobCx, LocalFuture, Passed, Running, Signal, Target}
 /// How a shell says that a command died of a pipe that nobody reads.
 const SIGPIPE_CODE: i32 = 128 + libc::SIGPIPE;
 
-/// Starts a job: its commands in order, at one place, tied together by pipes. The files that the first reads and the
-/// last writes are opened here, since they are on this machine wherever the commands run.
+/// A command of a job.
+pub struct Member {
+    /// What to execute.
+    pub spec: CommandSpec,
+    /// Where.
+    pub target: Rc<dyn Target>,
+    /// Whether it is a process of this machine, which can write to what others write to.
+    pub here: bool,
+}
+
+/// Starts a job: its commands in order, each at its place, tied together by pipes. The files that the first reads and
+/// the last writes are opened here, since they are on this machine wherever the commands run.
 ///
 /// # Errors
 /// One of them cannot be started; those before it have been ended.
-pub async fn start(target: &dyn Target, mut specs: Vec<CommandSpec>, mut cx: JobCx) -> Result<Running, NotStarted> {
+pub async fn start(mut members: Vec<Member>, mut cx: JobCx) -> Result<Running, NotStarted> {
     let passed = &mut cx.passed;
-    if let Some(Stdin::File(path)) = specs.first().map(|spec| &spec.stdin) {
+    if let Some(Stdin::File(path)) = members.first().map(|member| &member.spec.stdin) {
         passed.stdin = Some(open(path, "read", OpenOptions::new().read(true))?);
     }
-    if let Some(Sink::File(path)) = specs.last().map(|spec| &spec.stdout) {
+    if let Some(Sink::File(path)) = members.last().map(|member| &member.spec.stdout) {
         let options = &mut OpenOptions::new();
         passed.stdout = Some(open(path, "write", options.write(true).create(true).truncate(true))?);
     }
-    match specs.pop() {
-        Some(only) if specs.is_empty() => target.start(only, cx).await,
+    match members.pop() {
+        Some(Member { spec, target, .. }) if members.is_empty() => target.start(spec, cx).await,
         // Boxed: most jobs are one command, and need no room for several.
-        Some(last) => Box::pin(Pipeline::start(target, specs, last, cx)).await,
+        Some(last) => Box::pin(Pipeline::start(members, last, cx)).await,
         None => Err(NotStarted::Missing("there is nothing to execute".to_owned())),
     }
 }
@@ -72,34 +82,35 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts them one after the other. What all of them write to stderr, and the last to stdout, goes through pipes
-    /// that they share, so that lines are torn no more than in a shell.
-    async fn start(
-        target: &dyn Target,
-        firsts: Vec<CommandSpec>,
-        last: CommandSpec,
-        cx: JobCx,
-    ) -> Result<Running, NotStarted> {
+    /// Starts them one after the other. What those that are here write to stderr, and to stdout if the last is one of
+    /// them, goes through pipes that they share, so that lines are torn no more than in a shell.
+    async fn start(firsts: Vec<Member>, last: Member, cx: JobCx) -> Result<Running, NotStarted> {
         let JobCx { job, output, passed: Passed { mut stdin, stdout, .. }, lines } = cx;
-        let shared = CommandSpec { stdin: Stdin::Null, ..last.clone() };
-        let passed = Passed { stdout, ..Passed::default() };
+        let (shared, apart) = if last.here { (stdout, None) } else { (None, stdout) };
+        let sink = if last.here { last.spec.stdout.clone() } else { Sink::Report };
+        let own = CommandSpec { stdin: Stdin::Null, stdout: sink, ..last.spec.clone() };
+        let passed = Passed { stdout: shared, ..Passed::default() };
         let mut streams =
-            Streams::open(&shared, JobCx { passed, ..JobCx::new(job, output.clone()) }).map_err(|why| no_room(&why))?;
+            Streams::open(&own, JobCx { passed, ..JobCx::new(job, output.clone()) }).map_err(|why| no_room(&why))?;
         let ends = Ends::of(&mut streams).map_err(|why| no_room(&why))?;
         let mut started = Self { controls: Vec::new(), done: Vec::new(), stops: Vec::new(), pid: None };
-        for spec in firsts {
+        for member in firsts {
             let result = async {
                 let (next, stdout) = between().map_err(|why| no_room(&why))?;
-                let passed = Passed { stdin: stdin.replace(next), stdout: Some(stdout), stderr: ends.stderr()? };
-                started.add(target, spec, JobCx { passed, ..JobCx::new(job, output.clone()) }).await
+                let stderr = if member.here { ends.stderr()? } else { None };
+                let passed = Passed { stdin: stdin.replace(next), stdout: Some(stdout), stderr };
+                started.add(member, JobCx { passed, ..JobCx::new(job, output.clone()) }).await
             };
             if let Err(why) = result.await {
                 return Err(started.give_up(why).await);
             }
         }
         let result = async {
-            let passed = Passed { stdin, stderr: ends.stderr()?, stdout: ends.stdout };
-            started.add(target, last, JobCx { job, output, passed, lines }).await
+            let passed = match last.here {
+                true => Passed { stdin, stderr: ends.stderr()?, stdout: ends.stdout },
+                false => Passed { stdin, stderr: None, stdout: apart },
+            };
+            started.add(last, JobCx { job, output, passed, lines }).await
         };
         match result.await {
             Ok(()) => Ok(started.run(streams)),
@@ -107,7 +118,8 @@ impl Pipeline {
         }
     }
 
-    async fn add(&mut self, target: &dyn Target, spec: CommandSpec, cx: JobCx) -> Result<(), NotStarted> {
+    async fn add(&mut self, member: Member, cx: JobCx) -> Result<(), NotStarted> {
+        let Member { spec, target, .. } = member;
         let stdin = if cx.passed.stdin.is_some() { Stdin::Passed } else { spec.stdin.clone() };
         let stdout = if cx.passed.stdout.is_some() { Sink::Passed } else { spec.stdout.clone() };
         let stderr = if cx.passed.stderr.is_some() { Sink::Passed } else { spec.stderr.clone() };
@@ -215,7 +227,7 @@ fn together(stops: Vec<UnboundedReceiver<i32>>) -> UnboundedReceiver<i32> {
 
 /// One end of many: the failure that comes last in the line. Who dies writing to one that has succeeded without reading
 /// on has done what was asked of it.
-fn merge(mut whole: Finished, members: Vec<Finished>) -> Finished {
+fn merge(mut whole: Finished, mut members: Vec<Finished>) -> Finished {
     whole.outcome = Outcome::Exited(0);
     let mut served = false;
     for one in members.iter().rev() {
@@ -225,6 +237,11 @@ fn merge(mut whole: Finished, members: Vec<Finished>) -> Finished {
             whole.outcome = one.outcome.clone();
         }
         served = well;
+    }
+    if let Some(last) = members.last_mut().filter(|_| whole.captures.stdout.is_none()) {
+        // It has kept it by itself.
+        whole.captures = std::mem::take(&mut last.captures);
+        whole.capture_overflow = whole.capture_overflow.or(last.capture_overflow);
     }
     whole.usage = members.iter().filter_map(|one| one.usage).reduce(|sum, one| Usage {
         user: sum.user + one.user,

@@ -168,6 +168,8 @@ impl Screen {
                 self.summary.unfed(&task, items, reason);
                 Ok(())
             }
+            // What is measured is for those who look at all of it.
+            Event::StepSampled { .. } => Ok(()),
             Event::RunStarted { .. } | Event::TaskStarted { .. } | Event::Suspended | Event::Resumed => Ok(()),
         }
     }
@@ -261,12 +263,12 @@ impl Screen {
         self.summary.step_started();
         self.summary.fold.began(&label.owner);
         self.widen(&label.owner.instance);
-        let head = words::step(&label);
-        let job = self.new_job(label);
+        let job = self.new_job(label.clone());
         self.jobs.insert(id, job);
         if !self.verbose && (self.quiet || !matches!(self.mode, Mode::Live | Mode::Prefixed)) {
             return Ok(());
         }
+        let head = words::step(&label);
         let mut notes = Vec::new();
         if attempt > 1 {
             notes.push(format!("attempt {attempt}"));
@@ -289,7 +291,7 @@ impl Screen {
     ) -> io::Result<()> {
         self.release(id, Stream::Stdout)?;
         self.release(id, Stream::Stderr)?;
-        let failed = matches!(verdict, Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_));
+        let failed = verdict.is_failure();
         self.ending_line(label, verdict, duration, usage)?;
         if let Some(Job { out, err, spool, mut since, .. }) = self.jobs.remove(&id) {
             if self.mode == Mode::Grouped || (self.mode == Mode::Failed && failed) {
@@ -325,20 +327,21 @@ impl Screen {
         duration: Duration,
         usage: Option<Usage>,
     ) -> io::Result<()> {
+        let failed = verdict.is_failure();
+        if !failed && !self.verbose && (self.quiet || self.mode != Mode::Grouped) {
+            return Ok(());
+        }
         let name = visible(&label.owner.instance);
         let site = visible(&label.site.to_string()).into_owned();
         let used = usage.filter(|_| self.verbose).map(|usage| format!(", {}", words::used(&usage))).unwrap_or_default();
         let ending = words::ending(verdict, Some(duration));
         match verdict {
-            Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) if label.optional => {
+            _ if failed && label.optional => {
                 self.say(Ink::Warn, &format!("✗ {name}: {ending} ({site}), optional{used}"))
             }
-            Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_) => {
-                self.say(Ink::Bad, &format!("✗ {name}: {ending} ({site}){used}"))
-            }
-            _ if !self.verbose && (self.quiet || self.mode != Mode::Grouped) => Ok(()),
+            _ if failed => self.say(Ink::Bad, &format!("✗ {name}: {ending} ({site}){used}")),
             Verdict::Ok => self.say(Ink::Good, &format!("✓ {}: {ending}{used}", words::step(label))),
-            Verdict::Cancelled(_) | Verdict::Skipped(_) => self.say(Ink::Dim, &format!("– {name}: {ending}{used}")),
+            _ => self.say(Ink::Dim, &format!("– {name}: {ending}{used}")),
         }
     }
 

@@ -74,7 +74,9 @@ pub fn specs(
     let instance = plan.leaf(leaf).instance;
     let scope = store.scope(plan, around, instance).seen_from(plan.leaf(leaf).vertex).with(hook);
     let mut specs = Vec::with_capacity(members.len());
+    let mut places = plan.parts_of(leaf).iter();
     for member in members {
+        let scope = places.next().map_or(scope, |place| scope.on(store.host_at(*place)));
         let here = Here::new(plan, &member.place, around, scope)?;
         let own = own(store.items.label(plan, instance), attempt, around);
         specs.push(Fill { command: member, here, around }.spec(own, plan.leaf(leaf).grace)?);

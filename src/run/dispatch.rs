@@ -9,6 +9,7 @@ mod asking;
 mod changed;
 mod lasting;
 mod lists;
+mod places;
 mod remember;
 
 use std::cmp::Reverse;
@@ -18,20 +19,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 
 use crate::base::command::SIGTERM;
 use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
+use crate::exec::meter::Meter;
 use crate::exec::output::OutputTx;
 use crate::exec::shells::Shells;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::defs::{Place, Work};
+use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
-use crate::plan::ids::{HostId, InstanceId, LeafId, LimitId, ScopeId};
+use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
 use crate::run::command::{self, Surroundings};
-use crate::run::copies::{self, Filled};
+use crate::run::copies;
 use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
 use crate::run::job::{self, Control, Doing, Job, News};
@@ -39,6 +42,7 @@ use crate::run::keep::{self, Keeper, Told};
 use crate::run::lets;
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
+use crate::run::sampling::Sampling;
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::secrets::Secrets;
 use crate::run::standing::Standing;
@@ -114,6 +118,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         target: shells.clone(),
         shells,
         hosts,
+        meter: Rc::default(),
         around,
         output,
         suspend,
@@ -128,6 +133,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         timers: BinaryHeap::new(),
         leaves: HashMap::new(),
         locks: Machine::new(locks, pool),
+        cleaning: Vec::new(),
         inputs: VecDeque::new(),
         feeding: false,
         ending: None,
@@ -160,6 +166,7 @@ struct Loop {
     /// Shells that several steps share.
     shells: Rc<Shells>,
     hosts: Rc<dyn Reach>,
+    meter: Rc<Meter>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -177,6 +184,8 @@ struct Loop {
     locks: Machine,
     /// Whether any value has to be asked for before it can be used.
     asks: bool,
+    /// What is removed on hosts.
+    cleaning: Vec<JoinHandle<()>>,
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
@@ -194,6 +203,9 @@ impl Loop {
         loop {
             if let Some(ending) = self.ending.take() {
                 self.shells.finish().await;
+                for cleaning in self.cleaning {
+                    let _ = cleaning.await; // It says by itself what went wrong.
+                }
                 return ending;
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
@@ -248,6 +260,7 @@ impl Loop {
                 }
                 handle.control = Some(control);
                 self.runs(job);
+                self.store.afar.is_made(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
@@ -296,7 +309,7 @@ impl Loop {
             Action::Stop { job, reason, level } => self.stop(job, signal_for(reason, level)),
             Action::Probe(scope) => self.probe(scope),
             Action::Claim(scope) => self.claim(scope),
-            Action::Idle(host) => self.hosts.release(self.plan.host(host)),
+            Action::Idle(host) => self.idle(host),
             Action::Unask { scope, reason, level } => self.unask(scope, signal_for(reason, level)),
             Action::Settle(scope) => self.settle(scope),
             Action::Open(instance) => self.open(instance),
@@ -352,69 +365,38 @@ impl Loop {
         let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
         if let Some(filled) = copies::filled(&plan, leaf, &self.around, &self.store, &hook) {
             let work = filled.map(|filled| self.copy(filled, &plan.command(leaf).place));
-            return self.launch(start, step, work, self.target.clone());
+            return self.launch(start, step, work);
         }
         let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let host = self.store.host_of(&plan, plan.leaf(leaf).scope);
-        let session = self.plan.command(leaf).session;
-        if let (Ok(specs), None, false) = (&mut specs, host, session) {
+        let elsewhere = self.store.host_of(&plan, plan.leaf(leaf).scope).is_some() || !plan.parts_of(leaf).is_empty();
+        if let (Ok(specs), false, false) = (&mut specs, elsewhere, plan.command(leaf).session) {
             let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
             self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
         }
-        let (specs, target) = match self.target_at(host, &plan.command(leaf).place) {
-            Ok(target) if session => (specs, self.shared(host, &plan.command(leaf).place, target)),
-            Ok(target) => (specs, target),
-            Err(why) => (Err(why), self.target.clone()),
-        };
-        self.launch(start, step, specs.map(Doing::Commands), target);
+        let work = specs.and_then(|specs| self.members(leaf, specs)).map(Doing::Commands);
+        self.launch(start, step, work);
     }
 
-    /// A copy, with the ways to its ends: as another user where that is said, but not here.
-    fn copy(&self, filled: Filled, place: &Place) -> Doing {
-        let ends = filled.ends.map(|host| {
-            let user = host.and_then(|id| self.user_at(Some(id), place));
-            self.hosts.end(host.map(|host| self.plan.host(host)), user)
-        });
-        Doing::Copy(filled.what, ends)
-    }
-
-    fn launch(&mut self, start: Start, step: Arc<StepLabel>, work: Result<Doing, String>, target: Rc<dyn Target>) {
+    fn launch(&mut self, start: Start, step: Arc<StepLabel>, work: Result<Doing, String>) {
         let Start { id, leaf, attempt, waits } = start;
+        let (work, before) = match self.before(id, leaf) {
+            Ok(before) => (work, before),
+            Err(why) => (Err(why), Vec::new()),
+        };
         let streams = self.plan.fed_by(leaf).next().is_some();
         let slots = self.scheduler.slots_of(leaf);
-        let job = Job { id, step, attempt, waits, slots, work, streams };
+        let sample = self.sampling(leaf);
+        let job = Job { id, step, attempt, waits, slots, sample, before, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
-        tokio::task::spawn_local(job::run(
-            job,
-            self.place_of(leaf, target),
-            self.output.clone().with_taps(taps),
-            self.clock.clone(),
-            self.news_tx.clone(),
-        ));
+        let (output, clock) = (self.output.clone().with_taps(taps), self.clock.clone());
+        tokio::task::spawn_local(job::run(job, output, clock, self.news_tx.clone()));
     }
 
-    /// Where something runs that runs on this host, or here, at a place of the file.
-    fn target_at(&self, host: Option<HostId>, place: &Place) -> Result<Rc<dyn Target>, String> {
-        match (host.map(|host| self.plan.host(host)), self.user_at(host, place)) {
-            (None, None) => Ok(self.target.clone()),
-            (host, user) => self.hosts.reach(host, user),
-        }
-    }
-
-    /// The same where scripts share a shell.
-    fn shared(&self, host: Option<HostId>, place: &Place, target: Rc<dyn Target>) -> Rc<dyn Target> {
-        match (host.map(|host| self.plan.host(host)), self.user_at(host, place)) {
-            (None, None) => target,
-            (host, user) => {
-                let host = host.map(|host| &*host.name.value).unwrap_or_default();
-                self.shells.elsewhere(&format!("{}@{host}", user.unwrap_or_default()), target)
-            }
-        }
-    }
-
-    /// As whom something runs, where that is said.
-    fn user_at<'p>(&'p self, host: Option<HostId>, place: &'p Place) -> Option<&'p str> {
-        place.sudo.as_deref().or_else(|| self.plan.host(host?).sudo.as_deref())
+    /// How what a step uses is measured, where that is asked for.
+    fn sampling(&self, leaf: LeafId) -> Option<Sampling> {
+        let command = self.plan.command(leaf);
+        let shared = command.session || command.pool.is_some();
+        command.sample.map(|every| Sampling { every, meter: self.meter.clone(), shared })
     }
 
     /// What a job that is over leaves for others.
@@ -440,6 +422,7 @@ impl Loop {
         if let Err(why) = self.store.close(&self.plan, &self.around, instance, closing == Closing::Well) {
             self.tell(Event::Trouble { why: format!("cannot remove a temporary directory: {why}") });
         }
+        self.clean_up(instance);
     }
 
     /// Ends a job, or who is asked for what it waits for.

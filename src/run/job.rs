@@ -11,11 +11,13 @@ use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, StepLabel, Waits};
 use crate::exec::copy::{self, Copy};
 use crate::exec::output::OutputTx;
+use crate::exec::pipeline::Member;
 use crate::exec::remote::RemoteTarget;
 use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target, pipeline};
 use crate::plan::ids::ScopeId;
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
+use crate::run::sampling::{self, Course, Sampling};
 use crate::run::scheduler::JobEnd;
 
 /// Sends signals to a job.
@@ -42,10 +44,20 @@ pub type CopyEnd = LocalFuture<'static, Result<RemoteTarget, NotStarted>>;
 
 /// What a job does.
 pub enum Doing {
-    /// Runs these at its place, each reading what the one before it writes.
-    Commands(Vec<CommandSpec>),
+    /// Runs these, each reading what the one before it writes.
+    Commands(Vec<Member>),
     /// Copies this, from the one place to the other.
     Copy(Copy, [CopyEnd; 2]),
+}
+
+/// What is done before it.
+pub struct Before {
+    /// Where.
+    pub target: Rc<dyn Target>,
+    /// What.
+    pub spec: CommandSpec,
+    /// What it means if that fails.
+    pub what: &'static str,
 }
 
 /// All that a job needs.
@@ -60,6 +72,10 @@ pub struct Job {
     pub waits: Waits,
     /// How many slots it holds.
     pub slots: u32,
+    /// How often what it uses is measured, and by whom.
+    pub sample: Option<Sampling>,
+    /// What to do before that.
+    pub before: Vec<Before>,
     /// What to do; `Err` is why that is not known.
     pub work: Result<Doing, String>,
     /// Whether each line of what it keeps is wanted at once.
@@ -67,29 +83,31 @@ pub struct Job {
 }
 
 /// Runs a job to its end.
-pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let Job { id, step, attempt, waits, slots, work, streams } = job;
+pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
+    let Job { id, step, attempt, waits, slots, sample, before, work, streams } = job;
     let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
     let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
     let (to, mut lines) = unbounded_channel();
     let cx = JobCx { lines: streams.then_some(to), ..JobCx::new(id, output) };
-    let started = match work {
-        Ok(Doing::Commands(specs)) => pipeline::start(&*target, specs, cx).await,
-        Ok(Doing::Copy(what, [from, to])) => match tokio::join!(from, to) {
-            (Ok(from), Ok(to)) => Ok(copy::start(what, from, to, cx)),
-            (Err(why), _) | (_, Err(why)) => Err(why),
-        },
-        Err(why) => Err(NotStarted::Failed(why)),
+    // Boxed: what few jobs do takes no room of all others.
+    let ready = if before.is_empty() { Ok(()) } else { Box::pin(prepare(before, id, &report)).await };
+    let started = match (ready, work) {
+        (Ok(()), Ok(Doing::Commands(members))) => pipeline::start(members, cx).await,
+        (Ok(()), Ok(Doing::Copy(what, ends))) => Box::pin(start_copy(what, ends, cx)).await,
+        (Err(why), _) => Err(why),
+        (_, Err(why)) => Err(NotStarted::Failed(why)),
     };
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
             tell(pid);
+            let mut course = sample.zip(pid).map(|(sampling, pid)| Course::begin(sampling, pid, clock.clone()));
             guard.started(control);
             let finished = loop {
                 tokio::select! {
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
+                    sample = sampling::next(&mut course) => report.tell(clock.now(), Event::StepSampled { job: id, sample }),
                     Some(signal) = stops.recv() => {
                         report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }
@@ -110,6 +128,25 @@ pub async fn run(job: Job, target: Rc<dyn Target>, output: OutputTx, clock: Rc<R
         }
     };
     guard.ended(end);
+}
+
+/// Does one after the other.
+async fn prepare(before: Vec<Before>, job: JobId, output: &OutputTx) -> Result<(), NotStarted> {
+    for Before { target, spec, what } in before {
+        let running = target.start(spec, JobCx::new(job, output.clone())).await?;
+        match running.done.await.outcome {
+            Outcome::Exited(0) => {}
+            Outcome::Unknown(why) => return Err(NotStarted::Unreachable(why)),
+            Outcome::NotStarted(why) => return Err(why),
+            Outcome::Exited(_) | Outcome::Signalled(_) => return Err(NotStarted::Failed(what.to_owned())),
+        }
+    }
+    Ok(())
+}
+
+async fn start_copy(what: Copy, [from, to]: [CopyEnd; 2], cx: JobCx) -> Result<Running, NotStarted> {
+    let (from, to) = tokio::join!(from, to);
+    Ok(copy::start(what, from?, to?, cx))
 }
 
 struct Guard {

@@ -26,9 +26,11 @@ pub mod place;
 pub mod probe;
 pub mod questions;
 pub mod ready;
+pub mod sampling;
 pub mod scheduler;
 pub mod secrets;
 pub mod standing;
+pub mod temps;
 #[cfg(test)]
 mod testing;
 pub mod values;

@@ -18,6 +18,7 @@ use crate::plan::values::{Bound, Known, Value};
 use crate::run::command::Surroundings;
 use crate::run::items::Items;
 use crate::run::secrets::Secrets;
+use crate::run::temps::Afar;
 use crate::xecfile::model::{CaptureForm, FileId, HOST_AXIS};
 
 /// The most that a step may keep.
@@ -42,6 +43,8 @@ pub struct Store {
     lets: HashMap<(FileId, Arc<str>), Value>,
     succeeded: HashSet<InstanceId>,
     temps: HashMap<InstanceId, Vec<TempDir>>,
+    /// Those on hosts.
+    pub afar: Afar,
     /// What nobody is shown.
     pub secrets: Secrets,
     /// What lanes work on.
@@ -66,7 +69,14 @@ impl Store {
         let enter = plan.scope(instance.scope).enter;
         self.made.remove(&id);
         self.make_inputs(plan, around, id);
+        // Which one it is may not be settled yet.
+        let afar = plan.scope(instance.scope).target != Target::Here;
         for name in plan.defs.tasks[instance.def.index()].temps.iter() {
+            if afar {
+                let path = self.afar.add(id)?;
+                self.set(id, name, enter, Value::text(path));
+                continue;
+            }
             let dir = tempfile::Builder::new().prefix("xec-").tempdir()?;
             self.set(id, name, enter, Value::text(dir.path().to_string_lossy()));
             self.temps.entry(id).or_default().push(dir);

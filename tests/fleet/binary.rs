@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     ("binary_unreachable", When::Always, unreachable),
     ("binary_sessions", When::Always, sessions),
     ("binary_session_killed", When::Full, session_killed),
+    ("binary_pipes", When::Always, pipes),
     ("binary_copies", When::Always, copies),
     ("binary_copy_killed", When::Full, copy_killed),
     ("binary_killed", When::Full, killed),
@@ -144,6 +145,32 @@ fn session_killed() {
     while sleepers(&mark) > 0 {
         std::thread::yield_now();
     }
+}
+
+/// From host to host and through here, more of them than one connection bears, and a directory for the time being.
+fn pipes() {
+    let file = r#"
+        host "web[1-2]" { jobs 8 }
+        task bytes { pipe { run "head -c 5000000 /dev/zero | tr '\\0' x" { on web1 }; run "cat" { on web2 }; exec wc -c } }
+        task enough { pipe { exec yes { on web1 }; exec head -n 2 { on web2 } } }
+        task many {
+            matrix jobs=8 on-error=continue { n range="1..8" }
+            pipe { run "echo $n" { on web1 }; run "cat" { on web2 }; run "sed s/^/got-/" { on web1 } }
+        }
+        task temps { temp d; on "web*"; run "echo $d > $d/x"; run "cat $d/x; ls -d $d" }
+    "#;
+    let project = Project::new(Hosts::new(2), file);
+    let ran = project.xec(&["bytes", "enough", "many", "temps"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
+    let said = said(&ran);
+    assert!(said.contains("5000000\n") && said.contains("y\ny\n"), "{said}");
+    for n in 1..=8 {
+        assert!(said.contains(&format!("got-{n}\n")), "{said}");
+    }
+    let dirs: Vec<&str> = said.lines().filter(|line| line.starts_with("/tmp/xec-")).collect();
+    assert_eq!(dirs.len(), 4, "{said}");
+    assert!(dirs.iter().all(|dir| !std::path::Path::new(dir).exists()), "{said}");
+    assert_eq!(masters(project.hosts.dir.path()), 0);
 }
 
 /// Here to each host, from host to host and back, and what cannot be.

@@ -1,11 +1,12 @@
 //! What holds for any host: outcomes, streams, values, ends.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use xec::base::event::JobId;
 use xec::exec::output::OutputTx;
-use xec::exec::pipeline;
+use xec::exec::pipeline::{self, Member};
 use xec::exec::ssh::Host;
 use xec::exec::{JobCx, Signal};
 
@@ -73,7 +74,8 @@ fn streams_and_values() {
         let mut files = there(script("cat; exit 3"));
         (files.stdin, files.stdout) = (Stdin::File(from), Sink::File(to.clone()));
         let (output, _messages) = OutputTx::pair();
-        let running = pipeline::start(target, vec![files], JobCx::new(JobId(1), output)).await.unwrap();
+        let files = Member { spec: files, target: Rc::new(target.clone()), here: false };
+        let running = pipeline::start(vec![files], JobCx::new(JobId(1), output)).await.unwrap();
         assert_eq!(running.done.await.outcome, Outcome::Exited(3));
         assert!(std::fs::read(&to).unwrap() == data);
         fleet.close().await;

@@ -332,8 +332,7 @@ codes! {
     /// ```
     CopyPlace = "copy-place",
     /// Something that can only be here is asked for on a host: the terminal (`interactive`), what outlives the run
-    /// (`leave`), files that are remembered or brought back (`outputs`, `cache`), and a `pipe`, whose commands are
-    /// joined here.
+    /// (`leave`), and files that are remembered or brought back (`outputs`, `cache`).
     ///
     /// ```kdl wrong
     /// host db1

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
@@ -113,29 +114,48 @@ async fn says(pipe: OwnedFd, word: &[u8]) -> bool {
 }
 
 /// Moves what a command on a host writes to whoever reads it, as fast as that reads, and from where the wrapper has
-/// spoken on. Where nobody reads any more, what writes is told in the usual way.
-pub(crate) async fn relay(from: OwnedFd, gate: Gate, to: OwnedFd) {
-    let mut gate = Some(gate);
+/// spoken on. Where nobody reads any more, whoever writes is ended by SIGPIPE, as by a pipe; it cannot be closed, since
+/// ssh would close all of the channel with it.
+pub(crate) async fn relay(from: OwnedFd, gate: Gate, to: OwnedFd, orders: UnboundedSender<Signal>) {
     let Ok(from) = fd::watch(from, Interest::READABLE) else { return };
     let Ok(mut to) = fd::Writer::new(to) else { return };
-    while let Ok(mut ready) = from.readable().await {
-        let mut bytes = match ready.try_io(|pipe| fd::read(pipe.as_fd(), CHUNK)) {
-            Ok(Ok(bytes)) if !bytes.is_empty() => bytes,
-            Ok(_) => return,
-            Err(_) => continue,
-        };
+    let mut gate = Some(gate);
+    while let Some(mut bytes) = chunk(&from).await {
         if let Some(closed) = &mut gate {
             let Some(rest) = closed.open(&bytes) else { continue };
             bytes = rest;
             gate = None;
         }
         if to.write_all(&bytes).await.is_err() {
-            return;
+            drop(to);
+            return discard(&from, &orders).await;
         }
     }
 }
 
-/// How long a channel may take to end that nobody needs.
+/// The next bytes; nothing at the end.
+async fn chunk(from: &AsyncFd<OwnedFd>) -> Option<Vec<u8>> {
+    loop {
+        match from.readable().await.ok()?.try_io(|pipe| fd::read(pipe.as_fd(), CHUNK)) {
+            Ok(Ok(bytes)) if !bytes.is_empty() => return Some(bytes),
+            Ok(_) => return None,
+            Err(_) => {} // Not yet.
+        }
+    }
+}
+
+/// Ends who writes, and reads until it has; who does not mind SIGPIPE is asked to end.
+async fn discard(from: &AsyncFd<OwnedFd>, orders: &UnboundedSender<Signal>) {
+    let rest = async { while chunk(from).await.is_some() {} };
+    let mut rest = std::pin::pin!(rest);
+    let _ = orders.send(Signal::End(libc::SIGPIPE)); // It may have ended.
+    if tokio::time::timeout(GOODBYE, &mut rest).await.is_err() {
+        let _ = orders.send(Signal::End(libc::SIGTERM)); // As above.
+        rest.await;
+    }
+}
+
+/// How long a channel may take to end that nobody needs, and a command that nobody reads.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How much is moved at once.
 const CHUNK: usize = 64 * 1024;

@@ -160,7 +160,7 @@ impl RemoteTarget {
         };
         let (stdout, relay) = match to {
             Ok(to) => (Some(Pump::new(stdout.ours, to).behind_gate(gate)), None),
-            Err(to) => (None, Some(tokio::spawn(relay(stdout.ours, gate, to)))),
+            Err(to) => (None, Some(tokio::spawn(relay(stdout.ours, gate, to, orders.clone())))),
         };
         let (tell, exited) = oneshot::channel();
         let stderr = held.with_markers(Markers::new(&self.nonce), tell);

@@ -43,6 +43,11 @@ impl Builder<'_, '_> {
             let ends = self.ends(copy, instance, frame.scope)?;
             self.layout.parts.insert(id, ends);
         }
+        if let Work::Pipe(pipe) = &this.work
+            && let Some(places) = self.members(pipe, instance, scope)?
+        {
+            self.layout.parts.insert(id, places);
+        }
         let vertex = self.layout.vertex(Vertex::Leaf(id), scope, this.priority, node.span)?;
         let service = self.layout.scopes[scope.index()].service;
         let slot = service.is_none() && !self.goes_along(scope) && !matches!(this.work, Work::Wait(_) | Work::Until(_));

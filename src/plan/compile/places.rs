@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Code, Problem};
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::plan::compile::Builder;
-use crate::plan::defs::{Command, Work};
+use crate::plan::defs::Command;
 use crate::plan::graph::{Limit, Over, Target};
 use crate::plan::hosts;
 use crate::plan::ids::{InstanceId, ScopeId, TaskDefId};
@@ -121,14 +121,38 @@ impl Builder<'_, '_> {
         Ok(Some(Over { selector, meant, asked: asked.len() as u32 }))
     }
 
+    /// Where the commands of a pipe run, within its scope; nothing where that is the same for all.
+    pub(super) fn members(
+        &mut self,
+        pipe: &[Command],
+        owner: InstanceId,
+        scope: ScopeId,
+    ) -> Laid<Option<Box<[Target]>>> {
+        if pipe.iter().all(|member| member.on.is_none()) {
+            return Ok(None);
+        }
+        let instance = &self.layout.instances[owner.index()];
+        let (cx, task, inputs) = (self.cx, instance.def, instance.inputs.clone());
+        let values = cx.scope(task, &inputs);
+        let around = self.layout.scopes[scope.index()].target;
+        let mut place = |member: &Command| match member.on.as_ref().map(|on| &on.value) {
+            None => Ok(around),
+            Some(On::Here) => Ok(Target::Here),
+            Some(On::Hosts(host) | On::One(host, _)) if self.is_around(host, values, scope) => Ok(around),
+            Some(On::Hosts(host) | On::One(host, _)) => {
+                self.hosts.one(host, values, "a command of a pipe runs on one host").map(Target::Host)
+            }
+        };
+        pipe.iter().map(&mut place).collect::<Laid<Box<[Target]>>>().map(Some)
+    }
+
     /// Refuses what a host cannot do, where it is called there.
     pub(super) fn refuse_on_host(&self, scope: ScopeId, command: &Command) -> Laid<()> {
-        let what = match &command.work {
-            _ if self.layout.scopes[scope.index()].target == Target::Here => return Ok(()),
-            Work::Pipe(_) => "`pipe`",
-            _ if command.interactive => "`interactive`",
-            _ if command.leave => "`leave`",
-            _ => return Ok(()),
+        let what = match () {
+            () if self.layout.scopes[scope.index()].target == Target::Here => return Ok(()),
+            () if command.interactive => "`interactive`",
+            () if command.leave => "`leave`",
+            () => return Ok(()),
         };
         Err(not_on_host(what, command.span))
     }
@@ -140,7 +164,6 @@ impl Builder<'_, '_> {
             Target::Here => return Ok(()),
             _ if def.files.cache.is_some() => "`cache`",
             _ if !def.files.outputs.is_empty() => "`outputs`",
-            _ if !def.temps.is_empty() => "`temp`",
             _ => return Ok(()),
         };
         Err(not_on_host(what, written.name.span))

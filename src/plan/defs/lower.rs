@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
@@ -26,6 +27,7 @@ struct Ambient {
     pool: Option<u32>,
     interactive: bool,
     leave: bool,
+    sample: Option<Duration>,
     /// The places of the limits of the file, by their names.
     limits: Arc<HashMap<Arc<str>, usize>>,
 }
@@ -43,6 +45,7 @@ impl Ambient {
             session: settings.session.as_ref().map_or(self.session, |own| own.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
+            sample: settings.sample.as_ref().map(|own| own.value).or(self.sample),
             limits: self.limits.clone(),
         }
     }
@@ -140,6 +143,7 @@ impl Defs {
                 pool: None,
                 interactive: false,
                 leave: false,
+                sample: None,
                 limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
@@ -279,13 +283,13 @@ impl Lower<'_> {
     /// A command of a pipe.
     fn member(&self, step: &Step, outer: &Ambient) -> Option<Command> {
         let ambient = Ambient { interactive: false, ..outer.with(&step.settings) };
-        match &step.kind {
-            StepKind::Run(text) => Some(self.make(step, &ambient, Work::Run(text.clone()), run_text(text))),
-            StepKind::Exec(words) => {
-                Some(self.make(step, &ambient, Work::Exec(words.as_slice().into()), exec_text(words)))
-            }
+        let (work, text) = match &step.kind {
+            StepKind::Run(text) => Some((Work::Run(text.clone()), run_text(text))),
+            StepKind::Exec(words) => Some((Work::Exec(words.as_slice().into()), exec_text(words))),
             _ => None,
-        }
+        }?;
+        let on = step.settings.on.clone();
+        Some(Command { on, ..self.make(step, &ambient, work, text) })
     }
 
     fn command(&mut self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> CommandId {
@@ -298,10 +302,12 @@ impl Lower<'_> {
     fn make(&self, step: &Step, ambient: &Ambient, work: Work, text: Arc<str>) -> Command {
         let names = if let Work::Run(script) = &work { ambient.place.names_in(script) } else { Vec::new() };
         Command {
+            on: None,
             pool: ambient.pool.filter(|_| matches!(work, Work::Run(_))),
             session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_) | Work::Copy(_)),
             leave: ambient.leave && !matches!(work, Work::Copy(_)),
+            sample: ambient.sample,
             work,
             text,
             site: self.defs.site(step.span),

@@ -212,6 +212,8 @@ pub struct Command {
     pub names: Arc<[Arc<str>]>,
     /// Higher first.
     pub priority: i32,
+    /// Where it runs, if it is one of a pipe and says so.
+    pub on: Option<Spanned<On>>,
     /// Its script shares the shell of its instance.
     pub session: bool,
     /// So many shells are kept for scripts like its own.
@@ -220,6 +222,8 @@ pub struct Command {
     pub interactive: bool,
     /// What it leaves behind may outlive the run.
     pub leave: bool,
+    /// How often what it uses is measured.
+    pub sample: Option<Duration>,
     /// Keeps its stdout.
     pub capture: Option<Capture>,
     /// Keeps its exit code under this name.

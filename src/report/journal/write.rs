@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::event::{Event, Output, Verdict};
+use crate::base::event::{Event, Output};
 use crate::base::fault;
 use crate::cache::state::make_dir;
 use crate::report::journal::logs::Logs;
@@ -123,9 +123,7 @@ impl Open {
 /// Whether a summary is made of it.
 fn is_told(event: &Event) -> bool {
     match event {
-        Event::StepFinished { verdict, .. } => {
-            matches!(verdict, Verdict::Failed(_) | Verdict::Unreachable(_) | Verdict::TimedOut(_))
-        }
+        Event::StepFinished { verdict, .. } => verdict.is_failure(),
         Event::RunStarted { .. }
         | Event::Fed { .. }
         | Event::Unfed { .. }

@@ -9,9 +9,7 @@ use crate::base::selector::Selector;
 use crate::base::source::{Span, Spanned};
 use crate::base::value::Template;
 use crate::xecfile::check::Texts;
-use crate::xecfile::model::{
-    AxisSource, FileScope, Group, Hooks, Host, On, Origin, Settings, Step, StepKind, Task, select,
-};
+use crate::xecfile::model::{AxisSource, FileScope, Hooks, Host, On, Origin, Settings, Step, StepKind, Task, select};
 
 /// Drops what is there twice: a `host` adds to one of an inventory, and is told where it is another `host`.
 pub(super) fn unique(texts: &mut Texts<'_>, hosts: &mut Vec<Host>) {
@@ -124,9 +122,6 @@ impl Look<'_, '_> {
             if let Some(cache) = &task.files.cache {
                 self.not_there("cache", cache.span, place, "only what is made here can be brought back");
             }
-            if let Some(temp) = task.temps.first() {
-                self.not_there("temp", temp.span, place, "in a script there: d=$(mktemp -d); trap 'rm -r \"$d\"' EXIT");
-            }
         }
         self.settings(&task.settings, remote);
         self.steps(&task.body, remote);
@@ -142,9 +137,6 @@ impl Look<'_, '_> {
         for step in steps {
             let remote = self.on(&step.settings, outer, false);
             self.settings(&step.settings, remote);
-            if let (StepKind::Group(Group::Pipe, _), Some(place)) = (&step.kind, remote) {
-                self.not_there("pipe", step.span, place, "write it as one script: run \"a | b\"");
-            }
             if let StepKind::Copy(copy) = &step.kind {
                 for host in copy.from.host.iter().chain(&copy.to.host) {
                     self.one(host, "one end of a copy is one host");

@@ -2,9 +2,9 @@
 //! one step.
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::base::source::Span;
+use crate::base::source::{Span, Spanned};
 use crate::xecfile::cursor::Reader;
-use crate::xecfile::model::{Settings, Step, StepKind};
+use crate::xecfile::model::{On, Settings, Step, StepKind};
 
 /// Tells of what a pipe cannot hold, and of what can only be said of all of it.
 pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: &Settings) {
@@ -32,6 +32,10 @@ pub(super) fn check(reader: &mut Reader<'_>, pipe: Span, members: &[Step], own: 
             reader.report(problem.at(member.span, "").help("what comes before or after stands beside the pipe"));
             continue;
         }
+        if let Some(Spanned { value: On::One(..), span }) = &member.settings.on {
+            let problem = Problem::error(Code::UnknownSetting, "a command of a `pipe` has no `pick`").at(*span, "");
+            reader.report(problem.at(pipe, "this is the step").help("write `on` with `pick` on the `pipe`"));
+        }
         for (name, span) in beyond(member, at == 0) {
             let problem = Problem::error(Code::UnknownSetting, format!("a command of a `pipe` has no `{name}`"));
             reader.report(problem.at(span, "").at(pipe, "this is the step").help(match name {
@@ -49,8 +53,6 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         session,
         priority,
         on_error,
-        on,
-        sudo,
         timeout,
         grace,
         optional,
@@ -60,6 +62,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         uses,
         interactive,
         leave,
+        sample,
         ..
     } = &member.settings;
     let data = &member.data;
@@ -72,8 +75,6 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("session", session.as_ref().map(|set| set.span)),
         ("priority", priority.as_ref().map(|set| set.span)),
         ("on-error", on_error.as_ref().map(|set| set.span)),
-        ("on", on.as_ref().map(|set| set.span)),
-        ("sudo", sudo.as_ref().map(|set| set.span)),
         ("timeout", timeout.as_ref().map(|set| set.span)),
         ("grace", grace.as_ref().map(|set| set.span)),
         ("optional", optional.as_ref().map(|set| set.span)),
@@ -83,6 +84,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("uses", uses.first().map(|used| used.span)),
         ("interactive", interactive.as_ref().map(|set| set.span)),
         ("leave", leave.as_ref().map(|set| set.span)),
+        ("sample", sample.as_ref().map(|set| set.span)),
     ]
     .into_iter()
     .filter_map(|(name, span)| Some((name, span?)))

@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
     row("cache", TASK, NONE, NODE_LATE, "", ["Keeps what the task makes and writes, and brings it back where nothing that decides has changed", "cache"]),
     row("inputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that decide whether the task is up to date, by pattern against its `cwd`; `!` leaves out. A directory is all that is in it", r#"inputs "src/**" "!src/generated""#]),
     row("outputs", TASK, many(1, Kind::Template), NODE_LATE, "", ["Files that the task makes, by pattern against its `cwd`; they must lie in the project", r#"outputs "dist/**""#]),
-    row("temp", TASK, NAMES, NODE, "", ["A directory of its own for each attempt, removed at the end; the value is its path", "temp scratch"]),
+    row("temp", TASK, NAMES, NODE, "", ["A directory of its own for each attempt, removed at the end, where the task runs; the value is its path", "temp scratch"]),
     row("take", EDGE.or(STEP), NAMES, NODE_LATE, "", ["Values of the other task: what it captured, or an axis; of a matrix, a list", "take version"]),
 
     // Steps and groups.
@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
     row("parallel", BODY, NONE, NODE, "", ["Steps side by side", "parallel { exec npm run lint; exec npm run test }"]),
     row("any", BODY, NONE, NODE, "", ["Steps side by side, until one succeeds: the rest is ended. With `jobs=1` they are tried in turn. It fails if all do, as the last one did; what a losing step kept is forgotten", "any { exec ping -c1 a; exec ping -c1 b }"]),
     row("race", BODY, NONE, NODE, "", ["Steps side by side, until one has ended, well or not: it ends likewise, and the rest is ended", "race { exec ./fast; exec ./other }"]),
-    row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails", "pipe { exec cat log; exec sort }"]),
+    row("pipe", BODY, NONE, NODE, "", ["Several `run` and `exec` at once, each reading what the one before it writes. It is one step: what it keeps is the output of the last, and it fails as the last of them that fails. With `on`, each may be on a host of its own", "pipe { exec cat log; exec sort }"]),
     row("reduce", BODY, TEMPLATE, NODE_LATE, "", [r#"Makes one item of many: neighbours of a list are the words of its `run` or `exec` (`"$@"`), whose stdout is one new item, until one is left. Levels run side by side, and the tree depends on the number of items alone"#, r#"reduce "${n}" fan-in=16 { run "sum" }"#]),
     row("wait", BODY, args(0, 1, Kind::Duration), NODE_LATE, "", ["Does nothing for a time, or until something is there", r#"wait "10s""#]),
     row("barrier", BODY, NONE, NODE, "", ["Waits until all instances of the matrix, or of its batch, are here; those that have ended are not waited for, and those that wait hold no share of `jobs`", "barrier"]),
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
     row("uses", SET, args(1, 2, Kind::Name), ACTS, "", ["Holds a limit while it runs, one of it or as many as said; several lines are taken in one move. What is used inside must be declared later in the file. `uses jobs 3` lets each command in it count for 3 of the `-j` slots, or for all where there are fewer", "uses db 2"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
     row("leave", POLICY, BOOL, ACTS, "#false", ["What a step has left running when it ends may outlive the run: a daemon that is meant to stay", "leave #true"]),
-    row("sample", SET, DURATION, L_ACTS, "", ["Measures the processes this often", r#"sample "1s""#]),
+    row("sample", POLICY, DURATION, ACTS, "", ["Measures this often what each step uses, its process with all below it: CPU time and memory. `--profile` shows the course of both, `--trace` draws it, and `--events=json` has each measure. At least 10ms; of what runs on a host nothing is known here", r#"sample "1s""#]),
     row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run`, `exec` or `pipe` as a value", "capture version"]),
     row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run`, `exec` or `pipe` as a value", "status code"]),
     row("stdin", STEPS, args(0, 1, Kind::Template), ACTS_LATE, "", ["What `run`, `exec` or the first of a `pipe` reads: a text, or a file", r#"stdin "${text}""#]),

@@ -8,10 +8,12 @@ mod copies;
 mod limits;
 mod lost;
 mod pick;
+mod pipes;
 mod places;
 mod report;
 mod sessions;
 mod sources;
+mod temps;
 
 use crate::harness::{Case, Ran};
 
