@@ -15,6 +15,9 @@ const WORTH_LEARNING: Duration = Duration::from_secs(1);
 /// Orders a plan by what earlier runs took.
 pub(super) fn order(plan: Plan, place: &Path) -> Plan {
     let durations = Durations::load(place);
+    if durations.is_empty() {
+        return plan;
+    }
     plan.learn(|plan, leaf| {
         let (label, text) = named(plan, leaf);
         durations.of(label, text)

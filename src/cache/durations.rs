@@ -53,6 +53,11 @@ impl Durations {
         files::replace(&dir.join("durations"), text.as_bytes())
     }
 
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// How long a command takes, as far as that is known.
     pub fn of(&self, instance: &str, text: &str) -> Option<Duration> {
         // Most projects have nothing here, and a key costs more than the rest of a plan's order.

@@ -80,7 +80,7 @@ impl Patterns {
     /// The same, without what is in a directory, by whatever way that is reached.
     #[must_use]
     pub fn apart_from(self, dir: &Path) -> Self {
-        Self { apart: dir.canonicalize().ok(), ..self }
+        Self { apart: Some(dir.to_owned()), ..self }
     }
 
     /// Whether there is none that takes anything.
@@ -174,7 +174,10 @@ impl Patterns {
         let apart = self.apart.clone();
         let is_apart = move |place: &Path| {
             let apart = apart.as_deref().filter(|apart| apart.file_name() == place.file_name());
-            apart.is_some_and(|apart| place.canonicalize().is_ok_and(|place| place == apart))
+            // Hardly ever: only then it is worth a look at the disk.
+            apart.is_some_and(|apart| {
+                place.canonicalize().ok().is_some_and(|place| Some(place) == apart.canonicalize().ok())
+            })
         };
         walk.filter_entry(move |entry| {
             entry.depth() == 0 || !(is_private(entry.file_name()) || is_apart(entry.path()))

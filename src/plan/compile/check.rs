@@ -1,7 +1,7 @@
 //! What is wrong with the tasks of a file, whichever of them is asked for. Lays nothing out itself.
 
 use crate::base::diagnostic::{Code, Problem};
-use crate::plan::compile::compile;
+use crate::plan::compile::{compile, meet};
 use crate::plan::cycle;
 use crate::plan::graph::Plan;
 use crate::plan::request::{Asked, Request};
@@ -17,7 +17,7 @@ use crate::xecfile::model::{Axis, AxisSource, Task, Xecfile};
 pub fn check(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Checked, Vec<Problem>> {
     let plans = plans(file, request, World { lenient: true, ..world })?;
     let no_files = file.tasks.iter().flat_map(|task| no_files(file, task, world));
-    let warnings = no_files.chain(file.fail_fast()).collect();
+    let warnings = no_files.chain(file.fail_fast()).chain(meet::warnings(file)).collect();
     Ok(Checked { plans, warnings })
 }
 

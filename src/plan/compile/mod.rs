@@ -23,6 +23,7 @@ mod frames;
 mod instance;
 mod lanes;
 mod leaf;
+mod meet;
 mod outputs;
 mod places;
 mod roots;

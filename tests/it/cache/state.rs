@@ -140,6 +140,16 @@ fn a_state_without_room_is_told() {
     assert!(!ran.err().contains("up to date"), "{}", ran.story());
 }
 
+/// Nothing can be written there at all: everything runs, and that is told.
+#[test]
+fn a_state_that_is_read_only_is_told() {
+    let project = project();
+    let ran = on_a_small_disk(&project, "64k", "mount -o remount,ro .xec").ok().stdout("made\n");
+    assert!(ran.err().contains("nothing is up to date, and nothing is remembered"), "{}", ran.story());
+    assert!(ran.err().contains("Read-only file system"), "{}", ran.story());
+    assert_eq!(project.read("out/x"), "one\none\n");
+}
+
 /// A state that lies in the project, where git does not hide it, is no input of anything.
 #[test]
 fn a_state_in_the_project_is_no_input() {
