@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::docs::{Block, blocks, pages};
 use crate::harness::Case;
 
+/// So many behaviours are promised, each with a page; those of whole fleets have pages of their own.
+const ROWS: usize = 39;
+
 fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes")
 }
@@ -76,6 +79,38 @@ fn every_task_of_a_page_is_drawn_without_being_run() {
                 assert!(ran.out().starts_with("graph LR\n"), "{name}: {}", ran.story());
                 assert!(ran.err().is_empty(), "{name}: {}", ran.story());
             }
+        }
+    }
+}
+
+/// The rows of the index: a behaviour, the words that say it, and its page.
+fn behaviours() -> Vec<[String; 3]> {
+    let index = std::fs::read_to_string(dir().join("README.md")).expect("the index");
+    let (_, table) = index.split_once("| behaviour | words | page |").expect("a table of behaviours");
+    let row = |line: &str| {
+        let cells: Vec<String> = line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+        <[String; 3]>::try_from(cells).unwrap_or_else(|_| panic!("a row of three cells: {line}"))
+    };
+    table.lines().skip(2).filter(|line| line.starts_with('|')).map(row).collect()
+}
+
+/// Whether a word stands in a text, whole.
+fn says(text: &str, word: &str) -> bool {
+    text.split(|char: char| !(char.is_alphanumeric() || "_-".contains(char))).any(|one| one == word)
+}
+
+#[test]
+fn every_behaviour_has_a_page_whose_file_says_it() {
+    let recipes = recipes();
+    let rows = behaviours();
+    assert!(rows.len() >= ROWS, "a behaviour has lost its row: {} of {ROWS}", rows.len());
+    for [behaviour, words, page] in rows {
+        let named = format!("{page}.md");
+        let (_, text) =
+            recipes.iter().find(|(name, _)| *name == named).unwrap_or_else(|| panic!("{behaviour}: no {named}"));
+        let files: String = files(blocks(text)).into_iter().map(|(file, _)| file).collect();
+        for word in words.split(' ') {
+            assert!(says(&files, word), "{behaviour}: no file of {named} says `{word}`");
         }
     }
 }
