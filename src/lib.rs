@@ -30,7 +30,7 @@
 //!   hosts, `containers` those to containers and pods; `copy` moves files. `broker` is the process that starts all others;
 //!   `pump`, `output` and `attend` move what they write, `mask` covers secrets in it; `session` lets scripts share a
 //!   shell; `terminal` and `signals` are xec's own. `locks` and `jobserver` are
-//!   what is shared with others on the machine.
+//!   what is shared with others on the machine; `meter` says what a step uses of it.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` and
 //!   `settle` (all of it, asked about one task before and after it); `durations` (how long commands took, which decides an order and nothing else).

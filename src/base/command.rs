@@ -164,6 +164,18 @@ pub struct Usage {
     pub peak_memory: u64,
 }
 
+/// What a command with all below it uses, measured while it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Sample {
+    /// CPU time since it began, in user mode and in the kernel; of what has ended, as far as somebody below it waited
+    /// for that.
+    pub cpu: Duration,
+    /// The resident sets of all its processes, in bytes: what they share is counted for each.
+    pub memory: u64,
+    /// How many processes these are.
+    pub processes: u32,
+}
+
 /// What a command left behind for others to use.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Captures {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::command::{Outcome, Usage};
+use crate::base::command::{Outcome, Sample, Usage};
 
 /// One attempt of one step. Never reused within a run, so that what comes late can be told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -318,6 +318,13 @@ pub enum Event {
         job: JobId,
         /// The signal.
         signal: i32,
+    },
+    /// What a command uses was measured.
+    StepSampled {
+        /// Which.
+        job: JobId,
+        /// What it uses.
+        sample: Sample,
     },
     /// A command ended; all its output came before.
     StepFinished {

@@ -30,6 +30,7 @@ pub mod keys;
 pub mod local;
 pub mod locks;
 pub mod mask;
+pub mod meter;
 pub mod output;
 pub mod pipeline;
 mod pump;

@@ -2,7 +2,7 @@
 //!
 //! Where there is no `/proc` everything in here is empty, and process groups are all there is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +17,18 @@ pub(crate) struct Process {
     pub(crate) start: u64,
     /// Ended, and not yet waited for.
     pub(crate) zombie: bool,
+    /// What it uses.
+    pub(crate) load: Load,
     name: String,
+}
+
+/// What one process uses, as the kernel counts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Load {
+    /// CPU time, with that of the children it has waited for, in ticks of the clock.
+    pub(crate) ticks: u64,
+    /// Its resident set, in pages.
+    pub(crate) pages: u64,
 }
 
 impl Process {
@@ -35,8 +46,12 @@ impl Process {
         let zombie = matches!(fields.next()?, "Z" | "X");
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
-        let start = fields.nth(16)?.parse().ok()?;
-        Some(Self { pid: pid.parse().ok()?, parent, group, start, zombie, name: name.to_owned() })
+        let mut fields = fields.skip(8);
+        let ticks = fields.by_ref().take(4).filter_map(|time| time.parse::<u64>().ok()).sum();
+        let start = fields.nth(4)?.parse().ok()?;
+        let pages = fields.nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+        let load = Load { ticks, pages };
+        Some(Self { pid: pid.parse().ok()?, parent, group, start, zombie, load, name: name.to_owned() })
     }
 
     /// `name (pid)`.
@@ -83,6 +98,19 @@ impl Table {
             let now = &self.processes[*at];
             now.start == process.start && !now.zombie
         })
+    }
+
+    /// The process of that pid.
+    pub(crate) fn process(&self, pid: i32) -> Option<&Process> {
+        self.places.get(&pid).map(|at| &self.processes[*at])
+    }
+
+    /// A process, all below it, and all else in its group.
+    pub(crate) fn below_or_beside<'t>(&'t self, process: &'t Process) -> impl Iterator<Item = &'t Process> {
+        let below = self.below(process.pid);
+        let known: HashSet<i32> = below.iter().map(|one| one.pid).chain([process.pid]).collect();
+        let beside = self.processes.iter().filter(move |one| one.group == process.group && !known.contains(&one.pid));
+        below.into_iter().chain([process]).chain(beside)
     }
 
     /// The children of a process.
@@ -148,6 +176,7 @@ mod tests {
         let process = Process::parse(stat).unwrap();
         assert_eq!(process.label(), "a) R 1 (b (42)");
         assert_eq!((process.parent, process.group, process.zombie, process.start), (7, 8, false, 25));
+        assert_eq!(process.load, Load { ticks: 17 + 18 + 19 + 20, pages: 0 }, "of a kernel that says no more");
         assert_eq!(Process::parse("42 (x"), None);
     }
 

@@ -21,7 +21,7 @@ pub use read::{Past, last};
 pub(crate) use write::Writer;
 
 /// What a record begins with; the last byte counts the changes of what follows.
-const MAGIC: &[u8; 8] = b"xec-run\x02";
+const MAGIC: &[u8; 8] = b"xec-run\x03";
 /// So many runs are kept.
 const KEPT: usize = 10;
 /// The name of a record in the directory of its run.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Writer;
-use crate::base::command::{NotStarted, Outcome, Usage};
+use crate::base::command::{NotStarted, Outcome, Sample, Usage};
 use crate::base::event::{Event, Failure, JobId, Level, Message, Reason, SkipReason, Stream, Verdict};
 use crate::report::profile::Profile;
 use crate::report::scripts::{Shared, counts, finished, output, run_finished, started, task};
@@ -34,6 +34,7 @@ fn all() -> Vec<Event> {
     if let Event::StepFinished { usage: place, .. } = &mut with_usage {
         *place = usage;
     }
+    let sample = Sample { cpu: Duration::from_millis(2), memory: 4096, processes: 2 };
     vec![
         Event::RunStarted { run: "r1".into(), requested: vec!["build".into()], jobs: Some(2), tasks: 1, steps: 1 },
         Event::TaskStarted { task: task("build") },
@@ -44,6 +45,7 @@ fn all() -> Vec<Event> {
         started(1, "build"),
         Event::StepLeaked { job: JobId(1), holders: vec!["sleep (9)".into()] },
         Event::StepStopped { job: JobId(1), signal: 21 },
+        Event::StepSampled { job: JobId(1), sample },
         with_usage,
         Event::TaskFinished { task: task("build"), verdict: Verdict::Ok, duration: Duration::from_millis(5) },
         Event::Cancelling { what: "build".into(), reason: Reason::Signal(2), level: Level::Soft },
@@ -75,7 +77,7 @@ fn the_documented_lines_are_the_lines() {
     let mut lines: String = all().into_iter().map(line).collect();
     lines.push_str(&written(vec![output(1, Stream::Stdout, "hello\n"), output(1, Stream::Stderr, b"\xff\n")]));
     lines.push_str(&profile());
-    assert_eq!(lines.lines().count(), 23);
+    assert_eq!(lines.lines().count(), 24);
     for line in lines.lines() {
         assert!(DOCS.contains(line), "docs/events.md lacks this line:\n{line}");
     }

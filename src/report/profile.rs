@@ -1,6 +1,7 @@
 //! `--profile`: where the time of a run went. Made of events alone, in memory that grows with the number of steps and
 //! not with what they write; knows nothing of the scheduler.
 
+mod course;
 mod path;
 mod show;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::base::command::Usage;
 use crate::base::event::{Event, JobId, StepLabel, Verdict, Waits};
 
+pub(crate) use course::{Course, Point};
 pub(crate) use show::text;
 
 /// One attempt of one step that is over.
@@ -31,6 +33,8 @@ pub(crate) struct Span {
     pub(crate) slots: u32,
     /// What it used; nothing where that is not known.
     pub(crate) usage: Option<Usage>,
+    /// What was measured while it ran.
+    pub(crate) course: Course,
     /// Whether it succeeded.
     pub(crate) ok: bool,
 }
@@ -49,6 +53,7 @@ struct Begun {
     start: Duration,
     waits: Waits,
     slots: u32,
+    course: Course,
 }
 
 /// What is gathered while the run goes on.
@@ -69,13 +74,21 @@ impl Profile {
         match event {
             Event::RunStarted { jobs, .. } => *self = Self { slots: *jobs, ..Self::default() },
             Event::StepStarted { job, step, attempt, waits, slots, .. } => {
-                let begun = Begun { step: step.clone(), attempt: *attempt, start: at, waits: *waits, slots: *slots };
+                let (step, course) = (step.clone(), Course::default());
+                let begun = Begun { step, attempt: *attempt, start: at, waits: *waits, slots: *slots, course };
                 self.begun.insert(*job, begun);
             }
+            Event::StepSampled { job, sample } => {
+                if let Some(begun) = self.begun.get_mut(job) {
+                    begun.course.push(at.saturating_sub(begun.start), *sample);
+                }
+            }
             Event::StepFinished { job, verdict, usage, .. } => {
-                let Some(Begun { step, attempt, start, waits, slots }) = self.begun.remove(job) else { return };
+                let Some(Begun { step, attempt, start, waits, slots, course }) = self.begun.remove(job) else {
+                    return;
+                };
                 let (usage, ok) = (*usage, *verdict == Verdict::Ok);
-                self.spans.push(Span { step, attempt, start, end: at, waits, slots, usage, ok });
+                self.spans.push(Span { step, attempt, start, end: at, waits, slots, usage, course, ok });
             }
             Event::RunFinished { duration, .. } => self.wall = *duration,
             _ => {}

@@ -168,6 +168,8 @@ impl Screen {
                 self.summary.unfed(&task, items, reason);
                 Ok(())
             }
+            // What is measured is for those who look at all of it.
+            Event::StepSampled { .. } => Ok(()),
             Event::RunStarted { .. } | Event::TaskStarted { .. } | Event::Suspended | Event::Resumed => Ok(()),
         }
     }

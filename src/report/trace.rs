@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::base::command::Sample;
 use crate::base::event::{Event, JobId, StepLabel, Verdict};
 use crate::report::collected::Collected;
 use crate::report::words;
@@ -14,11 +15,19 @@ use crate::report::words;
 /// Writes what happens as it happens. A file that a kill cuts off can still be opened: its last bracket is optional.
 pub(crate) struct Writer {
     out: Collected,
-    /// Where each step that runs stands, since when, and how it is told apart.
-    running: HashMap<JobId, (u64, Duration, u32)>,
+    running: HashMap<JobId, Running>,
     free: BTreeSet<u64>,
     lanes: u64,
     begun: bool,
+}
+
+/// A step that runs: where it stands, since when, which attempt it is, and when it was measured last and what it had
+/// used of the CPUs by then.
+struct Running {
+    lane: u64,
+    start: Duration,
+    attempt: u32,
+    measured: (Duration, Duration),
 }
 
 fn micros(time: Duration) -> f64 {
@@ -42,11 +51,12 @@ impl Writer {
                     self.lanes += 1;
                     self.lanes
                 });
-                self.running.insert(*job, (lane, at, *attempt));
+                let measured = (at, Duration::ZERO);
+                self.running.insert(*job, Running { lane, start: at, attempt: *attempt, measured });
                 self.count(at)
             }
             Event::StepFinished { job, step, verdict, usage, .. } => {
-                let Some((lane, start, attempt)) = self.running.remove(job) else { return Ok(()) };
+                let Some(Running { lane, start, attempt, .. }) = self.running.remove(job) else { return Ok(()) };
                 self.free.insert(lane);
                 let mut args = json!({
                     "step": &*step.text,
@@ -62,6 +72,7 @@ impl Writer {
                 self.put(&complete(step, verdict, (start, at), lane, args))?;
                 self.count(at)
             }
+            Event::StepSampled { job, sample } => self.sampled(at, *job, sample),
             Event::Retrying { task, attempt, of, .. } => {
                 let name = format!("{}: attempt {attempt} of {of}", task.instance);
                 self.put(&json!({ "name": name, "ph": "i", "s": "p", "ts": micros(at), "pid": 1, "tid": 0 }))
@@ -72,6 +83,18 @@ impl Writer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What a step uses, as two curves in the lane's name: the CPUs since the last measure, and the memory.
+    fn sampled(&mut self, at: Duration, job: JobId, sample: &Sample) -> io::Result<()> {
+        let Some(running) = self.running.get_mut(&job) else { return Ok(()) };
+        let (since, before) = std::mem::replace(&mut running.measured, (at, sample.cpu));
+        let time = at.saturating_sub(since).as_secs_f64();
+        let used = sample.cpu.saturating_sub(before).as_secs_f64();
+        let (lane, cpus) = (running.lane, if time > 0.0 { used / time } else { 0.0 });
+        let curve = |name: &str, value: Value| json!({ "name": format!("{name} of lane {lane}"), "ph": "C", "ts": micros(at), "pid": 1, "args": { name: value } });
+        self.put(&curve("CPUs", json!(cpus)))?;
+        self.put(&curve("memory", json!(sample.memory)))
     }
 
     /// How many steps run.

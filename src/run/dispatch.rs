@@ -25,6 +25,7 @@ use crate::base::command::SIGTERM;
 use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
+use crate::exec::meter::Meter;
 use crate::exec::output::OutputTx;
 use crate::exec::shells::Shells;
 use crate::exec::{LocalFuture, Signal, Target};
@@ -41,6 +42,7 @@ use crate::run::keep::{self, Keeper, Told};
 use crate::run::lets;
 use crate::run::machine::Machine;
 use crate::run::questions::{Left, Questions, Start, Waiter, Who};
+use crate::run::sampling::Sampling;
 use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
 use crate::run::secrets::Secrets;
 use crate::run::standing::Standing;
@@ -116,6 +118,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         target: shells.clone(),
         shells,
         hosts,
+        meter: Rc::default(),
         around,
         output,
         suspend,
@@ -163,6 +166,7 @@ struct Loop {
     /// Shells that several steps share.
     shells: Rc<Shells>,
     hosts: Rc<dyn Reach>,
+    meter: Rc<Meter>,
     around: Rc<Surroundings>,
     output: OutputTx,
     suspend: Box<dyn Fn() -> LocalFuture<'static, ()>>,
@@ -381,10 +385,18 @@ impl Loop {
         };
         let streams = self.plan.fed_by(leaf).next().is_some();
         let slots = self.scheduler.slots_of(leaf);
-        let job = Job { id, step, attempt, waits, slots, before, work, streams };
+        let sample = self.sampling(leaf);
+        let job = Job { id, step, attempt, waits, slots, sample, before, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         let (output, clock) = (self.output.clone().with_taps(taps), self.clock.clone());
         tokio::task::spawn_local(job::run(job, output, clock, self.news_tx.clone()));
+    }
+
+    /// How what a step uses is measured, where that is asked for.
+    fn sampling(&self, leaf: LeafId) -> Option<Sampling> {
+        let command = self.plan.command(leaf);
+        let shared = command.session || command.pool.is_some();
+        command.sample.map(|every| Sampling { every, meter: self.meter.clone(), shared })
     }
 
     /// What a job that is over leaves for others.

@@ -17,6 +17,7 @@ use crate::exec::{Finished, JobCx, LocalFuture, Running, Signal, Target, pipelin
 use crate::plan::ids::ScopeId;
 use crate::run::clock::RunClock;
 use crate::run::probe::Said;
+use crate::run::sampling::{self, Course, Sampling};
 use crate::run::scheduler::JobEnd;
 
 /// Sends signals to a job.
@@ -71,6 +72,8 @@ pub struct Job {
     pub waits: Waits,
     /// How many slots it holds.
     pub slots: u32,
+    /// How often what it uses is measured, and by whom.
+    pub sample: Option<Sampling>,
     /// What to do before that.
     pub before: Vec<Before>,
     /// What to do; `Err` is why that is not known.
@@ -81,7 +84,7 @@ pub struct Job {
 
 /// Runs a job to its end.
 pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: UnboundedSender<News>) {
-    let Job { id, step, attempt, waits, slots, before, work, streams } = job;
+    let Job { id, step, attempt, waits, slots, sample, before, work, streams } = job;
     let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
     let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
@@ -98,11 +101,13 @@ pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: Unbounde
     let end = match started {
         Ok(Running { pid, control, mut done, mut stops }) => {
             tell(pid);
+            let mut course = sample.zip(pid).map(|(sampling, pid)| Course::begin(sampling, pid, clock.clone()));
             guard.started(control);
             let finished = loop {
                 tokio::select! {
                     finished = &mut done => break finished,
                     Some(more) = lines.recv() => guard.wrote(more),
+                    sample = sampling::next(&mut course) => report.tell(clock.now(), Event::StepSampled { job: id, sample }),
                     Some(signal) = stops.recv() => {
                         report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }

@@ -26,6 +26,7 @@ pub mod place;
 pub mod probe;
 pub mod questions;
 pub mod ready;
+pub mod sampling;
 pub mod scheduler;
 pub mod secrets;
 pub mod standing;

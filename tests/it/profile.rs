@@ -77,3 +77,48 @@ fn a_trace_that_cannot_be_written_is_refused_before_anything_runs() {
     assert!(ran.err().contains("nowhere/trace.json") && ran.read("log").is_empty(), "{}", ran.story());
     Case::new().xecfile(file).args(["--trace=x.json", "-n", "t"]).run().code(2).says("goes with a run");
 }
+
+/// A step that goes on until it has been measured: it reads of that in the events, where its own text stands too.
+const MEASURED: &str = r##"
+    defaults { sample "20ms" }
+    task t { run "tail -n +1 -f events | grep -m1 -q step-[s]ampled" }
+    task quick { run "true" }
+"##;
+
+#[test]
+fn a_step_is_measured_with_all_below_it() {
+    let case = Case::new().xecfile(MEASURED).args(["--profile", "--trace=trace.json", "--events=json:events", "t"]);
+    let ran = case.run().ok();
+    let events = lines(&ran.read("events"));
+    let samples: Vec<&Value> = events.iter().filter(|one| one["event"] == "step-sampled").collect();
+    assert!(samples.iter().any(|one| one["memory"].as_u64().unwrap() > 0), "{}", ran.story());
+    assert!(
+        samples.iter().any(|one| one["processes"].as_u64().unwrap() >= 2),
+        "a shell, and what it started: {samples:?}"
+    );
+    let cpu: Vec<f64> = samples.iter().map(|one| one["cpu"].as_f64().unwrap()).collect();
+    assert!(cpu.iter().all(|cpu| *cpu >= 0.0), "{cpu:?}");
+    let profile = events.iter().find(|one| one["event"] == "profile").expect("a profile");
+    let course = &profile["steps"][0]["course"];
+    assert_eq!(course["points"].as_array().unwrap().len(), samples.len(), "so few that each is a point");
+    assert!(course["peak_memory"].as_u64() >= samples[0]["memory"].as_u64());
+    let told = ran.err();
+    let table: Vec<&str> = told.lines().skip_while(|line| !line.contains("memory over time")).collect();
+    assert!(table[1].trim_start().starts_with("t: tail") && table[1].contains('█'), "{}", ran.story());
+    let trace: Vec<Value> = serde_json::from_str(&ran.read("trace.json")).expect("an array");
+    let curves = trace.iter().filter(|one| one["name"] == "memory of lane 1").count();
+    assert_eq!(curves, samples.len());
+}
+
+/// It acts where it stands: on the steps of its task, and not on what these call.
+#[test]
+fn nothing_is_measured_that_nobody_asked_for() {
+    let file = r#"
+        task t { needs other; run "true" }
+        task other { sample "10ms"; call inner }
+        task inner { parallel { run "read -r x < go"; run "seq 100000 | sort -rn | tail -n1 >/dev/null; echo > go" } }
+    "#;
+    let ran = Case::new().fifo("go").xecfile(file).args(["-j2", "--profile", "--events=json:events", "t"]).run().ok();
+    assert!(!ran.read("events").contains("step-sampled"), "{}", ran.story());
+    assert!(!ran.err().contains("memory over time"), "{}", ran.story());
+}

@@ -42,6 +42,7 @@ impl Event {
             Event::RunFinished { culprits, .. } => culprits.iter_mut().for_each(|one| culprit(one, with)),
             Event::ReplayFinished { .. }
             | Event::StepStopped { .. }
+            | Event::StepSampled { .. }
             | Event::Suspended
             | Event::Resumed
             | Event::Waiting { .. } => {}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::event::TaskLabel;
 use crate::base::source::Spanned;
@@ -26,6 +27,7 @@ struct Ambient {
     pool: Option<u32>,
     interactive: bool,
     leave: bool,
+    sample: Option<Duration>,
     /// The places of the limits of the file, by their names.
     limits: Arc<HashMap<Arc<str>, usize>>,
 }
@@ -43,6 +45,7 @@ impl Ambient {
             session: settings.session.as_ref().map_or(self.session, |own| own.value),
             interactive: settings.interactive.as_ref().map_or(self.interactive, |own| own.value),
             leave: settings.leave.as_ref().map_or(self.leave, |own| own.value),
+            sample: settings.sample.as_ref().map(|own| own.value).or(self.sample),
             limits: self.limits.clone(),
         }
     }
@@ -140,6 +143,7 @@ impl Defs {
                 pool: None,
                 interactive: false,
                 leave: false,
+                sample: None,
                 limits: limits.clone(),
             };
             let def = lower.task(*task, &base.with(&scope.defaults));
@@ -303,6 +307,7 @@ impl Lower<'_> {
             session: ambient.session && !ambient.interactive && !ambient.leave && matches!(work, Work::Run(_)),
             interactive: ambient.interactive && !matches!(work, Work::Pipe(_) | Work::Copy(_)),
             leave: ambient.leave && !matches!(work, Work::Copy(_)),
+            sample: ambient.sample,
             work,
             text,
             site: self.defs.site(step.span),

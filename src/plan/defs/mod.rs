@@ -222,6 +222,8 @@ pub struct Command {
     pub interactive: bool,
     /// What it leaves behind may outlive the run.
     pub leave: bool,
+    /// How often what it uses is measured.
+    pub sample: Option<Duration>,
     /// Keeps its stdout.
     pub capture: Option<Capture>,
     /// Keeps its exit code under this name.

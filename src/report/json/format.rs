@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::command::{NotStarted, Outcome, Usage};
+use crate::base::command::{NotStarted, Outcome, Sample, Usage};
 use crate::base::event::{self, Culprit, Event, Failure, SkipReason, StepLabel, TaskLabel, Verdict};
 use crate::report::json::profile::ProfileLine;
 use crate::report::json::why::{Why, hardness};
@@ -91,6 +91,12 @@ pub(super) enum What<'a> {
     StepStopped {
         job: u64,
         signal: String,
+    },
+    StepSampled {
+        job: u64,
+        cpu: f64,
+        memory: u64,
+        processes: u32,
     },
     StepFinished {
         job: u64,
@@ -394,6 +400,9 @@ impl<'a> What<'a> {
             },
             Event::StepLeaked { job, holders } => What::StepLeaked { job: job.0, holders },
             Event::StepStopped { job, signal } => What::StepStopped { job: job.0, signal: words::signal(*signal) },
+            Event::StepSampled { job, sample: Sample { cpu, memory, processes } } => {
+                What::StepSampled { job: job.0, cpu: seconds(*cpu), memory: *memory, processes: *processes }
+            }
             Event::StepFinished { job, step, verdict, duration, usage } => What::StepFinished {
                 job: job.0,
                 step: Step::from(&**step),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::report::json::format::{Step, Used, Waits, What, seconds};
-use crate::report::profile::{Profile, Span};
+use crate::report::profile::{Course, Point, Profile, Span};
 
 /// All of it; steps in the order in which they ended.
 #[derive(Serialize)]
@@ -31,6 +31,38 @@ struct StepLine<'a> {
     waits: Waits,
     slots: u32,
     usage: Option<Used>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    course: Option<CourseLine>,
+}
+
+/// Where it was measured.
+#[derive(Serialize)]
+struct CourseLine {
+    peak_cpu: f64,
+    peak_memory: u64,
+    peak_processes: u32,
+    points: Vec<PointLine>,
+}
+
+#[derive(Serialize)]
+struct PointLine {
+    at: f64,
+    cpu: f64,
+    memory: u64,
+}
+
+impl CourseLine {
+    fn of(course: &Course) -> Option<Self> {
+        let point = |point: &Point| PointLine { at: seconds(point.at), cpu: point.cpus(), memory: point.memory };
+        let points: Vec<PointLine> = course.points().iter().map(point).collect();
+        let peak = course.peak();
+        (!points.is_empty()).then_some(Self {
+            peak_cpu: course.peak_cpus(),
+            peak_memory: peak.memory,
+            peak_processes: peak.processes,
+            points,
+        })
+    }
 }
 
 impl<'a> StepLine<'a> {
@@ -44,6 +76,7 @@ impl<'a> StepLine<'a> {
             waits: Waits::from(&span.waits),
             slots: span.slots,
             usage: span.usage.as_ref().map(Used::from),
+            course: CourseLine::of(&span.course),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Profile, Span};
+use super::{Point, Profile, Span};
 use crate::base::duration::show;
 use crate::report::style::{Ink, Style};
 use crate::report::words;
@@ -15,6 +15,8 @@ const SLOWEST: usize = 10;
 const HALF: usize = 6;
 /// A name wider than this is cut.
 const WIDEST: usize = 44;
+/// A course takes so much room.
+const COLUMNS: usize = 24;
 
 /// All of it, without the last newline; `None` where nothing ran.
 pub(crate) fn text(profile: &Profile, style: Style) -> Option<String> {
@@ -23,6 +25,7 @@ pub(crate) fn text(profile: &Profile, style: Style) -> Option<String> {
     }
     let mut lines = vec![style.paint(Ink::Bold, &whole(profile))];
     slowest(profile, style, &mut lines);
+    courses(profile, style, &mut lines);
     path(profile, style, &mut lines);
     Some(lines.join("\n"))
 }
@@ -81,20 +84,57 @@ fn slowest(profile: &Profile, style: Style, lines: &mut Vec<String>) {
             show(span.waits.limit),
         ]);
     }
-    let widths: Vec<usize> =
-        (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].width()).max().unwrap_or(0)).collect();
-    for (at, row) in rows.iter().enumerate() {
-        let mut line = String::from("  ");
-        for (column, cell) in row.iter().enumerate() {
-            let gap = " ".repeat(widths[column] - cell.width());
-            line += &if column == 0 { format!("{cell}{gap}") } else { format!("  {gap}{cell}") };
-        }
+    for (at, line) in table(&rows).into_iter().enumerate() {
         lines.push(match at {
             0 => style.paint(Ink::Dim, &line),
             _ if !spans[at - 1].ok => style.paint(Ink::Bad, &line),
             _ => line,
         });
     }
+    if more > 0 {
+        lines.push(style.paint(Ink::Dim, &format!("  … and {}", words::counted(more as u64, "faster step"))));
+    }
+}
+
+/// Rows of cells as lines, the first column to the left, the others to the right.
+fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let widths: Vec<usize> = (0..N).map(|at| rows.iter().map(|row| row[at].width()).max().unwrap_or(0)).collect();
+    let line = |row: &[String; N]| {
+        let mut line = String::from("  ");
+        for (column, cell) in row.iter().enumerate() {
+            let gap = " ".repeat(widths[column] - cell.width());
+            line += &if column == 0 { format!("{cell}{gap}") } else { format!("  {gap}{cell}") };
+        }
+        line
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The slowest of those that were measured: how much of what, over their time.
+fn courses(profile: &Profile, style: Style, lines: &mut Vec<String>) {
+    let mut spans: Vec<&Span> = profile.spans.iter().filter(|span| !span.course.points().is_empty()).collect();
+    if spans.is_empty() {
+        return;
+    }
+    spans.sort_by_key(|span| std::cmp::Reverse(span.wall()));
+    let more = spans.len().saturating_sub(SLOWEST);
+    spans.truncate(SLOWEST);
+    let mut rows =
+        vec![["measured", "CPUs over time", "most", "memory over time", "most", "processes"].map(str::to_owned)];
+    rows.extend(spans.iter().map(|span| {
+        let course = &span.course;
+        [
+            name(span),
+            course.line(COLUMNS, Point::cpus),
+            format!("{:.1}", course.peak_cpus()),
+            course.line(COLUMNS, |point| point.memory as f64),
+            words::size(course.peak().memory),
+            course.peak().processes.to_string(),
+        ]
+    }));
+    let mut table = table(&rows).into_iter();
+    lines.extend(table.next().map(|head| style.paint(Ink::Dim, &head)));
+    lines.extend(table);
     if more > 0 {
         lines.push(style.paint(Ink::Dim, &format!("  … and {}", words::counted(more as u64, "faster step"))));
     }

@@ -62,6 +62,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         uses,
         interactive,
         leave,
+        sample,
         ..
     } = &member.settings;
     let data = &member.data;
@@ -83,6 +84,7 @@ fn beyond(member: &Step, first: bool) -> Vec<(&'static str, Span)> {
         ("uses", uses.first().map(|used| used.span)),
         ("interactive", interactive.as_ref().map(|set| set.span)),
         ("leave", leave.as_ref().map(|set| set.span)),
+        ("sample", sample.as_ref().map(|set| set.span)),
     ]
     .into_iter()
     .filter_map(|(name, span)| Some((name, span?)))

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::base::name::{SH_LIKE, is_sh_like};
@@ -11,6 +12,9 @@ use crate::xecfile::cursor::{Cursor, Reader, Value, ValueKind};
 use crate::xecfile::decode::{Once, details, empty, hosts, limits, unreachable_row, values};
 use crate::xecfile::model::{Backoff, EnvEntry, RetryText, Settings};
 use crate::xecfile::schema::{Places, Row};
+
+/// The least time between two measures.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What xec sets itself for every process.
 const OWN_VARIABLES: [&str; 7] =
@@ -75,6 +79,7 @@ impl Bag {
                 "require" => settings.require = values::share(reader, row, value),
                 "retry" => settings.retry = retry(reader, &mut cursor, row, value),
                 "session" => settings.session = values::boolean(reader, row, value),
+                "sample" => settings.sample = sample(reader, row, value),
                 "leave" => settings.leave = values::boolean(reader, row, value),
                 "interactive" => settings.interactive = values::boolean(reader, row, value),
                 _ => unreachable_row(reader, &cursor),
@@ -231,4 +236,16 @@ fn shell(
         }
     }
     Some(Spanned::new(words, cursor.head))
+}
+
+/// How often something is measured.
+fn sample(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Duration>> {
+    let every = values::time(reader, row, value)?;
+    if every.value < SHORTEST {
+        let message = format!("`sample` is at least 10ms, not `{}`", value.text);
+        let help = "a look at all processes takes its time too: sample \"1s\"";
+        reader.report(Problem::error(Code::BadValue, message).at(value.span, "").help(help));
+        return None;
+    }
+    Some(every)
 }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub uses: Vec<Use>,
     /// Acts here: what it leaves running may outlive the run.
     pub leave: Option<Spanned<bool>>,
+    /// Acts here: how often what it uses is measured.
+    pub sample: Option<Spanned<Duration>>,
     /// Acts here: the terminal belongs to this step while it runs.
     pub interactive: Option<Spanned<bool>>,
 }
@@ -78,6 +80,7 @@ impl Settings {
             retry,
             uses,
             leave,
+            sample,
             interactive,
         } = self;
         let flows = cwd.is_none() && env.is_empty() && shell.is_none() && on_error.is_none() && priority.is_none();
@@ -91,6 +94,7 @@ impl Settings {
             && uses.is_empty()
             && retry.is_none()
             && leave.is_none()
+            && sample.is_none()
             && interactive.is_none()
     }
 
@@ -115,6 +119,7 @@ impl Settings {
             retry: self.retry.or(others.retry),
             uses: if self.uses.is_empty() { others.uses } else { self.uses },
             leave: self.leave.or(others.leave),
+            sample: self.sample.or(others.sample),
             interactive: self.interactive.or(others.interactive),
         }
     }

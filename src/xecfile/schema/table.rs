@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
     row("uses", SET, args(1, 2, Kind::Name), ACTS, "", ["Holds a limit while it runs, one of it or as many as said; several lines are taken in one move. What is used inside must be declared later in the file. `uses jobs 3` lets each command in it count for 3 of the `-j` slots, or for all where there are fewer", "uses db 2"]),
     row("resources", SET, NAMES, L_ACTS, "", ["What it needs of the machine", r#"resources memory="2GiB""#]),
     row("leave", POLICY, BOOL, ACTS, "#false", ["What a step has left running when it ends may outlive the run: a daemon that is meant to stay", "leave #true"]),
-    row("sample", SET, DURATION, L_ACTS, "", ["Measures the processes this often", r#"sample "1s""#]),
+    row("sample", POLICY, DURATION, ACTS, "", ["Measures this often what each step uses, its process with all below it: CPU time and memory. `--profile` shows the course of both, `--trace` draws it, and `--events=json` has each measure. At least 10ms; of what runs on a host nothing is known here", r#"sample "1s""#]),
     row("capture", STEPS, NAME, ACTS_LATE, "", ["Keeps the output of `run`, `exec` or `pipe` as a value", "capture version"]),
     row("status", STEPS, NAME, ACTS_LATE, "", ["Keeps the exit code of `run`, `exec` or `pipe` as a value", "status code"]),
     row("stdin", STEPS, args(0, 1, Kind::Template), ACTS_LATE, "", ["What `run`, `exec` or the first of a `pipe` reads: a text, or a file", r#"stdin "${text}""#]),
