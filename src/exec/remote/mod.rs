@@ -115,7 +115,13 @@ impl RemoteTarget {
                 feed = Some(Feed::new(stdin)?);
                 spec
             }
-            (Stdin::File(path), Some(file)) => CommandSpec { stdin: Stdin::Bytes(contents(path, file)?), ..spec },
+            (Stdin::File(path), Some(file)) => match contents(path, &file)? {
+                Some(bytes) => CommandSpec { stdin: Stdin::Bytes(bytes), ..spec },
+                None => {
+                    feed = Some(Feed::new(Some(file))?);
+                    spec
+                }
+            },
             _ => spec,
         };
         match (&spec.stdout, &spec.stderr) {
@@ -362,19 +368,21 @@ async fn orphaned(abandoned: oneshot::Receiver<()>, group: Option<i32>) -> i32 {
     }
 }
 
-/// The most that a command on a host can be given to read: it travels with the script.
-const MOST_STDIN: u64 = 16 << 20;
+/// A file up to here travels with the script; a larger one, or what is no file, through a channel of its own.
+const SMALL_STDIN: u64 = 256 << 10;
 
-fn contents(path: &Path, file: OwnedFd) -> Result<Arc<[u8]>, NotStarted> {
+/// What is in a small file; nothing for any other.
+fn contents(path: &Path, file: &OwnedFd) -> Result<Option<Arc<[u8]>>, NotStarted> {
     use std::io::Read;
-    let failed = |why: &dyn std::fmt::Display| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
-    let mut bytes = Vec::new();
-    let read = std::fs::File::from(file).take(MOST_STDIN + 1).read_to_end(&mut bytes);
-    match read {
-        Ok(_) if bytes.len() as u64 > MOST_STDIN => Err(failed(&"a command on a host can be given 16 MiB to read")),
-        Ok(_) => Ok(bytes.into()),
-        Err(error) => Err(failed(&error)),
+    let failed = |why: io::Error| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
+    let file = std::fs::File::from(file.try_clone().map_err(|why| no_room(&why))?);
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() || about.len() > SMALL_STDIN {
+        return Ok(None);
     }
+    let mut bytes = Vec::new();
+    file.take(SMALL_STDIN).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes.into()))
 }
 
 /// What the other side has said so far.

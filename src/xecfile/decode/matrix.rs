@@ -178,10 +178,11 @@ fn bare_axis<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, parts: &mut Pa
                 } else {
                     String::new()
                 };
-                (
-                    format!("`{name}` is a word of xec, and names no axis by itself"),
-                    format!("{there}as an axis: axis {name}{written}"),
-                )
+                let help = match name {
+                    HOST_AXIS => OVER_HOSTS.to_owned(),
+                    _ => format!("{there}as an axis: axis {name}{written}"),
+                };
+                (format!("`{name}` is a word of xec, and names no axis by itself"), help)
             }
         };
         return reader.report(Problem::error(Code::BadName, message).at(cursor.name_span, "").help(help));
@@ -369,10 +370,16 @@ impl Late {
     }
 }
 
+/// How the axis that is called after them is written.
+const OVER_HOSTS: &str = "an instance for each host: on \"web*\" (names, globs and tags of hosts)";
+
 /// Most likely a line break among the values of the axis before.
 fn no_values(reader: &mut Reader<'_>, name: &Value<'_>, parts: &Parts) {
     let problem = Problem::error(Code::MissingValue, format!("the axis `{}` has no values", name.text));
     let problem = problem.at(name.span, "");
+    if name.text == HOST_AXIS {
+        return reader.report(problem.help(OVER_HOSTS));
+    }
     let before = parts.matrix.axes.last().map(|axis| (axis.span, reader.slice(axis.span)));
     reader.report(match before {
         Some((span, line)) if line.len() < 100 && !line.contains('\n') => problem

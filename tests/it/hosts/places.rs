@@ -69,6 +69,15 @@ fn the_directory_is_that_of_the_host_and_files_are_here() {
 }
 
 #[test]
+fn a_file_to_read_may_be_as_large_as_it_is() {
+    let file = r#"
+        task t { on web1; run "cksum; ! read -r more" { stdin file=big; capture there }; run "head -n 1" { stdin file=big; stdout first.txt }; run "[ \"$there\" = \"$(cksum < big)\" ]" { on local } }
+    "#;
+    let ran = case(file, ["t"]).file("big", "0123456789abcde\n".repeat(1_500_000)).run().ok().nothing_left();
+    assert_eq!(ran.read("first.txt"), "0123456789abcde\n");
+}
+
+#[test]
 fn bytes_and_codes_come_as_they_are() {
     let file = r#"
         task t { on web1; param text; exec printf "%s" "${text}" { stdout out.txt }; run "exit 37" }
