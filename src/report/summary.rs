@@ -260,10 +260,14 @@ fn last_lines(tail: &Tail, look: Look, lines: &mut Vec<u8>) {
 /// `1 failed, 2 ok`, without what there was none of. Those that could not be reached are counted apart.
 fn counts(counts: Counts, culprits: &[Culprit]) -> String {
     let unreached = culprits.iter().filter(|culprit| matches!(culprit.verdict, Verdict::Unreachable(_))).count();
+    let lost = |culprit: &&Culprit| matches!(culprit.verdict, Verdict::Failed(Failure::Command(Outcome::Unknown(_))));
+    let lost = culprits.iter().filter(lost).count();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let (failed, unreached) = (number(culprits.len() - unreached), number(unreached));
     let parts = [
-        (failed, "failed"),
+        (failed.saturating_sub(number(lost)), "failed"),
+        // It may have done all that it should.
+        (number(lost), "of unknown end"),
         (unreached, "unreachable"),
         (counts.failed.saturating_sub(failed), "failed and not counted"),
         (counts.unreachable.saturating_sub(unreached), "unreachable and not counted"),

@@ -195,7 +195,14 @@ fn failure(words: &str) -> Failure {
         () if holds(TURNED_AWAY) => Kind::TurnedAway,
         () => Kind::Other,
     };
-    let why = if words.is_empty() { "ssh ended without a word".to_owned() } else { words.to_owned() };
+    let why = match words {
+        "" => "ssh ended without a word".to_owned(),
+        // With nobody to ask, ssh does not say that it would have asked.
+        words if words.ends_with("Host key verification failed.") && !words.contains("changed") => {
+            format!("{words} Where its key is just not known yet: connect once by hand")
+        }
+        words => words.to_owned(),
+    };
     Failure { why: NotStarted::Unreachable(why), kind }
 }
 
@@ -218,6 +225,18 @@ mod tests {
         ] {
             assert_eq!(failure(words).kind, kind, "{words}");
         }
+    }
+
+    #[test]
+    fn who_is_asked_about_a_key_is_told_so() {
+        let told = |words: &str| failure(words).why.to_string();
+        assert!(
+            told("Host key verification failed.")
+                .ends_with("failed. Where its key is just not known yet: connect once by hand")
+        );
+        let changed =
+            "Host key for web1 has changed and you have requested strict checking.; Host key verification failed.";
+        assert!(told(changed).ends_with("verification failed."));
     }
 
     #[test]
