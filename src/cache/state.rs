@@ -304,6 +304,12 @@ pub fn manifest(memo: &Memo, task: &Task) -> Result<(Manifest, Vec<String>), Str
     Ok((Manifest::new(entries), notes))
 }
 
+/// Whether what went wrong, in the words of this module, is only that there was no descriptor left: there will be again.
+pub fn is_scarcity(why: &str) -> bool {
+    use nix::errno::Errno;
+    [Errno::EMFILE, Errno::ENFILE].into_iter().any(|code| why.ends_with(&io::Error::from(code).to_string()))
+}
+
 /// A fact for each file.
 fn files_in(memo: &Memo, files: BTreeMap<PathBuf, PathBuf>) -> Result<Vec<Entry>, String> {
     let files: Vec<(PathBuf, PathBuf)> = files.into_iter().collect();

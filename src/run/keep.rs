@@ -88,6 +88,8 @@ pub struct Held {
 pub enum First {
     /// Another xec runs it: wait for that.
     Wait,
+    /// There was no room for it: wait a little.
+    Pause,
     /// It need not run: that is the answer.
     Fresh(Fresh),
 }

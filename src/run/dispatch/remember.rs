@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::event::Event;
 use crate::cache::lock;
+use crate::cache::state::is_scarcity;
 use crate::cache::task::{Begun, Claimed, Fresh, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
@@ -97,8 +98,19 @@ impl Loop {
             None => return false,
             Some(First::Fresh(fresh)) => self.fresh(scope, id, fresh),
             Some(First::Wait) => self.wait_for_other(scope, id),
+            Some(First::Pause) => self.pause(scope),
         }
         true
+    }
+
+    /// Asks about a scope again in a little while: by then there may be room for it.
+    fn pause(&mut self, scope: ScopeId) {
+        let free = Told::Free(scope, self.keeper.waits(scope));
+        let told = self.told_tx.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(PAUSE).await;
+            let _ = told.send(free); // Without a dispatcher there is nobody who waits.
+        });
     }
 
     /// Waits for the lock that another xec holds, on a thread of its own: that may take any time. If nobody wants it
@@ -145,6 +157,7 @@ impl Loop {
             _ if !self.scheduler.is_wanted(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
             Ok(Some(fresh)) => self.fresh(scope, id, fresh),
             Ok(None) => self.feed(Input::Probed(scope, Ok(Answer::Run))),
+            Err(why) if is_scarcity(&why) => self.pause(scope),
             Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
     }
@@ -171,6 +184,7 @@ impl Loop {
                 }
                 self.not_yet(scope, id, First::Wait);
             }
+            Err(why) if is_scarcity(&why) => self.not_yet(scope, id, First::Pause),
             Err(why) => self.feed(Input::Probed(scope, Err(why.into()))),
         }
     }

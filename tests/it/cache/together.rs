@@ -108,6 +108,21 @@ fn what_waits_for_a_slot_is_free_for_others() {
     assert_eq!(project.read("log"), "later\nlater\n");
 }
 
+/// Without a limit of slots all of them want to begin at once: those for which there is no descriptor begin later.
+#[test]
+fn what_there_is_no_descriptor_for_begins_later() {
+    let project = Project::new(
+        r#"
+        task all { needs wide }
+        task wide { matrix { n range="1..300" }; inputs src; run "echo $n > out/$n" }
+        "#,
+    );
+    project.write("src/x", "x");
+    std::fs::create_dir(project.path().join("out")).unwrap();
+    project.case(&["all", "-q", "-j0"]).limit(Resource::RLIMIT_NOFILE, 128).run().ok();
+    assert_eq!(std::fs::read_dir(project.path().join("out")).unwrap().count(), 300);
+}
+
 /// However many wait for a slot: no descriptor is held for any of them, and none for what little they write.
 #[test]
 fn a_wide_run_needs_few_descriptors() {
