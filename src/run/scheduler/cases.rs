@@ -353,6 +353,36 @@ fn a_late_set_that_only_has_hooks_left_is_not_cut_short() {
     assert_eq!(stage.ok("next"), ["end 0"]);
 }
 
+#[test]
+fn what_is_broken_off_before_its_next_attempt_is_no_better_than_the_last_one_was() {
+    let text = r#"
+        task base { service { ready exists="/base" }; run "base" }
+        task up {
+            needs base
+            retry 1 delay="1s"
+            service { ready exists="/up" timeout="5ms" }
+            any { run "a"; run "b" }
+        }
+        task user { needs up; run "user" }
+    "#;
+    let (mut stage, said) = Stage::begin(text, &["user"]);
+    assert_eq!(said, ["start base"]);
+    stage.runs("base");
+    let services = |stage: &Stage| -> Vec<ScopeId> {
+        let all = stage.plan.scopes.iter().zip(0..);
+        all.filter(|(scope, _)| scope.ready.is_some()).map(|(_, at)| ScopeId(at)).collect()
+    };
+    let of_base = *services(&stage).last().expect("two services");
+    assert_eq!(stage.step(Input::Ready(of_base)), ["start a", "start b"]);
+    for step in ["a", "b"] {
+        stage.runs(step);
+    }
+    assert_eq!(stage.ok("a"), ["decided", "stop b"]);
+    assert_eq!(stage.rings(|key| matches!(key, TimerKey::Ready(..))), NOTHING);
+    assert_eq!(stage.ends("b", Outcome::Signalled(15)), NOTHING, "another attempt is to come");
+    assert_eq!(stage.fails("base"), ["end 1"]);
+}
+
 /// Ends all that runs, a second later, for so many rounds; says what those had waited for who began then.
 fn waited_for(text: &str, tasks: &[&str], rounds: u32) -> Vec<[u128; 3]> {
     let (mut stage, _) = Stage::begin(text, tasks);

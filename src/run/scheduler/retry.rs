@@ -35,6 +35,7 @@ impl Scheduler {
         let pause = pause(retry, state.tries, self.random(scope));
         let (attempt, next) = (state.attempt, state.tries + 1);
         let enter = self.plan.scope(scope).enter;
+        self.scopes[scope.index()].last = Some(body);
         self.shift(enter, Trigger::Retry);
         self.close_values(scope, Closing::Again, out);
         if let Some(limit) = self.plan.scope(scope).parent.and_then(|around| self.plan.scope(around).child_token) {

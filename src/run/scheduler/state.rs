@@ -37,6 +37,8 @@ pub(super) struct ScopeState {
     pub(super) from_above: bool,
     /// What its body came to, once that is over.
     pub(super) body: Option<End>,
+    /// What the attempt came to that is over, until the next one begins.
+    pub(super) last: Option<End>,
     /// What it made is being looked at, and was.
     pub(super) settling: bool,
     pub(super) settled: bool,

@@ -102,6 +102,8 @@ impl Scheduler {
             None => {
                 let body = self.judge_body(scope);
                 let body = self.judge_service(scope, body);
+                // Broken off before the next attempt, it is no better than the last one was.
+                let body = self.scopes[scope.index()].last.filter(|_| body == End::Ok).unwrap_or(body);
                 if self.try_again(scope, body, out) {
                     return;
                 }
