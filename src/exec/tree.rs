@@ -101,11 +101,13 @@ impl Table {
     }
 
     /// The process of that pid.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "without `/proc` the table is empty"))]
     pub(crate) fn process(&self, pid: i32) -> Option<&Process> {
         self.places.get(&pid).map(|at| &self.processes[*at])
     }
 
     /// A process, all below it, and all else in its group.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "without `/proc` the table is empty"))]
     pub(crate) fn below_or_beside<'t>(&'t self, process: &'t Process) -> impl Iterator<Item = &'t Process> {
         let below = self.below(process.pid);
         let known: HashSet<i32> = below.iter().map(|one| one.pid).chain([process.pid]).collect();

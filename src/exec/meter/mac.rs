@@ -1,4 +1,5 @@
 //! As macOS has it: the processes of a group. There is no `/proc`, and who has left the group is not found.
+#![allow(unsafe_code)] // What a process uses is asked for through C alone.
 
 use std::mem::{MaybeUninit, size_of};
 use std::time::Duration;
@@ -48,13 +49,11 @@ fn task(pid: libc::pid_t) -> Option<libc::proc_taskinfo> {
 }
 
 /// From the ticks of the machine's clock.
+#[allow(deprecated, reason = "the other way to ask for them is a crate of its own")]
 fn time(ticks: u64) -> Duration {
     let mut base = libc::mach_timebase_info { numer: 1, denom: 1 };
     // SAFETY: it writes the two numbers, which are what they are for good.
-    #[allow(deprecated, reason = "the other way to call it is a crate of its own")]
-    unsafe {
-        libc::mach_timebase_info(&mut base)
-    };
+    unsafe { libc::mach_timebase_info(&mut base) };
     let nanos = u128::from(ticks) * u128::from(base.numer) / u128::from(base.denom.max(1));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
