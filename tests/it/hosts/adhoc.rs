@@ -15,6 +15,14 @@ fn a_command_runs_on_each_host_and_needs_no_task() {
 }
 
 #[test]
+fn a_file_of_hosts_alone_is_enough() {
+    let ran = case("", ["--on", "db1", "--", "echo", "done"]).run().ok();
+    assert_eq!(ran.out(), "done\n", "{}", ran.story());
+    let ran = case("", ["t"]).run().code(2);
+    assert!(ran.err().contains("unknown-task"), "{}", ran.story());
+}
+
+#[test]
 fn one_bad_host_ends_no_other_and_shows_in_the_code() {
     let file = "host \"gone1\" { tags box; via docker; }\nhost ok { tags box; via docker; }\ntask t { run \"true\" }";
     let ran = with_docker(case(file, ["--on", "box", "--", "sh", "-c", "echo done >> log"])).run().code(255);
