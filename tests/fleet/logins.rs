@@ -40,14 +40,7 @@ async fn check_values(target: &xec::exec::remote::RemoteTarget, user: &str) {
 fn login_shells() {
     let hosts = Hosts::new(1);
     // What such shells say when they begin is nobody's.
-    let rc = |user: &str, file: &str, text: &str| {
-        let path = hosts.dir.path().join(user).join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    rc("bashful", ".bashrc", "echo hello from bash; echo and more >&2\n");
-    rc("tcshy", ".tcshrc", "echo hello from tcsh\n");
-    rc("fishy", ".config/fish/config.fish", "echo hello from fish; echo and more >&2\n");
+    hosts.make_logins_noisy();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
         for user in ["dashing", "bashful", "tcshy", "fishy"] {

@@ -175,21 +175,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::command::{Program, Share, Sink};
+    use crate::base::command::Program;
 
     fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
-        CommandSpec {
-            program: Program::Words(words.to_vec()),
-            cwd: "/".into(),
-            env,
-            stdin: Stdin::Null,
-            stdout: Sink::Report,
-            stderr: Sink::Report,
-            pool: None,
-            share: Share::None,
-            grace: Duration::from_secs(1),
-            leave: false,
-        }
+        CommandSpec { env, ..CommandSpec::new(Program::Words(words.to_vec()), "/", Duration::from_secs(1)) }
     }
 
     /// What the script makes of it under this shell, with the marker on stderr dropped.

@@ -248,18 +248,7 @@ impl Afar {
 
 /// A command of ours.
 fn asked(program: Program, grace: Duration) -> CommandSpec {
-    CommandSpec {
-        program,
-        cwd: PathBuf::new(),
-        env: Vec::new(),
-        stdin: Stdin::Null,
-        stdout: Sink::Report,
-        stderr: Sink::WithStdout,
-        share: Share::None,
-        pool: None,
-        grace,
-        leave: false,
-    }
+    CommandSpec { stderr: Sink::WithStdout, ..CommandSpec::new(program, "", grace) }
 }
 
 /// Waits for a script and for what it writes: its code is that of the one, all else of it that of the other.
