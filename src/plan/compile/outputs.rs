@@ -77,17 +77,23 @@ fn split(cwd: &Path, text: &str, globs: bool) -> (PathBuf, Option<String>) {
     let is_glob = |part: &&str| globs && part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
     let at = parts.iter().position(is_glob).unwrap_or(parts.len());
-    let mut place = PathBuf::new();
-    for part in cwd.join(parts[..at].join("/")).components() {
-        match part {
-            Component::ParentDir => drop(place.pop()),
-            Component::CurDir => {}
-            part => place.push(part),
-        }
-    }
+    let place = clean(&cwd.join(parts[..at].join("/")));
     let rest = parts[at..].join("/");
     let whole = rest.is_empty() || rest == "**" || rest == "**/*";
     (place, (!whole).then_some(rest))
+}
+
+/// A path without `.` and `..`, as far as its text tells: links are not looked at.
+pub(super) fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            Component::CurDir => {}
+            part => clean.push(part),
+        }
+    }
+    clean
 }
 
 /// A glob behind its place. One that is none is told when it is used.
