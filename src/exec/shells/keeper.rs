@@ -1,7 +1,7 @@
 //! Who looks after a shell that is told what to do: hears its answers, and knows when it has ended.
 
 use std::cell::RefCell;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -98,14 +98,9 @@ impl Answers {
                 }
             }
             let Some(fd) = &self.fd else { return std::future::pending().await };
-            let Ok(mut ready) = fd.readable().await else { return std::future::pending().await };
-            match fd::read(fd.as_fd(), SMALL_READ) {
-                Ok(bytes) if bytes.is_empty() => {
-                    drop(ready);
-                    self.fd = None;
-                }
-                Ok(bytes) => self.line.extend(bytes),
-                Err(_) => ready.clear_ready(),
+            match fd::next(fd, SMALL_READ).await {
+                Some(bytes) => self.line.extend(bytes),
+                None => self.fd = None,
             }
         }
     }
