@@ -37,7 +37,7 @@ use crate::run::command::{self, Surroundings};
 use crate::run::copies;
 use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
-use crate::run::job::{self, Control, Doing, Job, News};
+use crate::run::job::{self, Doing, Job, Mailbox, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::lets;
 use crate::run::machine::Machine;
@@ -124,7 +124,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         suspend,
         news_tx,
         told_tx,
-        controls: HashMap::new(),
+        mailboxes: HashMap::new(),
         store,
         questions: Questions::default(),
         watches: HashMap::new(),
@@ -139,23 +139,6 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         ending: None,
     };
     loop_.run(news, told, orders).await
-}
-
-/// What is known of a job beside the scheduler's own state.
-#[derive(Default)]
-struct Handle {
-    control: Option<Control>,
-    /// What it was told before there was a way to tell it.
-    held: Vec<Signal>,
-}
-
-impl Handle {
-    fn send(&mut self, signal: Signal) {
-        match &self.control {
-            Some(control) => control(signal),
-            None => self.held.push(signal),
-        }
-    }
 }
 
 struct Loop {
@@ -173,7 +156,7 @@ struct Loop {
     news_tx: UnboundedSender<News>,
     told_tx: UnboundedSender<Told>,
     keeper: Keeper,
-    controls: HashMap<JobId, Handle>,
+    mailboxes: HashMap<JobId, Mailbox>,
     store: Store,
     questions: Questions,
     watches: HashMap<ScopeId, Watch>,
@@ -254,17 +237,13 @@ impl Loop {
     fn hear(&mut self, news: News) {
         match news {
             News::Started(job, control) => {
-                let handle = self.controls.entry(job).or_default();
-                for signal in handle.held.drain(..) {
-                    control(signal);
-                }
-                handle.control = Some(control);
+                self.mailboxes.entry(job).or_default().open(control);
                 self.runs(job);
                 self.store.afar.is_made(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
-                self.controls.remove(&job);
+                self.mailboxes.remove(&job);
                 self.locks.ended(job, self.plan.limits[LimitId::SLOTS.index()].count);
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
@@ -345,7 +324,7 @@ impl Loop {
 
     /// Starts a job, once every `let` that it names has its value.
     fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
-        self.controls.entry(id).or_default();
+        self.mailboxes.entry(id).or_default();
         let start = Start { id, leaf, attempt, waits };
         let instance = self.plan.leaf(leaf).instance;
         if !self.asks || !self.wait_for_let(instance, &self.plan.command(leaf).value_names(), Waiter::Job(start)) {
@@ -431,15 +410,15 @@ impl Loop {
             Left::Alone(waiter) => self.gave_up(waiter),
             Left::Sent => {}
             Left::Nothing => {
-                if let Some(handle) = self.controls.get_mut(&job) {
-                    handle.send(signal);
+                if let Some(mailbox) = self.mailboxes.get_mut(&job) {
+                    mailbox.send(signal);
                 }
             }
         }
     }
 
     fn signal_all(&mut self, signal: Signal) {
-        self.controls.values_mut().for_each(|handle| handle.send(signal));
+        self.mailboxes.values_mut().for_each(|mailbox| mailbox.send(signal));
         self.questions.signal_all(signal);
     }
 }
