@@ -4,17 +4,17 @@
 mod said;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::path::{clean, inside};
 use crate::base::source::Spanned;
 use crate::base::value::{Part, Template};
 use crate::cache::digest::{Digest, Mixer};
 use crate::cache::inputs::escape;
 use crate::cache::key::{Entry, Kind};
 use crate::cache::ledger::Id;
-use crate::cache::task::{Task, inside};
+use crate::cache::task::Task;
 use crate::plan::defs::{Command, Conditions, TaskDef};
 use crate::plan::graph::{Guard, Plan, Target, Vertex};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
@@ -324,11 +324,6 @@ fn shown(mut entry: Entry) -> Entry {
         entry.shown = None;
     }
     entry
-}
-
-/// Without `.` and `..`, by its words.
-fn clean(path: &std::path::Path) -> PathBuf {
-    PathBuf::from("/").join(inside(std::path::Path::new("/"), path).unwrap_or_else(|| path.to_owned()))
 }
 
 /// The file that was asked for, by its name: a state can serve several.

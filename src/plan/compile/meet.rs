@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::path::clean;
 use crate::base::source::Span;
-use crate::plan::compile::outputs::clean;
 use crate::xecfile::model::{Task, Xecfile};
 
 /// So many globs are held against each other.

@@ -2,12 +2,13 @@
 //! are known before anything runs. Looks at names only, never at files.
 
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::path::clean;
 use crate::base::source::Span;
 use crate::plan::graph::Instance;
 use crate::plan::units::Context;
@@ -81,19 +82,6 @@ fn split(cwd: &Path, text: &str, globs: bool) -> (PathBuf, Option<String>) {
     let rest = parts[at..].join("/");
     let whole = rest.is_empty() || rest == "**" || rest == "**/*";
     (place, (!whole).then_some(rest))
-}
-
-/// A path without `.` and `..`, as far as its text tells: links are not looked at.
-pub(super) fn clean(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(clean.pop()),
-            Component::CurDir => {}
-            part => clean.push(part),
-        }
-    }
-    clean
 }
 
 /// A glob behind its place. One that is none is told when it is used.
