@@ -1,7 +1,7 @@
 //! A log for each instance, made when it writes something first. Knows nothing of verdicts.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ struct Job {
 }
 
 impl Logs {
-    /// In this directory, which is there.
+    /// In this directory, which is made for the first of them.
     pub(super) fn new(dir: PathBuf) -> Self {
         Self { dir, jobs: HashMap::new(), written: HashMap::new(), open: HashMap::new() }
     }
@@ -85,7 +85,15 @@ impl Logs {
             if self.open.len() == OPEN {
                 self.open.clear();
             }
-            let file = OpenOptions::new().create(true).append(true).open(path(&self.dir, name))?;
+            let place = path(&self.dir, name);
+            let open = || OpenOptions::new().create(true).append(true).open(&place);
+            let file = match open() {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(&self.dir)?;
+                    open()?
+                }
+                opened => opened?,
+            };
             self.open.insert(name.clone(), file);
         }
         if let Some(mut file) = self.open.get(name) {
