@@ -6,12 +6,13 @@ mod below;
 mod past;
 mod watch;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::command::Usage;
 use crate::base::event::{Event, JobId, Level, Output, Reason, StepLabel, Stream, Verdict, Waits};
@@ -64,7 +65,7 @@ pub(crate) struct Screen {
     verbose: bool,
     /// Why each task runs or not.
     why: bool,
-    jobs: HashMap<JobId, Job>,
+    jobs: FxHashMap<JobId, Job>,
     budget: Budget,
     summary: Summary,
     /// The widest prefix so far.
@@ -106,7 +107,7 @@ impl Screen {
             quiet,
             verbose,
             why,
-            jobs: HashMap::new(),
+            jobs: FxHashMap::default(),
             budget: Budget::default(),
             summary: Summary::default(),
             width: 0,

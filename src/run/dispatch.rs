@@ -13,13 +13,15 @@ mod places;
 mod remember;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::command::SIGTERM;
 use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
@@ -93,7 +95,7 @@ pub struct Ending {
     /// When.
     pub at: Duration,
     /// How long the commands took that succeeded.
-    pub took: HashMap<LeafId, Duration>,
+    pub took: FxHashMap<LeafId, Duration>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -124,14 +126,14 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         suspend,
         news_tx,
         told_tx,
-        controls: HashMap::new(),
+        controls: FxHashMap::default(),
         store,
         questions: Questions::default(),
-        watches: HashMap::new(),
+        watches: FxHashMap::default(),
         standing,
-        changes: HashMap::new(),
+        changes: FxHashMap::default(),
         timers: BinaryHeap::new(),
-        leaves: HashMap::new(),
+        leaves: FxHashMap::default(),
         locks: Machine::new(locks, pool),
         cleaning: Vec::new(),
         inputs: VecDeque::new(),
@@ -173,14 +175,14 @@ struct Loop {
     news_tx: UnboundedSender<News>,
     told_tx: UnboundedSender<Told>,
     keeper: Keeper,
-    controls: HashMap<JobId, Handle>,
+    controls: FxHashMap<JobId, Handle>,
     store: Store,
     questions: Questions,
-    watches: HashMap<ScopeId, Watch>,
+    watches: FxHashMap<ScopeId, Watch>,
     standing: Option<Standing>,
-    changes: HashMap<ScopeId, changed::Pending>,
+    changes: FxHashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
-    leaves: HashMap<JobId, LeafId>,
+    leaves: FxHashMap<JobId, LeafId>,
     locks: Machine,
     /// Whether any value has to be asked for before it can be used.
     asks: bool,
@@ -389,7 +391,7 @@ impl Loop {
         let job = Job { id, step, attempt, waits, slots, sample, before, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         let (output, clock) = (self.output.clone().with_taps(taps), self.clock.clone());
-        tokio::task::spawn_local(job::run(job, output, clock, self.news_tx.clone()));
+        tokio::task::spawn_local(Box::pin(job::run(job, output, clock, self.news_tx.clone()))); // Too large to be moved about.
     }
 
     /// How what a step uses is measured, where that is asked for.

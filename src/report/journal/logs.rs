@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::base::event::{JobId, StepLabel};
 use crate::report::words;
 
@@ -19,7 +21,7 @@ const OPEN: usize = 16;
 /// All logs of a run.
 pub(super) struct Logs {
     dir: PathBuf,
-    jobs: HashMap<JobId, Job>,
+    jobs: FxHashMap<JobId, Job>,
     written: HashMap<Arc<str>, u64>,
     open: HashMap<Arc<str>, File>,
 }
@@ -38,7 +40,7 @@ struct Job {
 impl Logs {
     /// In this directory, which is made for the first of them.
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, jobs: HashMap::new(), written: HashMap::new(), open: HashMap::new() }
+        Self { dir, jobs: FxHashMap::default(), written: HashMap::new(), open: HashMap::new() }
     }
 
     pub(super) fn began(&mut self, job: JobId, label: &Arc<StepLabel>) {
