@@ -235,7 +235,7 @@ impl Reporter {
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
     /// that nobody sees: waking this thread for each of thousands of short steps costs more than showing them.
-    /// Whoever closes the channel unparks it.
+    /// Whoever closes the channel unparks it, and by then it may have begun to rest or not.
     fn run(&mut self, rx: &mut UnboundedReceiver<Message>) -> io::Result<()> {
         while let Some(message) = rx.blocking_recv() {
             let mut bytes = weight(&message);
@@ -245,7 +245,7 @@ impl Reporter {
                 self.take(message)?;
             }
             self.flush()?;
-            if bytes < MUCH {
+            if bytes < MUCH && !rx.is_closed() {
                 std::thread::park_timeout(REST);
             }
         }
