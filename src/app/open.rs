@@ -131,7 +131,8 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     let looked_for = loaded.looked_for;
     let opened = match loaded.file {
         Some(mut file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            let again = || again::command(&file).filter(|_| options.failed && options.tasks.is_empty());
+            let again = options.failed && options.tasks.is_empty();
+            let again = || if again { again::command(&file) } else { None };
             let command = options.command.clone().or_else(again);
             let command = command.map(|asked| adhoc::add(&mut file, &asked).map(|task| (task, asked))).transpose();
             let (found, looked_for) = (loaded.problems, looked_for.clone());

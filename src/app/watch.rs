@@ -212,7 +212,7 @@ impl Session {
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {
-                    ending = &mut run => break ending,
+                    (ending, _) = &mut run => break ending,
                     Some(order) = self.told.recv() => {
                         over |= matches!(order, Order::Cancel(..));
                         // A run that has ended needs no orders.
