@@ -146,15 +146,13 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     (opened, looked_for)
 }
 
-/// The end of what cannot be, for one of these reasons. A check for machines has them on stdout: they are what it
+/// The end of what cannot be, for one of these reasons. A look for machines has them on stdout, in the place of what it
 /// was asked for.
 pub(super) fn refuse(options: &Options, found: &[Problem], sources: &SourceMap) -> Answer {
-    match options.verb {
-        Verb::Check if options.show.json => {
-            Answer { out: problems_json::lines(found, sources), ..Answer::refused(String::new()) }
-        }
-        _ => Answer::refused(show(options, found, sources)),
+    if options.show.json && options.verb != Verb::Run {
+        return Answer { out: problems_json::lines(found, sources), ..Answer::refused(String::new()) };
     }
+    Answer::refused(show(options, found, sources))
 }
 
 pub(super) fn show(options: &Options, found: &[Problem], sources: &SourceMap) -> String {

@@ -156,9 +156,7 @@ impl Session {
 
     /// Reads the files; what they include is watched even if they make no sense.
     fn reopen(&mut self, options: &Options) -> Result<Opened, Answer> {
-        // The same file as before, and not one further up while that is away.
-        let file = options.file.clone().or_else(|| self.files.first().cloned());
-        let (opened, files) = open_tracked(&Options { file, ..options.clone() });
+        let (opened, files) = self.open(options);
         if !files.is_empty() {
             self.files = files;
         }
@@ -188,6 +186,7 @@ impl Session {
             // What was saved after it was read, and before it was watched, has changed all the same.
             let differ = differ(&before, &self.read());
             if !differ.is_empty() {
+                self.opened = None;
                 return Ok(Next::Again(differ));
             }
         }
@@ -300,8 +299,13 @@ impl Session {
 
     /// What the files say now.
     fn read(&self) -> Read {
-        let file = self.options.file.clone().or_else(|| self.files.first().cloned());
-        open_tracked(&Options { file, ..self.options.clone() }).0.map(|opened| read(&opened)).unwrap_or_default()
+        self.open(&self.options).0.map(|opened| read(&opened)).unwrap_or_default()
+    }
+
+    /// Opens the same file as before, and not one further up while that is away; with all that it is made of.
+    fn open(&self, options: &Options) -> (Result<Opened, Answer>, Vec<PathBuf>) {
+        let file = options.file.clone().or_else(|| self.files.first().cloned());
+        open_tracked(&Options { file, ..options.clone() })
     }
 
     /// Ctrl-Z between two runs: services stand still too.

@@ -202,11 +202,7 @@ async fn watch_stops(
 }
 
 fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
-    match exit {
-        None | Some(Exit::Lost) => (Outcome::Unknown("the process broker was lost".to_owned()), None),
-        Some(Exit::Status(status, usage)) if libc::WIFSIGNALED(status) => {
-            (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
-        }
-        Some(Exit::Status(status, usage)) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
-    }
+    let exit = exit.unwrap_or(Exit::Lost);
+    let usage = if let Exit::Status(_, usage) = exit { Some(usage) } else { None };
+    (exit.outcome(), usage)
 }

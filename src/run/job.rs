@@ -23,6 +23,30 @@ use crate::run::scheduler::JobEnd;
 /// Sends signals to a job.
 pub type Control = Box<dyn Fn(Signal)>;
 
+/// The way to a process that need not be there yet.
+#[derive(Default)]
+pub struct Mailbox {
+    control: Option<Control>,
+    /// What was sent before there was a process.
+    held: Vec<Signal>,
+}
+
+impl Mailbox {
+    /// The process gets it, once it is there.
+    pub fn send(&mut self, signal: Signal) {
+        match &self.control {
+            Some(control) => control(signal),
+            None => self.held.push(signal),
+        }
+    }
+
+    /// The process is there.
+    pub fn open(&mut self, control: Control) {
+        self.held.drain(..).for_each(&control);
+        self.control = Some(control);
+    }
+}
+
 /// What a job tells the dispatcher.
 pub enum News {
     /// It runs, and can be ended by this.

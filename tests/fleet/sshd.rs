@@ -63,6 +63,19 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
+    /// Has the login shells say something when they begin.
+    pub(crate) fn make_logins_noisy(&self) {
+        for (file, text) in [
+            ("bashful/.bashrc", "echo hello from bash; echo and more >&2\n"),
+            ("tcshy/.tcshrc", "echo hello from tcsh\n"),
+            ("fishy/.config/fish/config.fish", "echo hello from fish; echo and more >&2\n"),
+        ] {
+            let path = self.dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
     /// So many hosts, `web1` and on.
     pub(crate) fn new(count: usize) -> Self {
         Self::with(count, &Traits::default())

@@ -103,18 +103,8 @@ pub(crate) fn first_line(script: &[u8], grace: Duration) -> Vec<u8> {
 pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>, NotStarted> {
     let mut script = Vec::new();
     for (name, value) in &spec.env {
-        if !name.to_str().is_some_and(is_variable_name) {
-            let name = name.to_string_lossy();
-            return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
-        }
-        match value {
-            Some(value) => {
-                script.extend([b"export ", name.as_bytes(), b"="].concat());
-                quote(&mut script, value)?;
-            }
-            None => script.extend([b"unset ", name.as_bytes()].concat()),
-        }
-        script.push(b'\n');
+        exportable(name)?;
+        export(&mut script, name, value.as_deref())?;
     }
     if !spec.cwd.as_os_str().is_empty() {
         script.extend(b"CDPATH= cd -- ");
@@ -135,6 +125,26 @@ pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>,
     }
     script.push(b'\n');
     Ok(script)
+}
+
+/// Refuses a name that no shell can export.
+pub(crate) fn exportable(name: &OsStr) -> Result<(), NotStarted> {
+    if name.to_str().is_some_and(is_variable_name) {
+        return Ok(());
+    }
+    Err(NotStarted::Failed(format!("`{}` is no name that a shell can export", name.to_string_lossy())))
+}
+
+/// The line that gives a variable its value for all that a script starts, or takes it away.
+pub(crate) fn export(script: &mut Vec<u8>, name: &OsStr, value: Option<&OsStr>) -> Result<(), NotStarted> {
+    script.extend(if value.is_some() { &b"export "[..] } else { b"unset " });
+    script.extend(name.as_bytes());
+    if let Some(value) = value {
+        script.push(b'=');
+        quote(script, value)?;
+    }
+    script.push(b'\n');
+    Ok(())
 }
 
 /// One word for any Bourne shell, whatever its bytes.
@@ -175,21 +185,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::command::{Program, Share, Sink};
+    use crate::base::command::Program;
 
     fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
-        CommandSpec {
-            program: Program::Words(words.to_vec()),
-            cwd: "/".into(),
-            env,
-            stdin: Stdin::Null,
-            stdout: Sink::Report,
-            stderr: Sink::Report,
-            pool: None,
-            share: Share::None,
-            grace: Duration::from_secs(1),
-            leave: false,
-        }
+        CommandSpec { env, ..CommandSpec::new(Program::Words(words.to_vec()), "/", Duration::from_secs(1)) }
     }
 
     /// What the script makes of it under this shell, with the marker on stderr dropped.

@@ -35,7 +35,7 @@ impl Loop {
             (Purpose::Keep, _, ScopeKind::Instance(id)) => {
                 let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
                 let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
-                Some(Conditions { all: cache.conditions.as_slice().into(), place: def.conditions.place.clone() })
+                Some(Conditions { all: cache.conditions.clone(), place: def.conditions.place.clone() })
             }
             _ => None,
         }
@@ -174,7 +174,7 @@ impl Loop {
     pub(super) fn gave_up(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Job(start) => {
-                self.controls.remove(&start.id);
+                self.mailboxes.remove(&start.id);
                 let why = NotStarted::Failed("it was ended before".to_owned());
                 self.feed(Input::Ended(start.id, JobEnd::plain(Outcome::NotStarted(why))));
             }
@@ -232,7 +232,7 @@ impl Loop {
         let bad = format!("`{what}`: {why}");
         match waiter {
             Waiter::Job(start) => {
-                self.controls.remove(&start.id);
+                self.mailboxes.remove(&start.id);
                 let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.to_owned())));
                 end.bad_value = Some(bad);
                 self.feed(Input::Ended(start.id, end));

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::event::Event;
 use crate::cache::lock;
-use crate::cache::state::is_scarcity;
+use crate::cache::state::{State, is_scarcity};
 use crate::cache::task::{Begun, Claimed, Fresh, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
@@ -23,25 +23,37 @@ use crate::run::scheduler::{Answer, Input};
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Says what a thread of the cache found, whatever becomes of it: a run never waits for one that is gone.
-pub(super) struct Reply {
-    pub(super) told: UnboundedSender<Told>,
-    pub(super) otherwise: Option<Told>,
+struct Reply {
+    to: UnboundedSender<Told>,
+    told: Option<Told>,
 }
 
 impl Reply {
-    pub(super) fn send(mut self, told: Told) {
-        self.otherwise = Some(told);
+    fn send(mut self, told: Told) {
+        self.told = Some(told);
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         // Without a dispatcher there is nobody to be told.
-        let _ = self.otherwise.take().map(|told| self.told.send(told));
+        let _ = self.told.take().map(|told| self.to.send(told));
     }
 }
 
 impl Loop {
+    /// Asks what is remembered, on another thread; `otherwise` is the answer of one that is gone before it has one.
+    pub(super) fn inquire(
+        &self,
+        state: Arc<State>,
+        otherwise: Told,
+        ask: impl FnOnce(&State) -> Told + Send + 'static,
+    ) {
+        let reply = Reply { to: self.told_tx.clone(), told: Some(otherwise) };
+        let own = state.clone();
+        state.spawn(move || reply.send(ask(&own)));
+    }
+
     fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
         match self.plan.scope(scope).kind {
             ScopeKind::Instance(id) => Some(id),
@@ -84,9 +96,7 @@ impl Loop {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         let lost = Told::Claimed(scope, Err("xec lost track of what it reads".to_owned()));
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Claimed(scope, own.claim(&task))));
+        self.inquire(state, lost, move |state| Told::Claimed(scope, state.claim(&task)));
     }
 
     /// Whether there is something to do before a scope is asked about once more; it is done.
@@ -286,9 +296,8 @@ impl Loop {
                 (None, None)
             }
         };
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Settled(scope, own.settle(&task, begun, captures, log))));
+        let lost = Told::Settled(scope, Settled::default());
+        self.inquire(state, lost, move |state| Told::Settled(scope, state.settle(&task, begun, captures, log)));
     }
 
     fn settled(&mut self, scope: ScopeId, settled: Settled) {

@@ -171,11 +171,7 @@ impl Scheduler {
 
     /// Ends a vertex that has not begun, telling nobody.
     fn silence(&mut self, vertex: VertexId, end: End) {
-        if self.queue.remove(&vertex).is_some() {
-            self.stop_asking(vertex);
-            let mut granted = Vec::new();
-            self.limits.forget(vertex, &mut granted);
-            self.later(granted);
+        if self.leave_the_line(vertex) {
             self.leave_the_door(vertex);
         }
         self.shift(vertex, Trigger::Drop);

@@ -38,6 +38,8 @@ mod graham;
 #[cfg(test)]
 mod judge;
 #[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};

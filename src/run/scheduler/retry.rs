@@ -57,9 +57,14 @@ impl Scheduler {
         let (Vertex::Exit(_), set) = (self.plan.vertices[vertex.index()], self.plan.owner[vertex.index()]) else {
             return None;
         };
-        let (this, state) = (self.plan.scope(set), &self.scopes[set.index()]);
-        let retry = this.retry.filter(|_| this.side_by_side && self.scope_phase(set).is_live())?;
-        (state.body.is_none() && !state.from_above && state.tries <= retry.times).then_some(set)
+        (self.plan.scope(set).side_by_side && self.may_come_again(set)).then_some(set)
+    }
+
+    /// Whether there may yet be another attempt of a scope, should this one fail.
+    pub(super) fn may_come_again(&self, scope: ScopeId) -> bool {
+        let state = &self.scopes[scope.index()];
+        let left = self.plan.scope(scope).retry.is_some_and(|retry| state.tries <= retry.times);
+        left && self.scope_phase(scope).is_live() && state.body.is_none() && !state.from_above
     }
 
     /// A set will not be tried again: what failed in it is told to those who wait for it.
@@ -89,11 +94,8 @@ impl Scheduler {
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         // What it held was given back when the pause began: only for hooks it has to come by it again.
-        if !self.has_hook_due(scope) && self.queue.remove(&enter).is_some() {
-            self.stop_asking(enter);
-            let mut granted = Vec::new();
-            self.limits.forget(enter, &mut granted);
-            self.later(granted);
+        if !self.has_hook_due(scope) {
+            self.leave_the_line(enter);
         }
         self.leave(scope, out);
     }
