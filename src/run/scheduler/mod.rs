@@ -34,6 +34,8 @@ mod width;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod drive;
+#[cfg(test)]
 mod graham;
 #[cfg(test)]
 mod judge;

@@ -192,23 +192,7 @@ impl Scheduler {
                 _ => self.phase[vertex.index()] = Phase::Waiting,
             }
         }
-        for vertex in anew {
-            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
-                edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
-            });
-            self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
-            // What is needed from outside and has failed does not come back.
-            let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
-                let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
-                // A service that has ended is of no use, however well it did.
-                let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
-                gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
-            });
-            if let Some(edge) = lost {
-                self.blamed.insert(*vertex, edge.other);
-            }
-        }
+        anew.iter().for_each(|vertex| self.wait_again(*vertex));
         let (first, last) = (anew.first().copied(), anew.last().copied());
         if let (Some(first), Some(last)) = (first, last) {
             let range = first..=last;
@@ -217,6 +201,26 @@ impl Scheduler {
                 Failed::Here(vertex) => !range.contains(vertex) || end[vertex.index()].is_some(),
                 Failed::Gone(feed, _) => !range.contains(&plan.feed(*feed).vertex),
             });
+        }
+    }
+
+    /// A vertex that begins anew waits for those it needs, as far as they have not ended by now.
+    fn wait_again(&mut self, vertex: VertexId) {
+        let plan = self.plan.clone();
+        let waits = plan.predecessors.of(vertex).iter().filter(|edge| {
+            let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
+            edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
+        });
+        self.pending[vertex.index()] = waits.count() as u32 + self.orders(vertex);
+        // What is needed from outside and has failed does not come back.
+        let lost = plan.predecessors.of(vertex).iter().find(|edge| {
+            let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
+            // A service that has ended is of no use, however well it did.
+            let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
+            gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
+        });
+        if let Some(edge) = lost {
+            self.blamed.insert(vertex, edge.other);
         }
     }
 
