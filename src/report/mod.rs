@@ -235,7 +235,7 @@ impl Reporter {
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
     /// that nobody sees: waking this thread for each of thousands of short steps costs more than showing them.
-    /// Whoever closes the channel unparks it, and by then it may have begun to rest or not.
+    /// Whoever closes the channel unparks it, and after that there is nothing to rest for.
     fn run(&mut self, rx: &mut UnboundedReceiver<Message>) -> io::Result<()> {
         while let Some(message) = rx.blocking_recv() {
             let mut bytes = weight(&message);

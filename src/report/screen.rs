@@ -7,10 +7,10 @@ mod past;
 mod steps;
 mod watch;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use unicode_width::UnicodeWidthStr;
 
 use crate::base::event::{Event, JobId, Level, Output, Reason, StepLabel, Stream};
@@ -63,7 +63,7 @@ pub(crate) struct Screen {
     verbose: bool,
     /// Why each task runs or not.
     why: bool,
-    jobs: HashMap<JobId, Job>,
+    jobs: FxHashMap<JobId, Job>,
     budget: Budget,
     summary: Summary,
     /// The widest prefix so far.
@@ -105,7 +105,7 @@ impl Screen {
             quiet,
             verbose,
             why,
-            jobs: HashMap::new(),
+            jobs: FxHashMap::default(),
             budget: Budget::default(),
             summary: Summary::default(),
             width: 0,

@@ -15,11 +15,12 @@ mod probes;
 mod remember;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -93,7 +94,7 @@ pub struct Ending {
     /// When.
     pub at: Duration,
     /// How long the commands took that succeeded.
-    pub took: HashMap<LeafId, Duration>,
+    pub took: FxHashMap<LeafId, Duration>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -124,14 +125,14 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         suspend,
         news_tx,
         told_tx,
-        mailboxes: HashMap::new(),
+        mailboxes: FxHashMap::default(),
         store,
         questions: Questions::default(),
-        watches: HashMap::new(),
+        watches: FxHashMap::default(),
         standing,
-        changes: HashMap::new(),
+        changes: FxHashMap::default(),
         timers: BinaryHeap::new(),
-        leaves: HashMap::new(),
+        leaves: FxHashMap::default(),
         locks: Machine::new(locks, pool),
         cleaning: Vec::new(),
         inputs: VecDeque::new(),
@@ -157,14 +158,14 @@ struct Loop {
     news_tx: UnboundedSender<News>,
     told_tx: UnboundedSender<Told>,
     keeper: Keeper,
-    mailboxes: HashMap<JobId, Mailbox>,
+    mailboxes: FxHashMap<JobId, Mailbox>,
     store: Store,
     questions: Questions,
-    watches: HashMap<ScopeId, Watch>,
+    watches: FxHashMap<ScopeId, Watch>,
     standing: Option<Standing>,
-    changes: HashMap<ScopeId, changed::Pending>,
+    changes: FxHashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
-    leaves: HashMap<JobId, LeafId>,
+    leaves: FxHashMap<JobId, LeafId>,
     locks: Machine,
     /// Whether any value has to be asked for before it can be used.
     asks: bool,

@@ -60,7 +60,8 @@ impl Loop {
         let job = Job { id, step, attempt, waits, slots, sample, before, work, streams };
         let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
         let (output, clock) = (self.output.clone().with_taps(taps), self.clock.clone());
-        tokio::task::spawn_local(job::run(job, output, clock, self.news_tx.clone()));
+        // In a box from the first, since it is too large to be moved about.
+        tokio::task::spawn_local(Box::pin(job::run(job, output, clock, self.news_tx.clone())));
     }
 
     /// How what a step uses is measured, where that is asked for.
