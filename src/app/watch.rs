@@ -280,7 +280,7 @@ impl Session {
         }
         let mut setup = make(&self.options).map_err(failed)?;
         if let Some(EventsTo::Path(_) | EventsTo::Fd(_)) = self.options.show.events {
-            self.events = setup.events.take().map(|to| Shared::new(to));
+            self.events = setup.events.take().map(Shared::new);
             setup.events = self.events.clone().map(|shared| Box::new(shared) as Box<dyn Write + Send>);
         }
         Ok(setup)
