@@ -67,7 +67,7 @@ impl Answers {
 impl Drop for Answers {
     fn drop(&mut self) {
         let lost = |scope| (scope, Err("xec lost track of what it reads".to_owned()));
-        self.ready.extend(self.waiting.drain(..).map(lost));
+        self.ready.extend(self.waiting.drain(..).rev().map(lost));
         self.send();
     }
 }
