@@ -110,7 +110,7 @@ pub async fn copy(copy: &Copy, from: &RemoteTarget, to: &RemoteTarget) -> Result
 }
 
 async fn open(at: &RemoteTarget, text: &str, streams: [OwnedFd; 3]) -> Result<Channel, Trouble> {
-    at.channels().open(text, streams, GRACE).await.map_err(Trouble::NotStarted)
+    at.channels().open(text, streams, GRACE, false).await.map_err(Trouble::NotStarted)
 }
 
 /// What an end has said.

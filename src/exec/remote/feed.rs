@@ -72,7 +72,7 @@ impl Feed {
         let (said, errors) = (Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
         let text = self.text(host.user());
         let streams = [self.stdin, said.theirs, errors.theirs];
-        let Channel { cut, end, .. } = host.channels().open_standing(&text, streams, grace).await?;
+        let Channel { cut, end, .. } = host.channels().open(&text, streams, grace, true).await?;
         tokio::spawn(async move {
             if !says(said.ours, self.token.as_bytes()).await {
                 let _ = orders.send(Signal::Kill); // It may have ended.
