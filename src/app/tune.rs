@@ -147,7 +147,7 @@ impl Tuner {
         let setup = Setup { tap: Some(tap), ..setup };
         let (report, output) = show(setup, plan, self.orders_tx.clone())?;
         let how = How::of(&Options { force: true, jobs: Some(Width::CpusLess(0)), ..self.options.clone() });
-        let ending = once(plan.clone(), self.around.clone(), &self.link, how, output, &mut self.orders).await;
+        let (ending, _) = once(plan.clone(), self.around.clone(), &self.link, how, output, &mut self.orders).await;
         let (exit, complaint) = close(report, ending.code, ending.signal);
         if complaint.is_empty() { Ok((exit, self.measured(told))) } else { Err(complaint) }
     }

@@ -11,6 +11,7 @@ mod lasting;
 mod launch;
 mod lists;
 mod places;
+mod probes;
 mod remember;
 
 use std::cmp::Reverse;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::base::command::SIGTERM;
 use crate::base::event::{Event, JobId, Level, Reason};
+use crate::cache::task::Task;
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::meter::Meter;
@@ -135,6 +137,7 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         cleaning: Vec::new(),
         inputs: VecDeque::new(),
         feeding: false,
+        probes: Vec::new(),
         ending: None,
     };
     loop_.run(news, told, orders).await
@@ -171,6 +174,8 @@ struct Loop {
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
+    /// What the cache is to be asked about as soon as nothing else is known.
+    probes: Vec<(ScopeId, Arc<Task>)>,
     ending: Option<Ending>,
 }
 
@@ -189,6 +194,9 @@ impl Loop {
                     let _ = cleaning.await; // It says by itself what went wrong.
                 }
                 return ending;
+            }
+            if let Some(state) = self.keeper.state().filter(|_| !self.probes.is_empty()) {
+                probes::ask(&state, std::mem::take(&mut self.probes), &self.told_tx);
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
             let timer = async {

@@ -140,6 +140,9 @@ impl Loop {
     /// Asks for the first `let` that these names need and that has no value yet, unless that is being done; whether
     /// there is one to wait for.
     pub(super) fn wait_for_let(&mut self, instance: InstanceId, names: &[Arc<str>], waiter: Waiter) -> bool {
+        if !self.asks {
+            return false;
+        }
         let plan = self.plan.clone();
         let Some(wanted) = lets::missing(&plan, instance, names, &self.store) else { return false };
         match lets::spec(&plan, &wanted, &self.around, &self.store) {

@@ -66,12 +66,13 @@ impl Loop {
         if !self.scheduler.is_wanted(scope) {
             return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
         }
-        let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+        let (Some(_), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         let (plan, around) = (self.plan.clone(), self.around.clone());
         let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
-        for (instance, names) in facts.names() {
+        let names = if self.asks { facts.names() } else { Vec::new() };
+        for (instance, names) in names {
             if self.wait_for_let(instance, &names, Waiter::Scope(scope)) {
                 return;
             }
@@ -85,8 +86,7 @@ impl Loop {
         task.needed = self.keeper.products(&plan, id);
         let task = Arc::new(task);
         self.keeper.hold(id, task.clone());
-        let lost = Told::Probed(scope, Err("xec lost track of what it reads".to_owned()));
-        self.inquire(state, lost, move |state| Told::Probed(scope, state.probe(&task)));
+        self.probes.push((scope, task));
     }
 
     /// A scope begins, if it still has to.
@@ -143,7 +143,7 @@ impl Loop {
 
     pub(super) fn was_told(&mut self, told: Told) {
         match told {
-            Told::Probed(scope, answer) => self.probed(scope, answer),
+            Told::Probed(all) => all.into_iter().for_each(|(scope, answer)| self.probed(scope, answer)),
             Told::Claimed(scope, answer) => self.claimed(scope, answer),
             Told::Free(scope, number) => {
                 if self.keeper.waits_no_more(scope, Some(number)) {
