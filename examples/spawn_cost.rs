@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use tokio::sync::mpsc::unbounded_channel;
-use xec::base::command::{CommandSpec, Program, Share, Sink, Stdin};
+use xec::base::command::{CommandSpec, Program};
 use xec::base::event::JobId;
 use xec::exec::local::LocalTarget;
 use xec::exec::output::OutputTx;
@@ -45,17 +45,10 @@ async fn run(target: &LocalTarget, first: u64, count: u64) {
 }
 
 async fn one(target: &LocalTarget, number: u64) {
+    let program = Program::Words(vec!["/bin/true".into()]);
     let spec = CommandSpec {
-        program: Program::Words(vec!["/bin/true".into()]),
-        cwd: std::env::current_dir().unwrap(),
         env: vec![("XEC".into(), Some("1".into())), ("XEC_TASK".into(), Some("build".into()))],
-        stdin: Stdin::Null,
-        stdout: Sink::Report,
-        stderr: Sink::Report,
-        pool: None,
-        share: Share::None,
-        grace: Duration::from_secs(5),
-        leave: false,
+        ..CommandSpec::new(program, std::env::current_dir().unwrap(), Duration::from_secs(5))
     };
     let (tx, _rx) = unbounded_channel();
     let running = target.start(spec, JobCx::new(JobId(number), OutputTx::new(tx))).await.unwrap();

@@ -16,7 +16,7 @@
 //! # The floors, from below, and their rooms
 //!
 //! - [`base`], words that every floor speaks: `selector` (which hosts are meant), `diagnostic` (problems, and a page for each kind), `value` (text with
-//!   `${…}`), `event`, `command` (what a place is asked to do), `source` (where it was written), `name`, `options`.
+//!   `${…}`), `event`, `command` (what a place is asked to do), `source` (where it was written), `name`, `path`, `options`.
 //! - [`xecfile`], from bytes to a typed file or all problems: `load` and `include` read files, `guard` takes bytes
 //!   that the parser should not see, `plain` reads what is plain a hundred times faster than it, `cursor` and `decode`
 //!   read nodes by the one table in `schema`, `model` is what they come to, `check` says what is wrong with the whole. `reference` prints the table.

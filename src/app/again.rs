@@ -13,7 +13,7 @@ use crate::base::event::{SkipReason, TaskLabel};
 use crate::cache::state;
 use crate::plan::Plan;
 use crate::plan::graph::Instance;
-use crate::plan::request::{AdHoc, Asked, Request};
+use crate::plan::request::{AdHoc, Asked};
 use crate::report::journal::{self, Head, Past, Start};
 use crate::report::{self, Setup, words};
 use crate::run::command::Surroundings;
@@ -25,7 +25,7 @@ pub(super) fn start(options: &Options, opened: &Opened, around: &Surroundings) -
         return None;
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let Request { tasks: asked, parallel, .. } = opened.asked(options).ok()?;
+    let (asked, parallel) = opened.wanted(options).ok()?;
     let well = if options.failed { past(&opened.file.root).ok()?.well().into_iter().collect() } else { Vec::new() };
     let head = Head {
         run: around.run.to_string(),

@@ -46,21 +46,20 @@ impl Opened {
         self.file.tasks.iter().find(named)
     }
 
-    /// What was asked for; with `--failed` alone, what the last run was asked for.
+    /// What was asked for, and whether side by side; with `--failed` alone, what the last run was asked for.
     ///
     /// # Errors
     /// There was none.
-    pub(super) fn asked(&self, options: &Options) -> Result<Request, Answer> {
-        let request = self.request(options);
+    pub(super) fn wanted(&self, options: &Options) -> Result<(Vec<Asked>, bool), Answer> {
         if !options.failed || !options.tasks.is_empty() {
-            return Ok(request);
+            return Ok((self.tasks(options), options.parallel));
         }
         let Head { file, asked, parallel, .. } = again::past(&self.file.root)?.head;
         if file != self.name() {
             let why = format!("xec: the last run was one of `{0}`: `xec -f {0} --failed`\n", visible(&file));
             return Err(Answer::refused(why));
         }
-        Ok(Request { tasks: asked, parallel: parallel || request.parallel, ..request })
+        Ok((asked, parallel || options.parallel))
     }
 
     /// The name of the file that was asked for.
@@ -90,7 +89,8 @@ impl Opened {
 
     /// The plan of what was asked for.
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, Answer> {
-        let asked = self.asked(options)?;
+        let (tasks, parallel) = self.wanted(options)?;
+        let asked = Request { tasks, parallel, ..self.request(options) };
         let plan = self.compile(options, &asked)?;
         let mut spared = HashMap::new();
         if options.failed {
@@ -131,7 +131,7 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     let looked_for = loaded.looked_for;
     let opened = match loaded.file {
         Some(mut file) if loaded.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            let again = || again::command(&file).filter(|_| options.failed && options.tasks.is_empty());
+            let again = || if options.failed && options.tasks.is_empty() { again::command(&file) } else { None };
             let command = options.command.clone().or_else(again);
             let command = command.map(|asked| adhoc::add(&mut file, &asked).map(|task| (task, asked))).transpose();
             let (found, looked_for) = (loaded.problems, looked_for.clone());
@@ -145,15 +145,13 @@ pub(super) fn open_tracked(options: &Options) -> (Result<Opened, Answer>, Vec<Pa
     (opened, looked_for)
 }
 
-/// The end of what cannot be, for one of these reasons. A check for machines has them on stdout: they are what it
+/// The end of what cannot be, for one of these reasons. A look for machines has them on stdout, in the place of what it
 /// was asked for.
 pub(super) fn refuse(options: &Options, found: &[Problem], sources: &SourceMap) -> Answer {
-    match options.verb {
-        Verb::Check if options.show.json => {
-            Answer { out: problems_json::lines(found, sources), ..Answer::refused(String::new()) }
-        }
-        _ => Answer::refused(show(options, found, sources)),
+    if options.show.json && options.verb != Verb::Run {
+        return Answer { out: problems_json::lines(found, sources), ..Answer::refused(String::new()) };
     }
+    Answer::refused(show(options, found, sources))
 }
 
 pub(super) fn show(options: &Options, found: &[Problem], sources: &SourceMap) -> String {

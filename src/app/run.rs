@@ -66,6 +66,8 @@ pub(super) fn run(options: &Options, opened: Opened, broker: Option<Broker>) -> 
         Some(broker) => go(plan, around, setup, &broker, How::of(options)),
         None => Err("there is no process layer to run anything".to_owned()),
     };
+    // The process ends with its run: taking the file apart first, piece by piece, would be of use to nobody.
+    std::mem::forget(opened);
     let (exit, complaint) = match ran {
         Ok(ended) => ended,
         Err(why) => (Exit::Code(1), format!("xec: {why}\n")),
@@ -154,7 +156,10 @@ fn go(
     let (report, output) = show(setup, &plan, orders_tx.clone())?;
     let ending = linked(broker, |link| async move {
         listen(&orders_tx, &link)?;
-        Ok(once(plan, around, &link, how, output, &mut orders).await)
+        let (ending, plan) = once(plan, around, &link, how, output, &mut orders).await;
+        // As with the file.
+        std::mem::forget(plan);
+        Ok(ending)
     })?;
     // By now nobody can tell the report anything any more.
     Ok(close(report, ending.code, ending.signal))
@@ -197,7 +202,7 @@ impl How {
     }
 }
 
-/// One run, from its first event to its last.
+/// One run, from its first event to its last. Gives back the plan: not everybody has the time to take it apart.
 pub(super) async fn once(
     plan: Arc<Plan>,
     around: Rc<Surroundings>,
@@ -205,7 +210,7 @@ pub(super) async fn once(
     how: How,
     output: OutputTx,
     orders: &mut UnboundedReceiver<Order>,
-) -> Ending {
+) -> (Ending, Arc<Plan>) {
     let here = around.state();
     let mut plan = learn::order(Arc::unwrap_or_clone(plan), &here);
     let pool = slots::pool(how.own_slots, &mut plan, &around);
@@ -228,7 +233,7 @@ pub(super) async fn once(
         output.tell(ending.at, Event::Trouble { why });
     }
     output.tell(ending.at, ending.finished.clone());
-    ending
+    (ending, plan)
 }
 
 fn begin(plan: &Plan, around: &Surroundings, output: &OutputTx) {

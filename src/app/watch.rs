@@ -4,11 +4,12 @@
 mod during;
 mod rules;
 mod said;
+mod shared;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -39,6 +40,7 @@ use crate::watch::wanted::{Wanted, Wish};
 use during::{During, settle};
 use rules::{Rules, rules};
 use said::{Read, differ, names, read};
+use shared::Shared;
 
 /// Whether one of the tasks asked for wants to be watched.
 pub(super) fn is_wanted(opened: &Opened, plan: &Plan) -> bool {
@@ -56,7 +58,8 @@ pub(super) fn watch(options: &Options, planned: (Opened, Plan), broker: Option<B
             let files = planned.0.looked_for.clone();
             let standing = Standing::new(attend());
             let (events, asked, source) = (None, Vec::new(), None);
-            let mut session = Session { options, link, told, files, events, asked, source, standing };
+            let opened = None;
+            let mut session = Session { options, link, told, files, opened, events, asked, source, standing };
             let answer = session.run(planned).await;
             session.finish().await;
             answer
@@ -73,6 +76,8 @@ struct Session {
     told: UnboundedReceiver<Order>,
     /// The files that the last plan was made of.
     files: Vec<PathBuf>,
+    /// What they say, as long as none of them has changed.
+    opened: Option<Opened>,
     /// Where events go, once that is open.
     events: Option<Shared>,
     /// What has been confirmed.
@@ -111,6 +116,7 @@ impl Session {
             Ok(prepared) => prepared,
             Err(answer) => return Ok(answer),
         };
+        self.opened = Some(opened);
         let mut changed = None;
         loop {
             let mut next = self.cycle(prepared, changed.take()).await?;
@@ -120,6 +126,10 @@ impl Session {
                     Next::Failed => (Vec::new(), true),
                     Next::Over(answer) => return Ok(answer),
                 };
+                // Who asks for all to run again may know of more than was seen to change.
+                if paths.is_empty() || paths.iter().any(|path| self.files.contains(path)) {
+                    self.opened = None;
+                }
                 match self.reload(&Options { failed, ..self.options.clone() }) {
                     Ok(prepared) => {
                         changed = Some(paths);
@@ -131,21 +141,26 @@ impl Session {
         }
     }
 
-    /// Reads the files anew; what they include is watched even if they make no sense.
+    /// Plans anew, by files that are read anew if one has changed.
     fn reload(&mut self, options: &Options) -> Result<Prepared, Answer> {
-        // The same file as before, and not one further up while that is away.
-        let file = options.file.clone().or_else(|| self.files.first().cloned());
-        let (opened, files) = open_tracked(&Options { file, ..options.clone() });
+        let opened = self.opened.take().map_or_else(|| self.reopen(options), Ok)?;
+        if opened.tasks(options).is_empty() && !options.failed {
+            return Err(Answer::refused("no task is asked for, and there is no `default` any more".to_owned()));
+        }
+        let plan = opened.plan(options)?;
+        let prepared = self.prepare(options, &opened, plan);
+        // What failed may be a command that stands in no file.
+        self.opened = Some(opened).filter(|_| options.failed == self.options.failed);
+        prepared
+    }
+
+    /// Reads the files; what they include is watched even if they make no sense.
+    fn reopen(&mut self, options: &Options) -> Result<Opened, Answer> {
+        let (opened, files) = self.open(options);
         if !files.is_empty() {
             self.files = files;
         }
-        opened.and_then(|opened| {
-            if opened.tasks(options).is_empty() && !options.failed {
-                return Err(Answer::refused("no task is asked for, and there is no `default` any more".to_owned()));
-            }
-            let plan = opened.plan(options)?;
-            self.prepare(options, &opened, plan)
-        })
+        opened
     }
 
     fn prepare(&mut self, options: &Options, opened: &Opened, plan: Plan) -> Result<Prepared, Answer> {
@@ -171,6 +186,7 @@ impl Session {
             // What was saved after it was read, and before it was watched, has changed all the same.
             let differ = differ(&before, &self.read());
             if !differ.is_empty() {
+                self.opened = None;
                 return Ok(Next::Again(differ));
             }
         }
@@ -195,7 +211,7 @@ impl Session {
             let mut run = std::pin::pin!(tasks.run_until(once));
             loop {
                 tokio::select! {
-                    ending = &mut run => break ending,
+                    (ending, _) = &mut run => break ending,
                     Some(order) = self.told.recv() => {
                         over |= matches!(order, Order::Cancel(..));
                         // A run that has ended needs no orders.
@@ -264,7 +280,7 @@ impl Session {
         }
         let mut setup = make(&self.options).map_err(failed)?;
         if let Some(EventsTo::Path(_) | EventsTo::Fd(_)) = self.options.show.events {
-            self.events = setup.events.take().map(|to| Shared(Arc::new(Mutex::new(to))));
+            self.events = setup.events.take().map(Shared::new);
             setup.events = self.events.clone().map(|shared| Box::new(shared) as Box<dyn Write + Send>);
         }
         Ok(setup)
@@ -283,8 +299,13 @@ impl Session {
 
     /// What the files say now.
     fn read(&self) -> Read {
-        let file = self.options.file.clone().or_else(|| self.files.first().cloned());
-        open_tracked(&Options { file, ..self.options.clone() }).0.map(|opened| read(&opened)).unwrap_or_default()
+        self.open(&self.options).0.map(|opened| read(&opened)).unwrap_or_default()
+    }
+
+    /// Opens the same file as before, and not one further up while that is away; with all that it is made of.
+    fn open(&self, options: &Options) -> (Result<Opened, Answer>, Vec<PathBuf>) {
+        let file = options.file.clone().or_else(|| self.files.first().cloned());
+        open_tracked(&Options { file, ..options.clone() })
     }
 
     /// Ctrl-Z between two runs: services stand still too.
@@ -371,18 +392,4 @@ async fn pressed(keys: Option<&Keys>) -> Option<Vec<u8>> {
 
 fn tell(output: &OutputTx, event: Event) {
     output.tell(Duration::ZERO, event);
-}
-
-/// A place for events that each run of the session writes to.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
-    }
 }

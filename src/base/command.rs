@@ -37,6 +37,25 @@ pub struct CommandSpec {
     pub leave: bool,
 }
 
+impl CommandSpec {
+    /// A program in a directory, of which nothing else is said: with the environment of xec, nothing to read, both
+    /// streams to the report, and alone. So long after the first signal the rest is killed.
+    pub fn new(program: Program, cwd: impl Into<PathBuf>, grace: Duration) -> Self {
+        Self {
+            program,
+            cwd: cwd.into(),
+            env: Vec::new(),
+            stdin: Stdin::Null,
+            stdout: Sink::Report,
+            stderr: Sink::Report,
+            pool: None,
+            grace,
+            share: Share::None,
+            leave: false,
+        }
+    }
+}
+
 /// What to execute.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Program {

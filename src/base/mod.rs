@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub mod hostname;
 pub mod name;
 pub mod options;
+pub mod path;
 pub mod selector;
 pub mod source;
 pub mod value;

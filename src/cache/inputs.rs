@@ -172,16 +172,14 @@ impl Patterns {
         walk.standard_filters(false).follow_links(self.follow).max_depth(depth);
         walk.parents(self.gitignore).git_ignore(self.gitignore).git_exclude(self.gitignore);
         let apart = self.apart.clone();
-        let is_apart = move |place: &Path| {
-            let apart = apart.as_deref().filter(|apart| apart.file_name() == place.file_name());
+        let is_apart = move |entry: &ignore::DirEntry| {
+            let apart = apart.as_deref().filter(|apart| apart.file_name() == Some(entry.file_name()));
             // Hardly ever: only then it is worth a look at the disk.
             apart.is_some_and(|apart| {
-                place.canonicalize().ok().is_some_and(|place| Some(place) == apart.canonicalize().ok())
+                entry.path().canonicalize().ok().is_some_and(|place| Some(place) == apart.canonicalize().ok())
             })
         };
-        walk.filter_entry(move |entry| {
-            entry.depth() == 0 || !(is_private(entry.file_name()) || is_apart(entry.path()))
-        });
+        walk.filter_entry(move |entry| entry.depth() == 0 || !(is_private(entry.file_name()) || is_apart(entry)));
         walk
     }
 

@@ -75,8 +75,11 @@ impl Manifest {
     /// order of the steps. Else their order makes no difference.
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|one, other| one.place().cmp(&other.place()));
-        let same_name = entries.chunk_by(|one, other| one.place() == other.place());
-        Self { entries: same_name.map(together).collect() }
+        let is_same = |one: &Entry, other: &Entry| one.place() == other.place();
+        if entries.windows(2).any(|pair| is_same(&pair[0], &pair[1])) {
+            entries = entries.chunk_by(is_same).map(together).collect();
+        }
+        Self { entries }
     }
 
     /// The first reader: the key.

@@ -6,11 +6,12 @@
 //! racily clean).
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -66,7 +67,8 @@ pub struct Memo {
 
 #[derive(Debug, Default)]
 struct Known {
-    files: HashMap<PathBuf, (Stamp, Digest)>,
+    /// By their paths, as bytes: comparing those part by part costs more than the rest.
+    files: HashMap<Vec<u8>, (Stamp, Digest)>,
     dirty: bool,
 }
 
@@ -85,7 +87,7 @@ impl Memo {
         let Ok(mut known) = self.known.lock() else { return Ok(()) };
         if tidy {
             let before = known.files.len();
-            known.files.retain(|path, _| path.symlink_metadata().is_ok());
+            known.files.retain(|path, _| Path::new(OsStr::from_bytes(path)).symlink_metadata().is_ok());
             known.dirty |= known.files.len() != before;
         }
         if !std::mem::take(&mut known.dirty) {
@@ -101,7 +103,7 @@ impl Memo {
     pub fn digest(&self, path: &Path, meta: &Metadata) -> io::Result<Digest> {
         let stamp = Stamp::of(meta);
         if let Ok(known) = self.known.lock()
-            && let Some((seen, digest)) = known.files.get(path)
+            && let Some((seen, digest)) = known.files.get(path.as_os_str().as_bytes())
             && *seen == stamp
         {
             return Ok(*digest);
@@ -113,9 +115,9 @@ impl Memo {
         let after = Stamp::of(&file.metadata()?);
         if let Ok(mut known) = self.known.lock() {
             if before == after && before.is_settled(now) {
-                known.files.insert(path.to_owned(), (before, digest));
+                known.files.insert(path.as_os_str().as_bytes().to_vec(), (before, digest));
                 known.dirty = true;
-            } else if known.files.remove(path).is_some() {
+            } else if known.files.remove(path.as_os_str().as_bytes()).is_some() {
                 known.dirty = true;
             }
         }
@@ -123,21 +125,19 @@ impl Memo {
     }
 }
 
-fn encode(files: &HashMap<PathBuf, (Stamp, Digest)>) -> Vec<u8> {
-    let list: Vec<(&[u8], &(Stamp, Digest))> =
-        files.iter().map(|(path, known)| (path.as_os_str().as_bytes(), known)).collect();
+fn encode(files: &HashMap<Vec<u8>, (Stamp, Digest)>) -> Vec<u8> {
+    let list: Vec<(&[u8], &(Stamp, Digest))> = files.iter().map(|(path, known)| (&path[..], known)).collect();
     let body = postcard::to_stdvec(&list).unwrap_or_default();
     [HEAD, Digest::of(&body).as_bytes(), &body].concat()
 }
 
-fn decode(bytes: &[u8]) -> Option<HashMap<PathBuf, (Stamp, Digest)>> {
+fn decode(bytes: &[u8]) -> Option<HashMap<Vec<u8>, (Stamp, Digest)>> {
     let (sum, body) = bytes.strip_prefix(HEAD)?.split_first_chunk::<32>()?;
     if Digest::of(body).as_bytes() != sum {
         return None;
     }
     let list: Vec<(&[u8], (Stamp, Digest))> = postcard::from_bytes(body).ok()?;
-    let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
-    Some(list.into_iter().map(|(bytes, known)| (path(bytes), known)).collect())
+    Some(list.into_iter().map(|(path, known)| (path.to_vec(), known)).collect())
 }
 
 /// What a symbolic link that leads nowhere stands for, or a file by what it holds.

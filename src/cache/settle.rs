@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::base::fault;
+use crate::base::path::inside;
 use crate::cache::files::named;
 use crate::cache::ledger::Word;
 use crate::cache::memo::Stamp;
 use crate::cache::record::Record;
 use crate::cache::state::{Spool, State, manifest};
 use crate::cache::store::Made;
-use crate::cache::task::{Begun, Product, Settled, Task, inside, through_no_link};
+use crate::cache::task::{Begun, Product, Settled, Task, through_no_link};
 
 /// What was there before a task began, where it was going to make something.
 #[derive(Debug, Default)]

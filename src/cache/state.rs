@@ -78,6 +78,11 @@ impl State {
         self.threads.spawn(work);
     }
 
+    /// So many things can be done at once.
+    pub fn width(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
     /// A thread that panicked has left nothing half done: each change is one call.
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
@@ -105,7 +110,7 @@ impl State {
             Taken::Theirs(holder) => return Ok(Claimed::Busy(holder)),
         };
         // As it is now: it may have waited for long since it was asked about.
-        let (manifest, notes) = manifest(&self.memo, task)?;
+        let (manifest, odd) = manifest(&self.memo, task)?;
         let key = manifest.key();
         self.ledger().refresh().map_err(|why| named("read", &self.dir, &why))?;
         if !task.force {
@@ -118,7 +123,7 @@ impl State {
         let why = if task.force { vec!["it was asked for by `--force`".to_owned()] } else { self.why(task, &manifest) };
         let before = Box::new(self.before(task));
         self.mark(task)?;
-        Ok(Claimed::Stale(Begun { why, notes, manifest, before, _lock: lock }))
+        Ok(Claimed::Stale(Begun { why, notes: odd.notes(), manifest, before, _lock: lock }))
     }
 
     /// The file that is locked while a task runs.
@@ -280,28 +285,44 @@ impl State {
 ///
 /// # Errors
 /// What it reads is not there or cannot be read: in words.
-pub fn manifest(memo: &Memo, task: &Task) -> Result<(Manifest, Vec<String>), String> {
+pub fn manifest(memo: &Memo, task: &Task) -> Result<(Manifest, Odd), String> {
     let outputs = task.outputs().map_err(|why| format!("in its `outputs`, {why}"))?;
     let mut entries = task.facts.clone();
     for (name, texts) in [("inputs", &task.inputs), ("outputs", &task.outputs)] {
         entries.push(Entry::text(Kind::Patterns, name, &texts.join("\n")));
     }
-    let mut notes = Vec::new();
+    let mut odd = Odd::default();
     if !task.inputs.is_empty() {
         let inputs = Patterns::new(&task.cwd, &task.inputs, task.gitignore)?.apart_from(&task.state);
-        let found = inputs.find(Some(&outputs))?;
-        let Found { files, empty } = found;
+        let Found { files, empty } = inputs.find(Some(&outputs))?;
         if files.is_empty() {
             let near = inputs.nearest(&empty).map(|near| format!("; {near}")).unwrap_or_default();
             return Err(format!("there is no file that `inputs` means: {}{near}", task.inputs.join(" ")));
         }
-        notes.extend(empty.iter().map(|text| {
+        entries.extend(files_in(memo, files)?);
+        odd = Odd { inputs: Some(inputs).filter(|_| !empty.is_empty()), empty };
+    }
+    Ok((Manifest::new(entries), odd))
+}
+
+/// What is odd about what a task reads, though it can run.
+#[derive(Debug, Default)]
+pub struct Odd {
+    inputs: Option<Patterns>,
+    /// Patterns that match nothing.
+    empty: Vec<String>,
+}
+
+impl Odd {
+    /// In words. Looks around for what may have been meant: worth it only where somebody reads it.
+    fn notes(&self) -> Vec<String> {
+        let Some(inputs) = &self.inputs else { return Vec::new() };
+        let note = |text: &String| {
             let near = inputs.nearest(std::slice::from_ref(text)).map(|near| format!("; {near}"));
             format!("`{text}` of its `inputs` matches nothing{}", near.unwrap_or_default())
-        }));
-        entries.extend(files_in(memo, files)?);
+        };
+        self.empty.iter().map(note).collect()
     }
-    Ok((Manifest::new(entries), notes))
 }
 
 /// Whether what went wrong, in the words of this module, is only that there was no descriptor left: there will be again.

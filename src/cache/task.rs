@@ -1,9 +1,10 @@
 //! What the cache is asked about a task, and what it says. Reads no file but to see where a path leads.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::path::inside;
 use crate::cache::digest::{Digest, Mixer};
 use crate::cache::inputs::Patterns;
 use crate::cache::key::{Entry, Manifest};
@@ -133,19 +134,6 @@ impl Product {
     pub(super) fn is_intact(&self, memo: &Memo) -> bool {
         self.files.iter().all(|made| made.is_intact(&self.base, memo))
     }
-}
-
-/// A path against a directory that it lies in, by its words alone.
-pub fn inside(base: &Path, path: &Path) -> Option<PathBuf> {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(clean.pop()),
-            Component::CurDir => {}
-            part => clean.push(part),
-        }
-    }
-    clean.strip_prefix(base).ok().map(Path::to_owned)
 }
 
 /// What is written through a link may be anywhere.

@@ -55,7 +55,7 @@ impl Cutter {
             None => (word, None),
         };
         if let Some(own) = table::named(name) {
-            return self.own(own, value);
+            return self.own(own, value).map_err(|text| self.meant(own, value, text));
         }
         let shown = format!("--{}", String::from_utf8_lossy(name));
         let later = LATER.iter().any(|(later, _)| later.as_bytes() == name);
@@ -165,6 +165,17 @@ impl Cutter {
         self.line.given.retain(|(name, _)| *name != own.name);
         self.line.given.push((own.name, value));
         Ok(())
+    }
+
+    /// The same complaint, where a task may have been meant that has an input of the name of an option without a value.
+    fn meant(&self, own: &Own, value: Option<&[u8]>, text: String) -> String {
+        let (Takes::Nothing, Some(value), Some(task)) = (own.takes, value, self.line.asked.last()) else { return text };
+        let (task, value) = (visible(&task.selector), String::from_utf8_lossy(value));
+        format!(
+            "{text}; an input of `{task}` of that name is given without the dashes: {}={}",
+            own.name,
+            visible(&value)
+        )
     }
 
     /// An option that is none of xec's, and no task before it that could take it.

@@ -108,7 +108,9 @@ fn values_of_options() {
     for text in ["-j", "-j -k", "--jobs --", "-C --json", "--file="] {
         assert!(bad(text).ends_with("` needs a value"), "{text}");
     }
-    assert_eq!(bad("t --yes=1"), "`--yes` takes no value");
+    assert_eq!(bad("--yes=1 t"), "`--yes` takes no value");
+    let meant = "`--version` takes no value; an input of `t` of that name is given without the dashes: version=1";
+    assert_eq!(bad("t --version=1"), meant);
     assert_eq!(bad("t -y=1"), "`--yes` takes no value");
     let words = |text| cut_up(text).0.swap_remove(0).words;
     assert_eq!(words("t -x=1"), [Word::Short('x', Some("1".to_owned()))]);

@@ -13,6 +13,9 @@ use crate::exec::remote::markers::Markers;
 use crate::exec::tree::pipe_holders;
 use crate::exec::{Finished, LocalFuture};
 
+/// How long a pipe may wait to be read first: most commands end before that, and then nothing has to watch it.
+const UNHURRIED: Duration = Duration::from_millis(3);
+
 /// How long a pipe may stay open after the command has ended.
 const LEAK_BOUND: Duration = Duration::from_millis(100);
 
@@ -43,9 +46,10 @@ impl<E: Send + 'static> Attendant<E> {
     pub(crate) fn begin(self) -> LocalFuture<'static, Finished> {
         let (asked, gate) = oneshot::channel::<()>();
         let (answer, finished) = oneshot::channel();
-        tokio::spawn(async move {
+        // In a box from the first: a future of this size would be moved half a dozen times before it is polled once.
+        tokio::spawn(Box::pin(async move {
             let _ = answer.send(self.attend(gate).await); // Nobody needs to hear it.
-        });
+        }));
         Box::pin(async move {
             drop(asked);
             finished.await.unwrap_or_else(|_| Finished {
@@ -80,9 +84,14 @@ impl<E: Send + 'static> Attendant<E> {
                 () = async { if let Some(side) = &mut side { side.await } }, if side.is_some() => side = None,
             }
         }
+        let patient = side.is_none() && !self.listens();
+        let soon = if patient { tokio::time::timeout(UNHURRIED, &mut self.exit).await.ok() } else { None };
         let mut pumps = std::pin::pin!(run_both(&mut self.stdout, &mut self.stderr));
         let mut pumping = true;
         let exit = loop {
+            if let Some(exit) = soon {
+                break exit.ok();
+            }
             tokio::select! {
                 biased;
                 () = &mut pumps, if pumping => pumping = false,
@@ -101,6 +110,11 @@ impl<E: Send + 'static> Attendant<E> {
             }
         }
         exit
+    }
+
+    /// Whether its end is heard in what it writes.
+    fn listens(&self) -> bool {
+        [&self.stdout, &self.stderr].into_iter().flatten().any(|pump| pump.markers().is_some())
     }
 
     /// What the command has written is moved however slow the reader is; only the wait for more is bounded.

@@ -213,21 +213,10 @@ impl Play {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::command::{Program, Share, Sink, Stdin};
+    use crate::base::command::Program;
 
     fn spec() -> CommandSpec {
-        CommandSpec {
-            program: Program::Words(vec!["x".into()]),
-            cwd: "/".into(),
-            env: Vec::new(),
-            stdin: Stdin::Null,
-            stdout: Sink::Report,
-            stderr: Sink::Report,
-            pool: None,
-            share: Share::None,
-            grace: Duration::ZERO,
-            leave: false,
-        }
+        CommandSpec::new(Program::Words(vec!["x".into()]), "/", Duration::ZERO)
     }
 
     async fn started(target: &FakeTarget) -> Running {

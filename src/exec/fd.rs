@@ -129,6 +129,18 @@ pub(crate) fn read(fd: BorrowedFd<'_>, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The next bytes of a pipe, at most `limit`; none at its end, or where it cannot be read. What is dropped half-way has
+/// taken nothing.
+pub(crate) async fn next(pipe: &AsyncFd<OwnedFd>, limit: usize) -> Option<Vec<u8>> {
+    loop {
+        match pipe.readable().await.ok()?.try_io(|pipe| read(pipe.as_fd(), limit)) {
+            Ok(Ok(bytes)) if !bytes.is_empty() => return Some(bytes),
+            Ok(_) => return None,
+            Err(_) => {} // Not yet.
+        }
+    }
+}
+
 /// # Safety
 /// `to` has room for `limit` bytes.
 unsafe fn read_raw(fd: BorrowedFd<'_>, to: *mut u8, limit: usize) -> io::Result<usize> {

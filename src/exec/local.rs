@@ -17,7 +17,7 @@ use crate::exec::find::{find, no_room, refusal};
 use crate::exec::remote::markers::Markers;
 use crate::exec::streams::Streams;
 use crate::exec::terminal::Terminal;
-use crate::exec::words::{plain_words, words};
+use crate::exec::words::{plain_words, whole, words};
 use crate::exec::{JobCx, LocalFuture, Running, Signal, Target};
 
 /// This machine.
@@ -107,14 +107,6 @@ fn is_function(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b"BASH_FUNC_")
 }
 
-/// What can be handed to a process.
-fn whole(word: &OsStr) -> Result<&[u8], NotStarted> {
-    if word.as_bytes().contains(&0) {
-        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
-    }
-    Ok(word.as_bytes())
-}
-
 type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn environment<'a>(spec: &'a CommandSpec, home: &Path) -> Result<Vec<Change<'a>>, NotStarted> {
@@ -202,11 +194,7 @@ async fn watch_stops(
 }
 
 fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
-    match exit {
-        None | Some(Exit::Lost) => (Outcome::Unknown("the process broker was lost".to_owned()), None),
-        Some(Exit::Status(status, usage)) if libc::WIFSIGNALED(status) => {
-            (Outcome::Signalled(libc::WTERMSIG(status)), Some(usage))
-        }
-        Some(Exit::Status(status, usage)) => (Outcome::Exited(libc::WEXITSTATUS(status)), Some(usage)),
-    }
+    let exit = exit.unwrap_or(Exit::Lost);
+    let usage = if let Exit::Status(_, usage) = exit { Some(usage) } else { None };
+    (exit.outcome(), usage)
 }

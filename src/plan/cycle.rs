@@ -1,9 +1,11 @@
 //! Tasks that wait for each other in a circle: found before anything runs, shown with every edge.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
+
+use rustc_hash::FxHashMap;
 
 use crate::base::diagnostic::{Code, Problem};
 use crate::plan::select::{Mention, TaskIndex, Tie};
@@ -13,7 +15,7 @@ use crate::xecfile::model::Xecfile;
 /// without recursion (Kosaraju's algorithm by two depth-first walks, then one walk in breadth a knot).
 pub fn check(file: &Xecfile, mentions: &[Mention]) -> Vec<Problem> {
     let mut graph: DiGraph<TaskIndex, usize> = DiGraph::new();
-    let mut nodes: HashMap<TaskIndex, NodeIndex> = HashMap::new();
+    let mut nodes: FxHashMap<TaskIndex, NodeIndex> = FxHashMap::default();
     for (at, mention) in mentions.iter().enumerate() {
         let mut node = |task| *nodes.entry(task).or_insert_with(|| graph.add_node(task));
         let (from, to) = (node(mention.from), node(mention.to));
@@ -36,10 +38,10 @@ fn shortest_circle<'m>(
     members: &[TaskIndex],
     mentions: &'m [Mention],
     graph: &DiGraph<TaskIndex, usize>,
-    nodes: &HashMap<TaskIndex, NodeIndex>,
+    nodes: &FxHashMap<TaskIndex, NodeIndex>,
 ) -> Option<Vec<&'m Mention>> {
     let inside: std::collections::HashSet<TaskIndex> = members.iter().copied().collect();
-    let mut came_by: HashMap<TaskIndex, usize> = HashMap::new();
+    let mut came_by: FxHashMap<TaskIndex, usize> = FxHashMap::default();
     let mut open = VecDeque::from([first]);
     while let Some(task) = open.pop_front() {
         // petgraph hands out the youngest edge first; the file reads the other way.
@@ -60,7 +62,7 @@ fn shortest_circle<'m>(
     None
 }
 
-fn walk_back<'m>(first: TaskIndex, came_by: &HashMap<TaskIndex, usize>, mentions: &'m [Mention]) -> Vec<&'m Mention> {
+fn walk_back<'m>(first: TaskIndex, came_by: &FxHashMap<TaskIndex, usize>, mentions: &'m [Mention]) -> Vec<&'m Mention> {
     let mut circle = Vec::new();
     let mut at = first;
     loop {

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::event::TaskLabel;
+use crate::report::hosts::{FEW, place_of};
 use crate::report::sanitize::visible;
 use crate::report::style::{Ink, Style};
 use crate::report::words::counted;
 
-/// With fewer hosts than this, everybody reads what is there already.
-const FEW: usize = crate::report::hosts::FEW;
 /// So much of one host, and of all.
 const MOST: (usize, usize) = (16 << 10, 4 << 20);
 /// Lines that are shown of one text.
@@ -40,9 +39,7 @@ struct Said {
 impl Fold {
     /// An instance begins, if that is one on a host.
     pub(crate) fn began(&mut self, label: &TaskLabel) {
-        let Some(host) = label.instance.strip_prefix(&*label.task).and_then(|rest| rest.strip_prefix('@')) else {
-            return;
-        };
+        let Some(host) = place_of(label) else { return };
         if self.places.contains_key(&label.instance) {
             return;
         }

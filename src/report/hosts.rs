@@ -9,7 +9,7 @@ use crate::base::event::{SkipReason, TaskLabel, Verdict};
 use crate::report::sanitize::visible;
 use crate::report::style::{Ink, Style};
 
-/// With fewer hosts than this, the lines of the summary say it all.
+/// With fewer hosts than this, what is there already says it all: the lines of the summary, and what each has said.
 pub(super) const FEW: usize = 4;
 /// So many tasks stand side by side.
 const TASKS: usize = 6;
@@ -66,10 +66,14 @@ impl Came {
     }
 }
 
+/// What tells an instance on a host from the others of its task, if it is one: the host, and more where it has more axes.
+pub(super) fn place_of(label: &TaskLabel) -> Option<&str> {
+    label.instance.strip_prefix(&*label.task)?.strip_prefix('@')
+}
+
 /// The name of the host that an instance is on, if it is on one.
-pub(super) fn host_of(label: &TaskLabel) -> Option<&str> {
-    let place = label.instance.strip_prefix(&*label.task)?.strip_prefix('@')?;
-    Some(place.split_once('[').map_or(place, |(host, _)| host))
+fn host_of(label: &TaskLabel) -> Option<&str> {
+    place_of(label).map(|place| place.split_once('[').map_or(place, |(host, _)| host))
 }
 
 /// All verdicts of tasks over hosts so far.

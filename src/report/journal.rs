@@ -1,7 +1,8 @@
 //! What a run leaves for those who ask later: `--last`, `--failed`, and people who look for the log of a task.
 //!
-//! `runs/RUN/record` holds the events that a summary is made of, one frame after the other as they happen, so that a
-//! run that was killed is known as far as it came; beside it lies a log for each instance that wrote something.
+//! `runs/RUN.run` holds the events that a summary is made of, one frame after the other as they happen, so that a
+//! run that was killed is known as far as it came; the directory `runs/RUN` beside it, if there is one, holds a log for
+//! each instance that wrote something.
 //! Knows nothing of who runs, and nothing of the cache.
 
 mod logs;
@@ -22,10 +23,12 @@ pub(crate) use write::Writer;
 
 /// What a record begins with; the last byte counts the changes of what follows.
 const MAGIC: &[u8; 8] = b"xec-run\x03";
+/// The bytes that say how long a frame is.
+const LENGTH: usize = size_of::<u32>();
 /// So many runs are kept.
 const KEPT: usize = 10;
-/// The name of a record in the directory of its run.
-const RECORD: &str = "record";
+/// How the name of a record ends.
+const RECORD: &str = "run";
 
 /// Which run it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

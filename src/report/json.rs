@@ -17,6 +17,7 @@ use crate::report::collected::Collected;
 use crate::report::json::format::{Line, What, seconds};
 use crate::report::profile::Profile;
 
+mod end;
 mod format;
 mod profile;
 mod why;

@@ -19,6 +19,7 @@ mod fold;
 mod hosts;
 pub mod journal;
 pub mod json;
+mod line;
 mod lines;
 pub mod list;
 mod page;
@@ -235,7 +236,7 @@ impl Reporter {
 
     /// Writes when nothing more has come for now, or there is much to write. After little it rests for a moment
     /// that nobody sees: waking this thread for each of thousands of short steps costs more than showing them.
-    /// Whoever closes the channel unparks it.
+    /// Whoever closes the channel unparks it, and after that there is nothing to rest for.
     fn run(&mut self, rx: &mut UnboundedReceiver<Message>) -> io::Result<()> {
         while let Some(message) = rx.blocking_recv() {
             let mut bytes = weight(&message);
@@ -245,7 +246,7 @@ impl Reporter {
                 self.take(message)?;
             }
             self.flush()?;
-            if bytes < MUCH {
+            if bytes < MUCH && !rx.is_closed() {
                 std::thread::park_timeout(REST);
             }
         }

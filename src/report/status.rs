@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::duration::show;
-use crate::base::event::{Event, JobId, Verdict};
+use crate::base::event::{Event, JobId};
 use crate::report::sanitize::visible;
 use crate::report::words::counted;
 
@@ -48,8 +48,7 @@ impl Status {
             Event::StepFinished { job, verdict, .. } => {
                 self.running.remove(job);
                 self.steps[1] += 1;
-                self.failed +=
-                    u64::from(matches!(verdict, Verdict::Failed(_) | Verdict::TimedOut(_) | Verdict::Unreachable(_)));
+                self.failed += u64::from(verdict.is_failure());
             }
             // It comes again, and is counted then.
             Event::Retrying { .. } => self.steps[1] = self.steps[1].saturating_sub(1),

@@ -129,18 +129,7 @@ pub fn question(
 
 /// A process that belongs to no step, and is asked for what it writes.
 pub(super) fn asking(program: Program, cwd: PathBuf, env: Vec<(OsString, Option<OsString>)>) -> CommandSpec {
-    CommandSpec {
-        program,
-        cwd,
-        env,
-        stdin: Stdin::Null,
-        stdout: Sink::Capture(CAPTURE_CAP),
-        stderr: Sink::Report,
-        pool: None,
-        share: Share::None,
-        grace: DEFAULT_GRACE,
-        leave: false,
-    }
+    CommandSpec { env, stdout: Sink::Capture(CAPTURE_CAP), ..CommandSpec::new(program, cwd, DEFAULT_GRACE) }
 }
 
 /// What each variable of a command's `env` comes to, as far as that can be said; outermost first.
@@ -218,16 +207,12 @@ impl Fill<'_> {
         env.extend(set(own));
         let cwd = self.here.dir;
         Ok(CommandSpec {
-            program,
-            cwd,
             env,
             stdin,
             stdout,
             stderr,
-            pool: None,
-            share: Share::None,
-            grace,
             leave: self.command.leave,
+            ..CommandSpec::new(program, cwd, grace)
         })
     }
 

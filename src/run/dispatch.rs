@@ -8,42 +8,43 @@ mod ask;
 mod asking;
 mod changed;
 mod lasting;
+mod launch;
 mod lists;
 mod places;
+mod probes;
 mod remember;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::base::command::SIGTERM;
-use crate::base::event::{Event, JobId, Level, Reason, StepLabel, Waits};
+use crate::base::event::{Event, JobId, Level, Reason};
+use crate::cache::task::Task;
 use crate::exec::jobserver::Pool;
 use crate::exec::locks::Locks;
 use crate::exec::meter::Meter;
 use crate::exec::output::OutputTx;
 use crate::exec::shells::Shells;
 use crate::exec::{LocalFuture, Signal, Target};
-use crate::plan::defs::Work;
 use crate::plan::graph::Plan;
 use crate::plan::ids::{InstanceId, LeafId, LimitId, ScopeId};
 use crate::run::clock::RunClock;
-use crate::run::command::{self, Surroundings};
-use crate::run::copies;
+use crate::run::command::Surroundings;
 use crate::run::dispatch::asking::Watch;
 use crate::run::hosts::Reach;
-use crate::run::job::{self, Control, Doing, Job, News};
+use crate::run::job::{Mailbox, News};
 use crate::run::keep::{self, Keeper, Told};
 use crate::run::lets;
 use crate::run::machine::Machine;
-use crate::run::questions::{Left, Questions, Start, Waiter, Who};
-use crate::run::sampling::Sampling;
-use crate::run::scheduler::{Action, Closing, Input, JobEnd, Scheduler, TimerKey};
+use crate::run::questions::{Left, Questions, Who};
+use crate::run::scheduler::{Action, Closing, Input, Scheduler, TimerKey};
 use crate::run::secrets::Secrets;
 use crate::run::standing::Standing;
 use crate::run::values::Store;
@@ -93,7 +94,7 @@ pub struct Ending {
     /// When.
     pub at: Duration,
     /// How long the commands took that succeeded.
-    pub took: HashMap<LeafId, Duration>,
+    pub took: FxHashMap<LeafId, Duration>,
     /// The last event, which the report has not been told yet: there may be something to sweep up before.
     pub finished: Event,
 }
@@ -124,38 +125,22 @@ pub async fn run(dispatch: Dispatch, orders: &mut UnboundedReceiver<Order>) -> E
         suspend,
         news_tx,
         told_tx,
-        controls: HashMap::new(),
+        mailboxes: FxHashMap::default(),
         store,
         questions: Questions::default(),
-        watches: HashMap::new(),
+        watches: FxHashMap::default(),
         standing,
-        changes: HashMap::new(),
+        changes: FxHashMap::default(),
         timers: BinaryHeap::new(),
-        leaves: HashMap::new(),
+        leaves: FxHashMap::default(),
         locks: Machine::new(locks, pool),
         cleaning: Vec::new(),
         inputs: VecDeque::new(),
         feeding: false,
+        probes: Vec::new(),
         ending: None,
     };
     loop_.run(news, told, orders).await
-}
-
-/// What is known of a job beside the scheduler's own state.
-#[derive(Default)]
-struct Handle {
-    control: Option<Control>,
-    /// What it was told before there was a way to tell it.
-    held: Vec<Signal>,
-}
-
-impl Handle {
-    fn send(&mut self, signal: Signal) {
-        match &self.control {
-            Some(control) => control(signal),
-            None => self.held.push(signal),
-        }
-    }
 }
 
 struct Loop {
@@ -173,14 +158,14 @@ struct Loop {
     news_tx: UnboundedSender<News>,
     told_tx: UnboundedSender<Told>,
     keeper: Keeper,
-    controls: HashMap<JobId, Handle>,
+    mailboxes: FxHashMap<JobId, Mailbox>,
     store: Store,
     questions: Questions,
-    watches: HashMap<ScopeId, Watch>,
+    watches: FxHashMap<ScopeId, Watch>,
     standing: Option<Standing>,
-    changes: HashMap<ScopeId, changed::Pending>,
+    changes: FxHashMap<ScopeId, changed::Pending>,
     timers: BinaryHeap<Reverse<(Duration, TimerKey)>>,
-    leaves: HashMap<JobId, LeafId>,
+    leaves: FxHashMap<JobId, LeafId>,
     locks: Machine,
     /// Whether any value has to be asked for before it can be used.
     asks: bool,
@@ -189,6 +174,8 @@ struct Loop {
     /// What the scheduler is to be told next, and whether someone is about it.
     inputs: VecDeque<Input>,
     feeding: bool,
+    /// What the cache is to be asked about as soon as nothing else is known.
+    probes: Vec<(ScopeId, Arc<Task>)>,
     ending: Option<Ending>,
 }
 
@@ -207,6 +194,9 @@ impl Loop {
                     let _ = cleaning.await; // It says by itself what went wrong.
                 }
                 return ending;
+            }
+            if let Some(state) = self.keeper.state().filter(|_| !self.probes.is_empty()) {
+                probes::ask(&state, std::mem::take(&mut self.probes), &self.told_tx);
             }
             let next = self.timers.peek().map(|Reverse((time, _))| self.clock.when(*time));
             let timer = async {
@@ -254,17 +244,13 @@ impl Loop {
     fn hear(&mut self, news: News) {
         match news {
             News::Started(job, control) => {
-                let handle = self.controls.entry(job).or_default();
-                for signal in handle.held.drain(..) {
-                    control(signal);
-                }
-                handle.control = Some(control);
+                self.mailboxes.entry(job).or_default().open(control);
                 self.runs(job);
-                self.store.afar.is_made(job);
+                self.store.afar.made(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {
-                self.controls.remove(&job);
+                self.mailboxes.remove(&job);
                 self.locks.ended(job, self.plan.limits[LimitId::SLOTS.index()].count);
                 let end = self.keep(job, end);
                 self.feed(Input::Ended(job, end));
@@ -343,71 +329,6 @@ impl Loop {
         }
     }
 
-    /// Starts a job, once every `let` that it names has its value.
-    fn start(&mut self, id: JobId, leaf: LeafId, attempt: u32, waits: Waits) {
-        self.controls.entry(id).or_default();
-        let start = Start { id, leaf, attempt, waits };
-        let instance = self.plan.leaf(leaf).instance;
-        if !self.asks || !self.wait_for_let(instance, &self.plan.command(leaf).value_names(), Waiter::Job(start)) {
-            self.store.make_inputs(&self.plan, &self.around, instance);
-            self.begin(start);
-        }
-    }
-
-    fn begin(&mut self, start: Start) {
-        let Start { id, leaf, attempt, .. } = start;
-        self.leaves.insert(id, leaf);
-        let plan = self.plan.clone();
-        if let Work::Until(ready) = &plan.command(leaf).work {
-            return self.begin_wait(start, ready);
-        }
-        let step = Arc::new(self.scheduler.step_label(leaf));
-        let hook = self.scheduler.hook_values(leaf, &|job| self.output.last_errors(job));
-        if let Some(filled) = copies::filled(&plan, leaf, &self.around, &self.store, &hook) {
-            let work = filled.map(|filled| self.copy(filled, &plan.command(leaf).place));
-            return self.launch(start, step, work);
-        }
-        let mut specs = command::specs(&self.plan, leaf, attempt, &self.around, &self.store, &hook);
-        let elsewhere = self.store.host_of(&plan, plan.leaf(leaf).scope).is_some() || !plan.parts_of(leaf).is_empty();
-        if let (Ok(specs), false, false) = (&mut specs, elsewhere, plan.command(leaf).session) {
-            let flags = self.around.variable("MAKEFLAGS").unwrap_or_default();
-            self.locks.share(id, &self.plan.command(leaf).text, &flags, specs);
-        }
-        let work = specs.and_then(|specs| self.members(leaf, specs)).map(Doing::Commands);
-        self.launch(start, step, work);
-    }
-
-    fn launch(&mut self, start: Start, step: Arc<StepLabel>, work: Result<Doing, String>) {
-        let Start { id, leaf, attempt, waits } = start;
-        let (work, before) = match self.before(id, leaf) {
-            Ok(before) => (work, before),
-            Err(why) => (Err(why), Vec::new()),
-        };
-        let streams = self.plan.fed_by(leaf).next().is_some();
-        let slots = self.scheduler.slots_of(leaf);
-        let sample = self.sampling(leaf);
-        let job = Job { id, step, attempt, waits, slots, sample, before, work, streams };
-        let taps = self.keeper.taps(&self.plan, leaf).into_iter().chain(self.log_of(leaf)).collect();
-        let (output, clock) = (self.output.clone().with_taps(taps), self.clock.clone());
-        tokio::task::spawn_local(job::run(job, output, clock, self.news_tx.clone()));
-    }
-
-    /// How what a step uses is measured, where that is asked for.
-    fn sampling(&self, leaf: LeafId) -> Option<Sampling> {
-        let command = self.plan.command(leaf);
-        let shared = command.session || command.pool.is_some();
-        command.sample.map(|every| Sampling { every, meter: self.meter.clone(), shared })
-    }
-
-    /// What a job that is over leaves for others.
-    fn keep(&mut self, job: JobId, mut end: JobEnd) -> JobEnd {
-        let Some(leaf) = self.leaves.remove(&job) else { return end };
-        if let Err(why) = self.store.keep(&self.plan, leaf, end.outcome.code(), &end.captures) {
-            end.bad_value = Some(why);
-        }
-        end
-    }
-
     fn open(&mut self, instance: InstanceId) {
         self.shells.close(u64::from(instance.0));
         if let Err(why) = self.store.open(&self.plan, &self.around, instance) {
@@ -431,15 +352,15 @@ impl Loop {
             Left::Alone(waiter) => self.gave_up(waiter),
             Left::Sent => {}
             Left::Nothing => {
-                if let Some(handle) = self.controls.get_mut(&job) {
-                    handle.send(signal);
+                if let Some(mailbox) = self.mailboxes.get_mut(&job) {
+                    mailbox.send(signal);
                 }
             }
         }
     }
 
     fn signal_all(&mut self, signal: Signal) {
-        self.controls.values_mut().for_each(|handle| handle.send(signal));
+        self.mailboxes.values_mut().for_each(|mailbox| mailbox.send(signal));
         self.questions.signal_all(signal);
     }
 }

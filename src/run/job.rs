@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome};
 use crate::base::event::{Event, JobId, StepLabel, Waits};
@@ -22,6 +22,30 @@ use crate::run::scheduler::JobEnd;
 
 /// Sends signals to a job.
 pub type Control = Box<dyn Fn(Signal)>;
+
+/// The way to a process that need not be there yet.
+#[derive(Default)]
+pub struct Mailbox {
+    control: Option<Control>,
+    /// What was sent before there was a process.
+    held: Vec<Signal>,
+}
+
+impl Mailbox {
+    /// The process gets it, once it is there.
+    pub fn send(&mut self, signal: Signal) {
+        match &self.control {
+            Some(control) => control(signal),
+            None => self.held.push(signal),
+        }
+    }
+
+    /// The process is there.
+    pub fn open(&mut self, control: Control) {
+        self.held.drain(..).for_each(&control);
+        self.control = Some(control);
+    }
+}
 
 /// What a job tells the dispatcher.
 pub enum News {
@@ -88,8 +112,8 @@ pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: Unbounde
     let mut guard = Guard { job: id, news: Some(news) };
     let report = output.clone();
     let tell = |pid| report.tell(clock.now(), Event::StepStarted { job: id, step, attempt, waits, slots, pid });
-    let (to, mut lines) = unbounded_channel();
-    let cx = JobCx { lines: streams.then_some(to), ..JobCx::new(id, output) };
+    let (to, mut lines) = streams.then(unbounded_channel).unzip();
+    let cx = JobCx { lines: to, ..JobCx::new(id, output) };
     // Boxed: what few jobs do takes no room of all others.
     let ready = if before.is_empty() { Ok(()) } else { Box::pin(prepare(before, id, &report)).await };
     let started = match (ready, work) {
@@ -106,14 +130,14 @@ pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: Unbounde
             let finished = loop {
                 tokio::select! {
                     finished = &mut done => break finished,
-                    Some(more) = lines.recv() => guard.wrote(more),
+                    Some(more) = next(&mut lines), if lines.is_some() => guard.wrote(more),
                     sample = sampling::next(&mut course) => report.tell(clock.now(), Event::StepSampled { job: id, sample }),
                     Some(signal) = stops.recv() => {
                         report.tell(clock.now(), Event::StepStopped { job: id, signal });
                     }
                 }
             };
-            while let Ok(more) = lines.try_recv() {
+            while let Some(Ok(more)) = lines.as_mut().map(UnboundedReceiver::try_recv) {
                 guard.wrote(more);
             }
             let Finished { outcome, usage, captures, capture_overflow, leaked } = finished;
@@ -128,6 +152,11 @@ pub async fn run(job: Job, output: OutputTx, clock: Rc<RunClock>, news: Unbounde
         }
     };
     guard.ended(end);
+}
+
+/// The next lines, if anybody wants them.
+async fn next(lines: &mut Option<UnboundedReceiver<Vec<Vec<u8>>>>) -> Option<Vec<Vec<u8>>> {
+    lines.as_mut()?.recv().await
 }
 
 /// Does one after the other.

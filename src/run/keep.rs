@@ -36,8 +36,8 @@ pub enum Memory {
 /// An answer of the cache.
 #[derive(Debug)]
 pub enum Told {
-    /// What a scope had left that need not run; `None` if it has to.
-    Probed(ScopeId, Result<Option<Fresh>, String>),
+    /// What scopes had left that need not run; `None` for those that have to.
+    Probed(Vec<(ScopeId, Result<Option<Fresh>, String>)>),
     /// Whether a scope still has to run that begins now.
     Claimed(ScopeId, Result<Claimed, String>),
     /// The other xec is done that ran a scope, or gone. Who waited for that has this number.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::event::{JobId, Waits};
 use crate::exec::Signal;
 use crate::plan::ids::{LeafId, ScopeId};
-use crate::run::job::Control;
+use crate::run::job::{Control, Mailbox};
 use crate::run::probe::Probe;
 use crate::xecfile::model::FileId;
 
@@ -88,18 +88,7 @@ pub enum Waiting {
 struct Asking {
     waiting: Waiting,
     waiters: Vec<Waiter>,
-    control: Option<Control>,
-    /// What was to be sent to its process before there was one.
-    held: Vec<Signal>,
-}
-
-impl Asking {
-    fn send(&mut self, signal: Signal) {
-        match &self.control {
-            Some(control) => control(signal),
-            None => self.held.push(signal),
-        }
-    }
+    mailbox: Mailbox,
 }
 
 /// What became of a signal to one who may wait for an answer.
@@ -150,15 +139,14 @@ impl Questions {
     fn next(&mut self, waiting: Waiting, waiters: Vec<Waiter>) -> JobId {
         self.asked += 1;
         let job = JobId(u64::MAX - self.asked);
-        self.open.insert(job, Asking { waiting, waiters, control: None, held: Vec::new() });
+        self.open.insert(job, Asking { waiting, waiters, mailbox: Mailbox::default() });
         job
     }
 
     /// Its process runs.
     pub fn started(&mut self, job: JobId, control: Control) {
         if let Some(asking) = self.open.get_mut(&job) {
-            asking.held.drain(..).for_each(&control);
-            asking.control = Some(control);
+            asking.mailbox.open(control);
         }
     }
 
@@ -179,7 +167,7 @@ impl Questions {
     pub fn end(&mut self, who: Who, signal: Signal) -> Left {
         let Some(asking) = self.places.get(&who).and_then(|job| self.open.get_mut(job)) else { return Left::Nothing };
         if asking.waiters.len() < 2 {
-            asking.send(signal);
+            asking.mailbox.send(signal);
             return Left::Sent;
         }
         let Some(at) = asking.waiters.iter().position(|waiter| waiter.who() == who) else { return Left::Nothing };
@@ -189,7 +177,7 @@ impl Questions {
 
     /// Something is sent to all who are asked.
     pub fn signal_all(&mut self, signal: Signal) {
-        self.open.values_mut().for_each(|asking| asking.send(signal));
+        self.open.values_mut().for_each(|asking| asking.mailbox.send(signal));
     }
 
     /// Whether nothing is being asked.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
@@ -54,6 +54,8 @@ struct Bell {
     rung: Notify,
     /// Directories may have come or gone, or events were lost.
     shape: AtomicBool,
+    /// When it first and last rang since that was asked: whoever comes late to a bell must not wait the longer for it.
+    when: Mutex<Option<(Instant, Instant)>>,
     /// What links lead to.
     linked: Mutex<BTreeSet<PathBuf>>,
 }
@@ -91,7 +93,16 @@ impl Bell {
         if shape {
             self.shape.store(true, Ordering::Release);
         }
+        let now = Instant::now();
+        let mut when = self.when.lock().unwrap_or_else(PoisonError::into_inner);
+        *when = Some((when.map_or(now, |(first, _)| first), now));
+        drop(when);
         self.rung.notify_one();
+    }
+
+    /// When it rang since the last call.
+    fn rang(&self) -> Option<(Instant, Instant)> {
+        self.when.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -154,11 +165,14 @@ impl Source {
         }
     }
 
-    /// It has rung: new directories may have come, and what happens in them is of interest too.
-    pub fn heard(&mut self, now: Instant) {
+    /// It has rung: new directories may have come, and what happens in them is of interest too. When something first
+    /// and last happened, which is earlier than now where there was no time to listen.
+    pub fn heard(&mut self) -> (Instant, Instant) {
+        let now = Instant::now();
         if self.bell.shape.load(Ordering::Acquire) {
             self.follow.get_or_insert(self.rests.max(now));
         }
+        self.bell.rang().unwrap_or((now, now))
     }
 
     /// When [`Source::follow`] is to be called.
@@ -177,6 +191,8 @@ impl Source {
     /// What has changed since the last call, or since the beginning.
     pub fn changes(&mut self) -> Vec<PathBuf> {
         self.follow = None;
+        // What rang until now is in what is seen now.
+        self.bell.rang();
         if self.bell.shape.swap(false, Ordering::AcqRel) {
             // A directory that went and came back under its name is another one.
             self.directories.clear();
@@ -264,12 +280,32 @@ mod tests {
         assert!(!is_rung(&source), "nobody has told of any of it");
         tell(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
         assert!(is_rung(&source));
-        source.heard(Instant::now());
+        source.heard();
         assert!(source.follow_at().is_some(), "there may be new directories");
         assert_eq!(source.changes(), [dir.path().join("a"), dir.path().join("new/deep/b")]);
         assert!(source.directories.contains(&dir.path().join("new/deep")), "and what happens in them is told now");
         tell(Err(Error::new(ErrorKind::Generic("the queue is gone".to_owned()))));
         assert!(is_rung(&source), "an error is one more reason to look");
+    }
+
+    #[test]
+    fn who_comes_late_is_told_when_it_rang() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut source, mut tell) = source(dir.path(), 100);
+        let mut ring = || {
+            let before = Instant::now();
+            tell(Ok(Event::new(EventKind::Modify(ModifyKind::Any)).add_path(dir.path().join("a"))));
+            (before, Instant::now())
+        };
+        let (first, last) = (ring(), ring());
+        let late = Instant::now();
+        let heard = source.heard();
+        assert!(first.0 <= heard.0 && heard.0 <= first.1, "the first time");
+        assert!(last.0 <= heard.1 && heard.1 <= last.1, "and the last");
+        assert!(source.heard().0 >= late, "each is told once");
+        let before_the_look = ring();
+        source.changes();
+        assert!(source.heard().0 >= before_the_look.1, "what has been looked at is over");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::base::path::clean;
 use crate::cache::inputs::Patterns;
-use crate::cache::task::inside;
 
 /// Some patterns against one directory, as they were written; `!` takes away.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -164,11 +164,6 @@ pub fn difference(before: &Look, after: &Look) -> Vec<PathBuf> {
     let changed = after.iter().filter(|(path, stamp)| before.get(*path) != Some(stamp)).map(|(path, _)| path);
     let gone = before.keys().filter(|path| !after.contains_key(*path));
     changed.chain(gone).cloned().collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// Without `.` and `..`, by its words.
-fn clean(path: &Path) -> PathBuf {
-    Path::new("/").join(inside(Path::new("/"), path).unwrap_or_else(|| path.to_owned()))
 }
 
 #[cfg(test)]

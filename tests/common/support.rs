@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use xec::base::command::{CommandSpec, NotStarted, Program, Share, Sink, Stdin};
+use xec::base::command::{CommandSpec, NotStarted, Program};
 use xec::base::event::{JobId, Message, Stream};
 use xec::exec::broker::{self, Broker, Link};
 use xec::exec::local::LocalTarget;
@@ -33,18 +33,7 @@ pub(crate) fn world<F: Future<Output = ()>>(act: impl FnOnce(World) -> F) {
 }
 
 pub(crate) fn spec(program: Program) -> CommandSpec {
-    CommandSpec {
-        program,
-        cwd: std::env::current_dir().unwrap(),
-        env: Vec::new(),
-        stdin: Stdin::Null,
-        stdout: Sink::Report,
-        stderr: Sink::Report,
-        pool: None,
-        share: Share::None,
-        grace: Duration::from_secs(5),
-        leave: false,
-    }
+    CommandSpec::new(program, std::env::current_dir().unwrap(), Duration::from_secs(5))
 }
 
 pub(crate) fn words<const N: usize>(words: [&str; N]) -> CommandSpec {

@@ -67,6 +67,19 @@ impl Project {
         self.command(args).stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap()
     }
 
+    /// Begins `task`, and kills xec once so many sleep under this mark: none of them is left.
+    pub(crate) fn kill_while(&self, task: &str, mark: &str, count: usize) {
+        let mut child = self.start(&[task]);
+        while sleepers(mark) < count {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        while sleepers(mark) > 0 {
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.hosts.dir.path().join("project").join(name)).unwrap_or_default()
     }
@@ -136,15 +149,7 @@ fn session_killed() {
         "host \"web[1-4]\"\ntask t session=#true {{ on \"*\"; run \"x=1\"; run \"sleep {mark} & sleep {mark}\" }}"
     );
     let project = Project::new(Hosts::new(4), &file);
-    let mut child = project.command(&["t"]).spawn().unwrap();
-    while sleepers(&mark) < 8 {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    while sleepers(&mark) > 0 {
-        std::thread::yield_now();
-    }
+    project.kill_while("t", &mark, 8);
 }
 
 /// From host to host and through here, more of them than one connection bears, and a directory for the time being.
@@ -229,13 +234,5 @@ fn killed() {
     let mark = mark();
     let file = format!("host \"web[1-4]\"\ntask t {{ on \"*\"; run \"sleep {mark} & sleep {mark}\" }}");
     let project = Project::new(Hosts::new(4), &file);
-    let mut child = project.start(&["t"]);
-    while sleepers(&mark) < 8 {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    while sleepers(&mark) > 0 {
-        std::thread::yield_now();
-    }
+    project.kill_while("t", &mark, 8);
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use xec::exec::copy::{Copy, Trouble, copy, here};
+use xec::exec::copy::{Copy, Trouble, copy};
+use xec::exec::remote::RemoteTarget;
 use xec::exec::ssh::Host;
 
 use crate::sshd::{Hosts, Traits};
@@ -59,7 +60,7 @@ fn there_and_back() {
     fs::write(at("old"), "old").unwrap();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
-        let (targets, here) = (hosts.targets(&mut fleet), here(&world.link).unwrap());
+        let (targets, here) = (hosts.targets(&mut fleet), RemoteTarget::here(world.link.clone()).unwrap());
         assert_eq!(copy(&one(&at("it's a file"), &at("deep/er/there")), &here, &targets[0]).await, Ok(1));
         assert_eq!(copy(&one(&at("deep/er/there"), &at("other host")), &targets[0], &targets[1]).await, Ok(1));
         let back = Copy { mode: Some(0o600), ..one(&at("other host"), &at("old")) };
@@ -93,7 +94,7 @@ fn trees() {
     symlink("a.txt", at("src/link")).unwrap();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
-        let (targets, here) = (hosts.targets(&mut fleet), here(&world.link).unwrap());
+        let (targets, here) = (hosts.targets(&mut fleet), RemoteTarget::here(world.link.clone()).unwrap());
         // Under another name, whole.
         assert_eq!(copy(&one(&at("src"), &at("out")), &here, &targets[0]).await, Ok(6));
         assert_eq!(names(&at("out")), ["-x", ".hidden", "a.txt", "empty", "link", "new\nline", "sub"]);
@@ -133,7 +134,7 @@ fn refused() {
     fs::write(at("file"), "f").unwrap();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
-        let (targets, here) = (hosts.targets(&mut fleet), here(&world.link).unwrap());
+        let (targets, here) = (hosts.targets(&mut fleet), RemoteTarget::here(world.link.clone()).unwrap());
         let several = Copy { from: vec![at("file"), at("tree")], ..one(&at("file"), &at("new")) };
         let nothing = Copy { from: vec![at("*.none")], glob: true, into: true, ..one(&at("file"), &at("new2")) };
         for (what, part) in [
@@ -162,7 +163,7 @@ fn full_disk() {
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
         let target = crate::logins::as_user(&mut fleet, "bashful");
-        let here = here(&world.link).unwrap();
+        let here = RemoteTarget::here(world.link.clone()).unwrap();
         let full = copy(&one(&dir.path().join("file"), Path::new("file")), &here, &target).await;
         let Err(Trouble::Failed(why)) = full else { panic!("{full:?}") };
         assert!(why.contains("No space left"), "{why}");
@@ -181,7 +182,7 @@ fn between_users() {
     }
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
-        let here = here(&world.link).unwrap();
+        let here = RemoteTarget::here(world.link.clone()).unwrap();
         let first = hosts.dir.path().join("first");
         fs::write(&first, "text").unwrap();
         let mut from = (here.clone(), first);
@@ -208,7 +209,7 @@ fn cut() {
     fs::create_dir(at("out")).unwrap();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
-        let (targets, here) = (hosts.targets(&mut fleet), here(&world.link).unwrap());
+        let (targets, here) = (hosts.targets(&mut fleet), RemoteTarget::here(world.link.clone()).unwrap());
         let what = one(&at("big"), &at("out/big"));
         let begun = || until(|| !names(&at("out")).is_empty());
         let mut copying = Box::pin(copy(&what, &here, &targets[0]));

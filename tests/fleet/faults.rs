@@ -13,7 +13,7 @@ use xec::base::command::{NotStarted, Outcome};
 use xec::exec::Signal;
 use xec::exec::ssh::{Fleet, Host, Settings};
 
-use crate::smoke::there;
+use crate::smoke::{stubborn, there, up};
 use crate::sshd::{Hosts, Traits, master_pids, masters};
 use crate::support::{World, mark, run, script, sleepers, start, until, words, world};
 use crate::{Case, When};
@@ -34,6 +34,11 @@ pub(crate) const CASES: &[Case] = &[
 fn unknown(outcome: &Outcome) -> &str {
     let Outcome::Unknown(why) = outcome else { panic!("{outcome:?}") };
     why
+}
+
+/// A fleet that asks every second whether the hosts are still there.
+fn wakeful(hosts: &Hosts, world: &World) -> Fleet {
+    Fleet::new(world.link.clone(), Settings { alive: Duration::from_secs(1), ..hosts.settings() }).unwrap()
 }
 
 /// A port where somebody listens and nobody speaks.
@@ -99,12 +104,9 @@ fn cut_there() {
         let mut fleet = hosts.fleet(&world.link);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let text = format!("(trap '' TERM; sleep {mark}) & echo up; sleep {mark}");
         let mut jobs = Vec::new();
         for target in &targets {
-            let mut job = start(target, there(script(&text))).await.unwrap();
-            assert_eq!(job.hear().await, "up\n");
-            jobs.push(job);
+            jobs.push(up(target, &stubborn(&mark)).await);
         }
         until(|| sleepers(&mark) == 4).await;
         hosts.kill_connections();
@@ -125,8 +127,7 @@ fn cut_here() {
         let mut fleet = hosts.fleet(&world.link);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let mut job = start(&targets[0], there(script(&format!("echo up; sleep {mark}")))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let job = up(&targets[0], &format!("echo up; sleep {mark}")).await;
         for pid in crate::sshd::master_pids(hosts.dir.path()) {
             kill(Pid::from_raw(pid), Unix::SIGKILL).unwrap();
         }
@@ -140,12 +141,10 @@ fn cut_here() {
 fn half_open() {
     let hosts = Hosts::new(1);
     world(|world| async move {
-        let settings = Settings { alive: Duration::from_secs(1), ..hosts.settings() };
-        let mut fleet = Fleet::new(world.link.clone(), settings).unwrap();
+        let mut fleet = wakeful(&hosts, &world);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let mut job = start(&targets[0], there(script(&format!("echo up; sleep {mark}")))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let job = up(&targets[0], &format!("echo up; sleep {mark}")).await;
         hosts.signal(Unix::SIGSTOP);
         let end = job.end().await;
         let why = unknown(&end.finished.outcome);
@@ -161,13 +160,10 @@ fn half_open() {
 fn cable_pulled() {
     let hosts = Hosts::with(1, &Traits { cable: true, ..Traits::default() });
     world(|world| async move {
-        let settings = Settings { alive: Duration::from_secs(1), ..hosts.settings() };
-        let mut fleet = Fleet::new(world.link.clone(), settings).unwrap();
+        let mut fleet = wakeful(&hosts, &world);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let text = format!("(trap '' TERM; sleep {mark}) & echo up; sleep {mark}");
-        let mut job = start(&targets[0], there(script(&text))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let mut job = up(&targets[0], &stubborn(&mark)).await;
         until(|| sleepers(&mark) == 2).await;
         hosts.pull_cable();
         unknown(&job.end().await.finished.outcome);
@@ -204,8 +200,7 @@ fn slow() {
         let end = run(&targets[0], there(script("head -c 20000 /dev/zero; echo end >&2; exit 3"))).await.unwrap();
         assert_eq!((end.code(), end.out.len(), &end.err[..]), (3, 20_000, b"end\n".as_slice()));
         let mark = mark();
-        let mut job = start(&targets[0], there(script(&format!("echo up; sleep {mark}")))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let job = up(&targets[0], &format!("echo up; sleep {mark}")).await;
         until(|| sleepers(&mark) == 1).await;
         (job.running.control)(Signal::End(2));
         assert_eq!(job.end().await.code(), 130);
@@ -218,13 +213,10 @@ fn slow() {
 fn wrapper_killed() {
     let hosts = Hosts::new(1);
     world(|world| async move {
-        let settings = Settings { alive: Duration::from_secs(1), ..hosts.settings() };
-        let mut fleet = Fleet::new(world.link.clone(), settings).unwrap();
+        let mut fleet = wakeful(&hosts, &world);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let text = format!("(trap '' TERM; sleep {mark}) & echo up; sleep {mark}");
-        let mut job = start(&targets[0], there(script(&text))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let job = up(&targets[0], &stubborn(&mark)).await;
         until(|| sleepers(&mark) == 2).await;
         for pid in wrappers() {
             let _ = kill(Pid::from_raw(pid), Unix::SIGKILL); // It may have ended.

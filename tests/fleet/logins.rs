@@ -6,9 +6,9 @@ use xec::base::command::{NotStarted, Sink, Stdin};
 use xec::exec::Signal;
 use xec::exec::ssh::{Fleet, Host};
 
-use crate::smoke::there;
+use crate::smoke::{stubborn, there, up};
 use crate::sshd::{Hosts, Traits};
-use crate::support::{mark, run, script, script_with, sleepers, start, until, words, world};
+use crate::support::{mark, run, script, script_with, sleepers, until, words, world};
 use crate::{Case, When};
 
 pub(crate) const CASES: &[Case] = &[
@@ -40,23 +40,14 @@ async fn check_values(target: &xec::exec::remote::RemoteTarget, user: &str) {
 fn login_shells() {
     let hosts = Hosts::new(1);
     // What such shells say when they begin is nobody's.
-    let rc = |user: &str, file: &str, text: &str| {
-        let path = hosts.dir.path().join(user).join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    rc("bashful", ".bashrc", "echo hello from bash; echo and more >&2\n");
-    rc("tcshy", ".tcshrc", "echo hello from tcsh\n");
-    rc("fishy", ".config/fish/config.fish", "echo hello from fish; echo and more >&2\n");
+    hosts.make_logins_noisy();
     world(|world| async move {
         let mut fleet = hosts.fleet(&world.link);
         for user in ["dashing", "bashful", "tcshy", "fishy"] {
             let target = as_user(&mut fleet, user);
             check_values(&target, user).await;
             let mark = mark();
-            let mut job =
-                start(&target, there(script(&format!("sleep {mark} & echo up; sleep {mark}")))).await.unwrap();
-            assert_eq!(job.hear().await, "up\n", "{user}");
+            let job = up(&target, &format!("sleep {mark} & echo up; sleep {mark}")).await;
             // A shell that has not begun to wait may take an interrupt for none of its own.
             until(|| sleepers(&mark) == 2).await;
             (job.running.control)(Signal::End(2));
@@ -77,8 +68,7 @@ fn ordinary_user() {
         let target = as_user(&mut fleet, "bashful");
         check_values(&target, "bashful").await;
         let mark = mark();
-        let mut job = start(&target, there(script(&format!("sleep {mark} & echo up; sleep {mark}")))).await.unwrap();
-        assert_eq!(job.hear().await, "up\n");
+        let job = up(&target, &format!("sleep {mark} & echo up; sleep {mark}")).await;
         fleet.close().await;
         job.end().await;
         until(|| sleepers(&mark) == 0).await;
@@ -123,9 +113,7 @@ fn sudo() {
             let target = login.as_user(user).unwrap();
             check_values(&target, user).await;
             let mark = mark();
-            let text = format!("(trap '' TERM; sleep {mark}) & echo up; sleep {mark}");
-            let mut job = start(&target, there(script(&text))).await.unwrap();
-            assert_eq!(job.hear().await, "up\n");
+            let job = up(&target, &stubborn(&mark)).await;
             (job.running.control)(Signal::Kill);
             assert_eq!(job.end().await.code(), 137);
             assert_eq!(sleepers(&mark), 0, "{user}");

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "tests")]
 
 mod binary;
+mod cable;
 #[path = "../common/cases.rs"]
 mod cases;
 mod copies;

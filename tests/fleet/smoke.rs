@@ -7,11 +7,12 @@ use xec::base::command::{CommandSpec, NotStarted, Outcome, Sink, Stdin};
 use xec::base::event::JobId;
 use xec::exec::output::OutputTx;
 use xec::exec::pipeline::{self, Member};
+use xec::exec::remote::RemoteTarget;
 use xec::exec::ssh::Host;
 use xec::exec::{JobCx, Signal};
 
 use crate::sshd::{Hosts, masters};
-use crate::support::{mark, run, script, script_with, sleepers, start, until, words, world};
+use crate::support::{Job, mark, run, script, script_with, sleepers, start, until, words, world};
 use crate::{Case, When};
 
 pub(crate) const CASES: &[Case] = &[
@@ -20,6 +21,18 @@ pub(crate) const CASES: &[Case] = &[
     ("smoke_ends", When::Always, ends),
     ("smoke_not_started", When::Always, not_started),
 ];
+
+/// Says that it is up, and goes on in the background too, whatever it is told.
+pub(crate) fn stubborn(mark: &str) -> String {
+    format!("(trap '' TERM; sleep {mark}) & echo up; sleep {mark}")
+}
+
+/// Begins a script, and waits until it says that it is up.
+pub(crate) async fn up(target: &RemoteTarget, text: &str) -> Job {
+    let mut job = start(target, there(script(text))).await.unwrap();
+    assert_eq!(job.hear().await, "up\n", "{text}");
+    job
+}
 
 /// On a host, nothing says where.
 pub(crate) fn there(mut spec: CommandSpec) -> CommandSpec {

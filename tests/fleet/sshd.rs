@@ -18,6 +18,8 @@ use xec::exec::broker::Link;
 use xec::exec::remote::RemoteTarget;
 use xec::exec::ssh::{Fleet, Host, Settings};
 
+use crate::cable::Cable;
+
 /// No sshd takes more `ListenAddress` lines.
 const ADDRESSES: usize = 16;
 
@@ -63,6 +65,19 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
+    /// Has the login shells say something when they begin.
+    pub(crate) fn make_logins_noisy(&self) {
+        for (file, text) in [
+            ("bashful/.bashrc", "echo hello from bash; echo and more >&2\n"),
+            ("tcshy/.tcshrc", "echo hello from tcsh\n"),
+            ("fishy/.config/fish/config.fish", "echo hello from fish; echo and more >&2\n"),
+        ] {
+            let path = self.dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
     /// So many hosts, `web1` and on.
     pub(crate) fn new(count: usize) -> Self {
         Self::with(count, &Traits::default())
@@ -73,7 +88,7 @@ impl Hosts {
         let dir = tempfile::Builder::new().prefix("fleet-").tempdir_in("/tmp").unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let cable = traits.cable.then(Cable::lay);
-        let network = if traits.cable { CABLE_NETWORK } else { "127.0.0" };
+        let network = if traits.cable { Cable::NETWORK } else { "127.0.0" };
         let addresses: Vec<String> = (1..=count).map(|at| format!("{network}.{at}")).collect();
         let mut hosts = Self { dir, port, sshds: Vec::new(), count, cable };
         hosts.prepare(&addresses);
@@ -188,7 +203,7 @@ impl Hosts {
     fn in_namespace(&self, traits: &Traits) -> Command {
         let mut command = Command::new(if traits.cable { "ip" } else { "unshare" });
         if traits.cable {
-            command.args(["netns", "exec", CABLE, "unshare"]);
+            command.args(["netns", "exec", Cable::NAME, "unshare"]);
         }
         let become_user = traits.user.map_or(String::new(), |user| {
             let id = USERS.iter().find(|(name, ..)| *name == user).unwrap().2;
@@ -305,8 +320,7 @@ impl Hosts {
 
     /// From here on nothing that is sent arrives, and nobody is told.
     pub(crate) fn pull_cable(&self) {
-        assert!(self.cable.is_some(), "there is none");
-        ip(&format!("link set {CABLE} down"));
+        self.cable.as_ref().expect("a cable").pull();
     }
 
     /// How many connections the sshds have.
@@ -326,43 +340,6 @@ impl Drop for Hosts {
             let _ = sshd.wait();
         }
     }
-}
-
-/// The name of the namespace, and of our end of the cable to it.
-const CABLE: &str = "xecfleet";
-/// What is at the other end.
-const CABLE_NETWORK: &str = "10.213.97";
-
-/// A cable to another network, which is cut when it is dropped.
-struct Cable;
-
-impl Cable {
-    fn lay() -> Self {
-        let _ = Command::new("ip").args(["netns", "del", CABLE]).stderr(Stdio::null()).status(); // Of a test that was killed.
-        let _ = Command::new("ip").args(["link", "del", CABLE]).stderr(Stdio::null()).status();
-        for line in [
-            format!("netns add {CABLE}"),
-            format!("link add {CABLE} type veth peer name far netns {CABLE}"),
-            format!("address add {CABLE_NETWORK}.254/24 dev {CABLE}"),
-            format!("link set {CABLE} up"),
-            format!("-n {CABLE} address add {CABLE_NETWORK}.1/24 dev far"),
-            format!("-n {CABLE} link set far up"),
-            format!("-n {CABLE} link set lo up"),
-        ] {
-            ip(&line);
-        }
-        Self
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        ip(&format!("netns del {CABLE}"));
-    }
-}
-
-fn ip(line: &str) {
-    assert!(Command::new("ip").args(line.split(' ')).status().unwrap().success(), "ip {line}");
 }
 
 fn children(pid: i32) -> Vec<i32> {

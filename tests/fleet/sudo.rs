@@ -96,13 +96,5 @@ fn ends_what_is_root() {
     assert_eq!(child.wait().unwrap().code(), Some(5), "{}", project.read("said"));
     assert_eq!(sleepers(&mark), 0);
     // And with xec itself.
-    let mut child = project.start(&["killed"]);
-    while sleepers(&mark) < 2 {
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    while sleepers(&mark) > 0 {
-        std::thread::yield_now();
-    }
+    project.kill_while("killed", &mark, 2);
 }

@@ -205,14 +205,7 @@ fn logins() {
     let hosts = Hosts::new(4);
     let banner = hosts.dir.path().join("banner");
     fs::write(&banner, "WELCOME\n").unwrap();
-    let rc = |user: &str, file: &str, text: &str| {
-        let path = hosts.dir.path().join(user).join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    rc("bashful", ".bashrc", "echo hello from bash; echo and more >&2\n");
-    rc("tcshy", ".tcshrc", "echo hello from tcsh\n");
-    rc("fishy", ".config/fish/config.fish", "echo hello from fish; echo and more >&2\n");
+    hosts.make_logins_noisy();
     let file = r##"
         host web1 { user dashing; tags web; }
         host web2 { user bashful; tags web; }

@@ -187,6 +187,23 @@ fn a_check_for_machines_has_its_problems_on_stdout() {
 }
 
 #[test]
+fn a_look_for_machines_that_cannot_be_has_its_problems_on_stdout() {
+    let looks = [&["-l"][..], &["-n", "t"], &["--show=t"], &["--graph", "t"], &["--last"]];
+    let bad = "task t timout=\"5s\" { run \"true\" }\n";
+    for look in looks {
+        let ran = Case::new().xecfile(bad).args(look).args(["--json"]).run().code(2);
+        let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        assert!(value["code"] == "unknown-setting" && ran.err().is_empty(), "{}", ran.story());
+    }
+    // So do those of what was asked for.
+    for look in [&["--show=nobody"][..], &["-n", "nobody"]] {
+        let ran = Case::new().xecfile(FILE).args(look).args(["--json"]).run().code(2);
+        let value: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        assert!(value["code"] == "unknown-task" && ran.err().is_empty(), "{}", ran.story());
+    }
+}
+
+#[test]
 fn words_without_a_task_are_shown_their_place() {
     let says = |args: &[&str], words: &str| inputs().args(args).run().code(2).stdout("").says(words);
     says(&["env=prod", "deploy"], "what a task takes follows it: `xec deploy env=prod`");
@@ -194,6 +211,7 @@ fn words_without_a_task_are_shown_their_place() {
     says(&["--", "x"], "`xec TASK -- x`");
     says(&["deploy", "--doctor"], "a later version");
     says(&["-a", "deploy"], "`xec -la`");
+    says(&["deploy", "--version=2"], "an input of `deploy` of that name is given without the dashes: version=2");
 }
 
 #[test]

@@ -14,13 +14,18 @@ const FILE: &str = r#"
     task all { needs test each; run "echo all" }
 "#;
 
-fn runs(project: &Project) -> Vec<String> {
-    let mut runs: Vec<_> = std::fs::read_dir(project.path().join(".xec/runs"))
+/// What lies in the directory of the runs.
+fn kept(project: &Project) -> Vec<String> {
+    let mut kept: Vec<_> = std::fs::read_dir(project.path().join(".xec/runs"))
         .unwrap()
         .map(|run| run.unwrap().file_name().into_string().unwrap())
         .collect();
-    runs.sort();
-    runs
+    kept.sort();
+    kept
+}
+
+fn runs(project: &Project) -> Vec<String> {
+    kept(project).iter().filter_map(|name| name.strip_suffix(".run").map(str::to_owned)).collect()
 }
 
 #[track_caller]
@@ -147,13 +152,18 @@ fn a_long_log_keeps_its_beginning_and_its_end() {
 
 #[test]
 fn ten_runs_are_kept() {
-    let project = Project::new(r#"task t { run "true" }"#);
+    let project = Project::new(r#"task t { run "echo said" }; task silent { run "true" }"#);
     let mut all = Vec::new();
-    for _ in 0..12 {
-        project.xec(&["t"]).ok();
+    for turn in 0..12 {
+        project.xec(&[if turn % 3 == 0 { "silent" } else { "t" }]).ok();
         all.extend(runs(&project).last().cloned());
     }
     assert_eq!(runs(&project), all[2..]);
+    // And of the logs that were written nothing else is left: a silent run has none.
+    let logs = (2..12).filter(|turn| turn % 3 != 0).map(|turn| all[turn].clone());
+    let mut expected: Vec<_> = logs.chain(all[2..].iter().map(|run| format!("{run}.run"))).collect();
+    expected.sort();
+    assert_eq!(kept(&project), expected);
 }
 
 #[test]
@@ -195,7 +205,7 @@ fn a_run_that_was_killed_is_known_as_far_as_it_came() {
 fn half_a_frame_and_a_strange_file_are_passed_over() {
     let project = Project::new(r#"task t { run "exit 1" }"#);
     project.xec(&["t"]).code(1);
-    let record = format!(".xec/runs/{}/record", runs(&project)[0]);
+    let record = format!(".xec/runs/{}.run", runs(&project)[0]);
     let bytes = std::fs::read(project.path().join(&record)).unwrap();
     for cut in 0..bytes.len() {
         project.write(&record, &bytes[..cut]);

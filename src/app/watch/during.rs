@@ -1,11 +1,14 @@
 //! What changes while a run goes on, and whether that ends it.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::watch::debounce::Debounce;
 use crate::watch::source::Source;
 use crate::xecfile::model::OnBusy;
+
+/// What the runtime's timers count in: they come when the next two of these are over, at the latest.
+const TICK: Duration = Duration::from_millis(1);
 
 /// What changes while a run goes on.
 pub(super) struct During {
@@ -40,8 +43,9 @@ impl During {
 pub(super) async fn settle(debounce: &mut Debounce, source: &mut Source) -> bool {
     tokio::select! {
         () = source.rung() => {
-            debounce.note(Instant::now());
-            source.heard(Instant::now());
+            let (first, last) = source.heard();
+            debounce.note(first);
+            debounce.note(last);
             false
         }
         () = until(source.follow_at()) => {
@@ -53,8 +57,9 @@ pub(super) async fn settle(debounce: &mut Debounce, source: &mut Source) -> bool
 }
 
 async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time.into()).await,
-        None => std::future::pending().await,
-    }
+    let Some(time) = time else { return std::future::pending().await };
+    tokio::time::sleep_until(time.checked_sub(TICK).unwrap_or(time).into()).await;
+    // Somebody waits for a run that begins at once.
+    #[expect(clippy::disallowed_methods, reason = "less than a tick, once for each storm of events")]
+    std::thread::sleep(time.saturating_duration_since(Instant::now()).min(TICK));
 }

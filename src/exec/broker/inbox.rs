@@ -11,7 +11,8 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    const ROOM: usize = 64 * 1024;
+    /// A page: each one that is there is made at every start, and few runs ever need a second.
+    const ROOM: usize = 4 * 1024;
 
     pub(super) fn new() -> Self {
         Self { bytes: vec![0; Self::ROOM], start: 0, end: 0 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM};
 
+use rustc_hash::FxHashMap;
+
 use crate::base::command::Usage;
 use crate::exec::Signal;
 use crate::exec::broker::leave::Left;
@@ -110,8 +112,8 @@ pub(super) struct Ended {
 
 /// All jobs that have not been reported as ended.
 pub(super) struct Jobs {
-    jobs: HashMap<u64, Job>,
-    leaders: HashMap<i32, u64>,
+    jobs: FxHashMap<u64, Job>,
+    leaders: FxHashMap<i32, u64>,
     /// How many wait for the rest of their group.
     held: usize,
     /// Groups that outlived their leader, where nothing else tells of them.
@@ -126,7 +128,7 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub(super) fn new(left: Left) -> Self {
-        let (jobs, leaders, groups) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let (jobs, leaders, groups) = (FxHashMap::default(), FxHashMap::default(), HashSet::new());
         Self { jobs, leaders, held: 0, groups, stopped: false, left, streams: Vec::new() }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{oneshot, watch};
 
-use crate::base::command::Usage;
+use crate::base::command::{Outcome, Usage};
 use crate::exec::Signal;
 use crate::exec::broker::proto::{ALL, SpawnParts};
 
@@ -121,6 +121,17 @@ pub(crate) enum Exit {
     Status(i32, Usage),
     /// The broker ended before it.
     Lost,
+}
+
+impl Exit {
+    /// What that is for whoever started it.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Exit::Lost => Outcome::Unknown("the process broker was lost".to_owned()),
+            Exit::Status(status, _) if libc::WIFSIGNALED(status) => Outcome::Signalled(libc::WTERMSIG(status)),
+            Exit::Status(status, _) => Outcome::Exited(libc::WEXITSTATUS(status)),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ const SHELL: &CStr = c"/bin/sh";
 /// Starts processes, each in a group of its own, with no signal blocked or ignored.
 pub(super) struct Spawner {
     cradle: Cradle,
-    environment: Vec<CString>,
+    environment: Environment,
     null: File,
     /// What a process gets whose own may outlive the run.
     mark: CString,
@@ -31,23 +31,15 @@ impl Spawner {
     /// To be made once all signals are blocked.
     pub(super) fn new(cwd: OsString) -> io::Result<Self> {
         let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-        let mut environment: Vec<CString> = std::env::vars_os()
-            .filter_map(|(key, value)| {
-                let mut entry = key.into_vec();
-                entry.push(b'=');
-                entry.extend(value.into_vec());
-                CString::new(entry).ok()
-            })
-            .collect();
-        environment.sort_by(|a, b| name(a).cmp(name(b)));
         let mark = CString::new(mark(std::process::id() as i32))?;
-        Ok(Self { cradle: Cradle::new()?, environment, null, mark, cwd: cwd.into_vec() })
+        Ok(Self { cradle: Cradle::new()?, environment: Environment::new(), null, mark, cwd: cwd.into_vec() })
     }
 
     /// Starts one; the error is the kernel's.
     pub(super) fn spawn(&mut self, spawn: &Spawn<'_>, fds: &[OwnedFd]) -> Result<i32, i32> {
         let fds = self.descriptors(spawn, fds)?;
-        let env = self.environment(&spawn.env, spawn.leave);
+        let mark = spawn.leave.then_some(self.mark.as_c_str());
+        let env = self.environment.with(spawn.env.iter().copied().chain(mark).collect());
         let moves = !spawn.cwd.is_empty() && spawn.cwd.to_bytes() != self.cwd;
         let argv = pointers(spawn.argv.iter().copied());
         let cwd = moves.then_some(spawn.cwd);
@@ -77,28 +69,53 @@ impl Spawner {
         descriptors[3] = passed.next();
         Ok(descriptors)
     }
+}
 
-    /// Ours with the changes: two sorted lists, merged.
-    fn environment(&self, changes: &[&CStr], leave: bool) -> Vec<*mut c_char> {
-        let mark = leave.then_some(self.mark.as_c_str());
-        let mut changes: Vec<&CStr> = changes.iter().copied().chain(mark).collect();
-        changes.sort_by(|a, b| name(a).cmp(name(b))); // Stable: of two with one name, the later stays later.
-        let mut merged: Vec<&CStr> = Vec::with_capacity(self.environment.len() + changes.len());
-        let mut ours = self.environment.iter().map(CString::as_c_str).peekable();
+/// That of xec when it began.
+struct Environment {
+    /// `NAME=value`, sorted by name, of which each has the length that stands beside it.
+    entries: Vec<(usize, CString)>,
+}
+
+impl Environment {
+    fn new() -> Self {
+        let entry = |(key, value): (OsString, OsString)| {
+            let mut entry = key.into_vec();
+            let length = entry.len();
+            entry.push(b'=');
+            entry.extend(value.into_vec());
+            CString::new(entry).ok().map(|entry| (length, entry))
+        };
+        let mut entries: Vec<(usize, CString)> = std::env::vars_os().filter_map(entry).collect();
+        entries.sort_by(|a, b| Self::name(a).cmp(Self::name(b)));
+        Self { entries }
+    }
+
+    fn name((length, entry): &(usize, CString)) -> &[u8] {
+        &entry.as_bytes()[..*length]
+    }
+
+    /// It with these changes, each `NAME=value` or the `NAME` of what is left out; of two with one name the later counts.
+    fn with(&self, mut changes: Vec<&CStr>) -> Vec<*mut c_char> {
+        changes.sort_by(|a, b| name(a).cmp(name(b))); // Stable, so the later stays later.
+        let mut merged = Vec::with_capacity(self.entries.len() + changes.len() + 1);
+        let mut rest = self.entries.as_slice();
+        let pointer = |entry: &CStr| entry.as_ptr().cast_mut();
         for (at, change) in changes.iter().enumerate() {
-            if changes.get(at + 1).is_some_and(|next| name(next) == name(change)) {
+            let own = name(change);
+            if changes.get(at + 1).is_some_and(|next| name(next) == own) {
                 continue;
             }
-            while let Some(entry) = ours.next_if(|entry| name(entry) < name(change)) {
-                merged.push(entry);
-            }
-            while ours.next_if(|entry| name(entry) == name(change)).is_some() {}
-            if name(change).len() < change.count_bytes() {
-                merged.push(change);
+            let (before, after) = rest.split_at(rest.partition_point(|entry| Self::name(entry) < own));
+            merged.extend(before.iter().map(|(_, entry)| pointer(entry)));
+            rest = &after[after.iter().take_while(|entry| Self::name(entry) == own).count()..];
+            if own.len() < change.count_bytes() {
+                merged.push(pointer(change));
             }
         }
-        merged.extend(ours);
-        pointers(merged.into_iter())
+        merged.extend(rest.iter().map(|(_, entry)| pointer(entry)));
+        merged.push(ptr::null_mut());
+        merged
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -42,8 +43,8 @@ pub(super) fn connect(peer: Peer) -> io::Result<Link> {
         inbox: Inbox::new(),
         outbox: VecDeque::new(),
         sent: 0,
-        starting: HashMap::new(),
-        running: HashMap::new(),
+        starting: FxHashMap::default(),
+        running: FxHashMap::default(),
         sweeps: Vec::new(),
         flushes: Vec::new(),
         next_job: ALL + 1,
@@ -75,8 +76,8 @@ struct Wire {
     outbox: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
     /// How much of the first one is gone.
     sent: usize,
-    starting: HashMap<u64, Starting>,
-    running: HashMap<u64, Running>,
+    starting: FxHashMap<u64, Starting>,
+    running: FxHashMap<u64, Running>,
     /// What jobs that have ended may leave for good, should it be us who sweep.
     left: Left,
     sweeps: Vec<oneshot::Sender<Vec<String>>>,

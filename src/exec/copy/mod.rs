@@ -6,7 +6,7 @@
 //! runs at the two ends.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::base::command::{Captures, NotStarted, Outcome};
 use crate::base::event::Stream;
-use crate::exec::broker::Link;
 use crate::exec::fd::{self, Pipe, SMALL_READ, between};
 use crate::exec::find::no_room;
 use crate::exec::remote::RemoteTarget;
@@ -69,14 +68,6 @@ impl Trouble {
     }
 }
 
-/// This machine, as an end of copies.
-///
-/// # Errors
-/// There is no randomness to be had.
-pub fn here(link: &Link) -> io::Result<RemoteTarget> {
-    RemoteTarget::through(link.clone(), vec!["sh".into(), "-c".into()])
-}
-
 /// Copies, and says how many files there were (links among them, directories not). A copy that is dropped ends at
 /// both ends, and nothing is moved any more.
 ///
@@ -119,7 +110,7 @@ pub async fn copy(copy: &Copy, from: &RemoteTarget, to: &RemoteTarget) -> Result
 }
 
 async fn open(at: &RemoteTarget, text: &str, streams: [OwnedFd; 3]) -> Result<Channel, Trouble> {
-    at.channels().open(text, streams, GRACE).await.map_err(Trouble::NotStarted)
+    at.channels().open(text, streams, GRACE, false).await.map_err(Trouble::NotStarted)
 }
 
 /// What an end has said.
@@ -136,12 +127,8 @@ async fn last(pipe: OwnedFd, token: &str) -> Said {
     let (mut kept, mut ready_at) = (Vec::new(), None);
     let token = format!("{token} ready\n").into_bytes();
     let Ok(pipe) = fd::watch(pipe, Interest::READABLE) else { return Said::default() };
-    while let Ok(mut ready) = pipe.readable().await {
-        match ready.try_io(|pipe| fd::read(pipe.as_fd(), SMALL_READ)) {
-            Ok(Ok(bytes)) if !bytes.is_empty() => kept.extend(bytes),
-            Ok(_) => break,
-            Err(_) => {}
-        }
+    while let Some(bytes) = fd::next(&pipe, SMALL_READ).await {
+        kept.extend(bytes);
         if ready_at.is_none() {
             ready_at = memchr::memmem::find(&kept, &token);
             if let Some(at) = ready_at {

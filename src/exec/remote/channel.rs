@@ -24,24 +24,15 @@ pub(crate) type Streams = [OwnedFd; 3];
 /// A way to a shell.
 pub(crate) trait Channels {
     /// Has the shell there run `text`, with these streams. `grace` is how long what is here for it may take to end,
-    /// should xec be gone. A future that is dropped leaves nothing behind.
+    /// should xec be gone. A channel that is `standing` is kept while others are waited for: where there are only so
+    /// many, it is none of those. A future that is dropped leaves nothing behind.
     fn open<'a>(
         &'a self,
         text: &'a str,
         streams: Streams,
         grace: Duration,
+        standing: bool,
     ) -> LocalFuture<'a, Result<Channel, NotStarted>>;
-
-    /// The same, for a channel that is kept while others are waited for: where there are only so many, it is none of
-    /// those.
-    fn open_standing<'a>(
-        &'a self,
-        text: &'a str,
-        streams: Streams,
-        grace: Duration,
-    ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
-        self.open(text, streams, grace)
-    }
 }
 
 /// Three streams that are open.
@@ -154,6 +145,7 @@ impl Channels for Program {
         text: &'a str,
         streams: Streams,
         grace: Duration,
+        _standing: bool,
     ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
         Box::pin(self.start(text, streams, grace))
     }

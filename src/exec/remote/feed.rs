@@ -3,7 +3,7 @@
 //! command has open from before it begins; back-pressure is that of the pipes. Knows nothing of who is at the other end.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -72,7 +72,7 @@ impl Feed {
         let (said, errors) = (Pipe::to_read().map_err(room)?, Pipe::to_read().map_err(room)?);
         let text = self.text(host.user());
         let streams = [self.stdin, said.theirs, errors.theirs];
-        let Channel { cut, end, .. } = host.channels().open_standing(&text, streams, grace).await?;
+        let Channel { cut, end, .. } = host.channels().open(&text, streams, grace, true).await?;
         tokio::spawn(async move {
             if !says(said.ours, self.token.as_bytes()).await {
                 let _ = orders.send(Signal::Kill); // It may have ended.
@@ -100,12 +100,8 @@ impl Fed {
 async fn says(pipe: OwnedFd, word: &[u8]) -> bool {
     let (mut kept, mut heard) = (Vec::new(), false);
     let Ok(pipe) = fd::watch(pipe, Interest::READABLE) else { return false };
-    while let Ok(mut ready) = pipe.readable().await {
-        match ready.try_io(|pipe| fd::read(pipe.as_fd(), SMALL_READ)) {
-            Ok(Ok(bytes)) if !bytes.is_empty() => kept.extend(bytes),
-            Ok(_) => break,
-            Err(_) => continue,
-        }
+    while let Some(bytes) = fd::next(&pipe, SMALL_READ).await {
+        kept.extend(bytes);
         heard |= memchr::memmem::find(&kept, word).is_some();
         let old = kept.len().saturating_sub(word.len());
         kept.drain(..old);
@@ -120,7 +116,7 @@ pub(crate) async fn relay(from: OwnedFd, gate: Gate, to: OwnedFd, orders: Unboun
     let Ok(from) = fd::watch(from, Interest::READABLE) else { return };
     let Ok(mut to) = fd::Writer::new(to) else { return };
     let mut gate = Some(gate);
-    while let Some(mut bytes) = chunk(&from).await {
+    while let Some(mut bytes) = fd::next(&from, CHUNK).await {
         if let Some(closed) = &mut gate {
             let Some(rest) = closed.open(&bytes) else { continue };
             bytes = rest;
@@ -133,20 +129,9 @@ pub(crate) async fn relay(from: OwnedFd, gate: Gate, to: OwnedFd, orders: Unboun
     }
 }
 
-/// The next bytes; nothing at the end.
-async fn chunk(from: &AsyncFd<OwnedFd>) -> Option<Vec<u8>> {
-    loop {
-        match from.readable().await.ok()?.try_io(|pipe| fd::read(pipe.as_fd(), CHUNK)) {
-            Ok(Ok(bytes)) if !bytes.is_empty() => return Some(bytes),
-            Ok(_) => return None,
-            Err(_) => {} // Not yet.
-        }
-    }
-}
-
 /// Ends who writes, and reads until it has; who does not mind SIGPIPE is asked to end.
 async fn discard(from: &AsyncFd<OwnedFd>, orders: &UnboundedSender<Signal>) {
-    let rest = async { while chunk(from).await.is_some() {} };
+    let rest = async { while fd::next(from, CHUNK).await.is_some() {} };
     let mut rest = std::pin::pin!(rest);
     let _ = orders.send(Signal::End(libc::SIGPIPE)); // It may have ended.
     if tokio::time::timeout(GOODBYE, &mut rest).await.is_err() {

@@ -161,10 +161,7 @@ impl RemoteTarget {
         let held = Pump::new(stderr.ours, Destination::Held(Vec::new()));
         let text = wrapper::command(&self.nonce, self.user());
         let streams = [stdin.theirs, stdout.theirs, stderr.theirs];
-        let Channel { end, cut, pid } = match fed {
-            true => self.channels.open_standing(&text, streams, spec.grace).await?,
-            false => self.channels.open(&text, streams, spec.grace).await?,
-        };
+        let Channel { end, cut, pid } = self.channels.open(&text, streams, spec.grace, fed).await?;
         let (stdout, relay) = match to {
             Ok(to) => (Some(Pump::new(stdout.ours, to).behind_gate(gate)), None),
             Err(to) => (None, Some(tokio::spawn(relay(stdout.ours, gate, to, orders.clone())))),
@@ -195,7 +192,7 @@ impl RemoteTarget {
         let Ok([stdin, stdout, stderr]) = streams() else { return };
         let work = async {
             let theirs = [stdin.theirs, stdout.theirs, stderr.theirs];
-            if let Ok(channel) = self.channels.open(&text, theirs, grace).await {
+            if let Ok(channel) = self.channels.open(&text, theirs, grace, false).await {
                 let _ = channel.end.await; // Whatever it says, this was the last there is to do.
             }
         };

@@ -126,18 +126,8 @@ fn line(script: &[u8]) -> Vec<u8> {
 pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>, NotStarted> {
     let mut script = Vec::new();
     for (name, value) in &spec.env {
-        if !name.to_str().is_some_and(is_variable_name) {
-            let name = name.to_string_lossy();
-            return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
-        }
-        match value {
-            Some(value) => {
-                script.extend([b"export ", name.as_bytes(), b"="].concat());
-                quote(&mut script, value)?;
-            }
-            None => script.extend([b"unset ", name.as_bytes()].concat()),
-        }
-        script.extend(b"; ");
+        exportable(name)?;
+        export(&mut script, name, value.as_deref())?;
     }
     if !spec.cwd.as_os_str().is_empty() {
         script.extend(b"CDPATH= cd -- ");
@@ -159,13 +149,29 @@ pub(crate) fn script(spec: &CommandSpec, feed: Option<&Feed>) -> Result<Vec<u8>,
     Ok(script)
 }
 
+/// Refuses a name that no shell can export.
+pub(crate) fn exportable(name: &OsStr) -> Result<(), NotStarted> {
+    if name.to_str().is_some_and(is_variable_name) {
+        return Ok(());
+    }
+    Err(NotStarted::Failed(format!("`{}` is no name that a shell can export", name.to_string_lossy())))
+}
+
+/// The words that give a variable its value for all that a script starts, or takes it away.
+pub(crate) fn export(script: &mut Vec<u8>, name: &OsStr, value: Option<&OsStr>) -> Result<(), NotStarted> {
+    script.extend(if value.is_some() { &b"export "[..] } else { b"unset " });
+    script.extend(name.as_bytes());
+    if let Some(value) = value {
+        script.push(b'=');
+        quote(script, value)?;
+    }
+    script.extend(b"; ");
+    Ok(())
+}
+
 /// One word for any Bourne shell, whatever its bytes.
 pub(crate) fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
-    let bytes = word.as_bytes();
-    if bytes.contains(&0) {
-        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
-    }
-    script.extend(quoted(bytes));
+    script.extend(quoted(words::whole(word)?));
     Ok(())
 }
 
@@ -197,21 +203,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::command::{Program, Share, Sink};
+    use crate::base::command::Program;
 
     fn spec(env: Vec<(OsString, Option<OsString>)>, words: &[OsString]) -> CommandSpec {
-        CommandSpec {
-            program: Program::Words(words.to_vec()),
-            cwd: "/".into(),
-            env,
-            stdin: Stdin::Null,
-            stdout: Sink::Report,
-            stderr: Sink::Report,
-            pool: None,
-            share: Share::None,
-            grace: Duration::from_secs(1),
-            leave: false,
-        }
+        CommandSpec { env, ..CommandSpec::new(Program::Words(words.to_vec()), "/", Duration::from_secs(1)) }
     }
 
     /// What the script makes of it under this shell, with the marker on stderr dropped.

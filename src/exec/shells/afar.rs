@@ -4,29 +4,25 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Share, Sink, Stdin};
 use crate::base::event::JobId;
-use crate::base::name::is_variable_name;
 use crate::exec::broker::link::Exit;
-use crate::exec::fd::{self, Feeder, Pipe};
+use crate::exec::fd::Feeder;
 use crate::exec::find::no_room;
 use crate::exec::output::OutputTx;
 use crate::exec::remote::channel::nonce;
-use crate::exec::remote::wrapper::quote;
-use crate::exec::shells::keeper::{Answers, Keeper, State};
-use crate::exec::shells::shell::{last_of_each, outcome};
-use crate::exec::{Finished, JobCx, Passed, Running, Signal, Target};
+use crate::exec::remote::wrapper::{export, exportable, quote};
+use crate::exec::shells::keeper::{self, Handle, State};
+use crate::exec::shells::shell::last_of_each;
+use crate::exec::{Finished, JobCx, Running, Signal, Target};
 
 /// As the shell of a session here, with the pipes through which each script reads and writes.
 const SHARED: &str = r#"exec 9<&0 </dev/null
@@ -64,8 +60,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One shell on a host.
 pub(super) struct Afar {
-    /// What it is told.
-    input: OwnedFd,
+    handle: Handle,
     /// What its lines begin with that are for the shell.
     word: String,
     /// Where the pipes are, which are new for each script, so that nobody holds those of a later one.
@@ -79,9 +74,6 @@ pub(super) struct Afar {
     cwd: PathBuf,
     /// The variables of which the shell knows what they were.
     saved: HashSet<OsString>,
-    state: Rc<State>,
-    _kill: UnboundedSender<()>,
-    ended: oneshot::Receiver<()>,
 }
 
 impl Afar {
@@ -90,41 +82,24 @@ impl Afar {
         let Program::Script { shell, .. } = &spec.program else {
             return Err(NotStarted::Failed("what is no script has no shell".to_owned()));
         };
-        let room = |why: std::io::Error| no_room(&why);
-        let token = nonce().map_err(room)?;
+        let token = nonce().map_err(|why| no_room(&why))?;
         let (word, dir) = (format!("xec-{token}"), format!("/tmp/xec-{token}"));
-        let (control, status) = (Pipe::to_write().map_err(room)?, Pipe::to_read().map_err(room)?);
-        let answers = fd::watch(status.ours, Interest::READABLE).map_err(room)?;
         let text = SHARED.replace('@', &word).replace("DIR", &dir);
         let program = Program::Script { shell: shell.clone(), text: text.into(), args: Vec::new() };
-        let (stdin, stdout) = (Stdin::Passed, Sink::Passed);
-        let start = CommandSpec { stdin, stdout, ..asked(program, spec.grace) };
-        // It shows nothing itself.
-        let (output, _) = OutputTx::pair();
-        let passed = Passed { stdin: Some(control.theirs), stdout: Some(status.theirs), stderr: None };
-        let cx = JobCx { passed, ..JobCx::new(JobId(0), output) };
-        let Running { control: send, done, stops, .. } = inner.start(start, cx).await?;
-        let (ready, listens) = oneshot::channel();
-        let current = Some((ready, unbounded_channel().0)).into();
-        let state = Rc::new(State { control: send, current, over: Default::default() });
-        let (kill, kills) = unbounded_channel();
-        let (tell, ended) = oneshot::channel();
-        let answers = Answers { fd: Some(answers), word: format!("{word} done ").into_bytes(), line: Vec::new() };
-        let keeper = Keeper { state: state.clone(), answers, kills, stops, _ended: tell };
-        tokio::task::spawn_local(keeper.keep(done));
-        if !matches!(listens.await, Ok(Exit::Status(0, _))) {
+        let handle = keeper::begin(&*inner, CommandSpec::new(program, "", spec.grace), &word).await?;
+        // It says that it listens as if a script had ended, and is not heard before we wait.
+        if !matches!(handle.state.expect().0.await, Ok(Exit::Status(0, _))) {
             return Err(NotStarted::Failed("the shell of the session did not begin".to_owned()));
         }
-        let (shell, env, saved) = (shell.clone(), Vec::new(), HashSet::new());
-        let cwd = PathBuf::new();
-        Ok(Self { input: control.ours, word, dir, number: 1, inner, shell, env, cwd, saved, state, _kill: kill, ended })
+        let (shell, env, cwd, saved) = (shell.clone(), Vec::new(), PathBuf::new(), HashSet::new());
+        Ok(Self { handle, word, dir, number: 1, inner, shell, env, cwd, saved })
     }
 
     /// Nothing more comes for it: it ends. What is returned does so when it has.
     pub(super) fn close(self) -> oneshot::Receiver<()> {
         // A shell that was killed has left its pipes.
         if !matches!(self.over(), Some(Outcome::Exited(code)) if code > KILLED) {
-            return self.ended;
+            return self.handle.ended;
         }
         let words = ["rm", "-rf", &self.dir].map(OsString::from).into();
         let spec = asked(Program::Words(words), Duration::ZERO);
@@ -140,7 +115,7 @@ impl Afar {
 
     /// How it ended, once it has.
     pub(super) fn over(&self) -> Option<Outcome> {
-        self.state.over.borrow().clone()
+        self.handle.over()
     }
 
     /// Which shell it is.
@@ -173,18 +148,16 @@ impl Afar {
         let run = format!("\n{word} run <{from} >{dir}/o{number} 2>{dir}/e{number}\n");
         let said =
             [&setup[..], format!("\n{word} setup\n").as_bytes(), &enter, text.as_bytes(), run.as_bytes()].concat();
-        let input = self.input.try_clone().map_err(|why| no_room(&why))?;
+        let input = self.handle.input.try_clone().map_err(|why| no_room(&why))?;
         let mut feeder = Feeder::new(input, said).map_err(|why| no_room(&why))?;
-        let (ended, exit) = oneshot::channel();
-        let (tell, stops) = unbounded_channel();
-        *self.state.current.borrow_mut() = Some((ended, tell));
-        let state = self.state.clone();
+        let (exit, stops) = self.handle.state.expect();
+        let state = self.handle.state.clone();
         let done = async move {
             let script = async { tokio::join!(feeder.feed(), exit).1 };
             attend(script, beside, &state).await
         };
-        let state = self.state.clone();
-        Ok(Running { pid: None, control: Box::new(move |signal| (state.control)(signal)), done: Box::pin(done), stops })
+        let state = self.handle.state.clone();
+        Ok(Running { pid: None, control: Box::new(move |signal| state.signal(signal)), done: Box::pin(done), stops })
     }
 
     /// What has to be said before a script: what has changed of what is declared around it since the last one, and its
@@ -197,23 +170,13 @@ impl Afar {
                 continue;
             }
             let bytes = name.as_bytes();
-            if !name.to_str().is_some_and(is_variable_name) {
-                let name = name.to_string_lossy();
-                return Err(NotStarted::Failed(format!("`{name}` is no name that a shell can export")));
-            }
+            exportable(name)?;
             if self.saved.insert((*name).to_owned()) {
                 text.extend(
                     [b"xec_was_", bytes, b"=${", bytes, b"-} xec_had_", bytes, b"=${", bytes, b"+x}\n"].concat(),
                 );
             }
-            match value {
-                Some(value) => {
-                    text.extend([b"export ", bytes, b"="].concat());
-                    quote(&mut text, value)?;
-                }
-                None => text.extend([b"unset ", bytes].concat()),
-            }
-            text.push(b'\n');
+            export(&mut text, name, *value)?;
         }
         for name in last.keys().filter(|name| !now.contains_key(*name)).map(|name| name.as_bytes()) {
             text.extend([b"if [ -n \"$xec_had_", name, b"\" ]; then export ", name, b"=\"$xec_was_", name].concat());
@@ -248,18 +211,7 @@ impl Afar {
 
 /// A command of ours.
 fn asked(program: Program, grace: Duration) -> CommandSpec {
-    CommandSpec {
-        program,
-        cwd: PathBuf::new(),
-        env: Vec::new(),
-        stdin: Stdin::Null,
-        stdout: Sink::Report,
-        stderr: Sink::WithStdout,
-        share: Share::None,
-        pool: None,
-        grace,
-        leave: false,
-    }
+    CommandSpec { stderr: Sink::WithStdout, ..CommandSpec::new(program, "", grace) }
 }
 
 /// Waits for a script and for what it writes: its code is that of the one, all else of it that of the other.
@@ -280,19 +232,15 @@ async fn attend<E>(script: impl Future<Output = Result<Exit, E>>, beside: Runnin
         finished = &mut done => {
             if finished.outcome != Outcome::Exited(0) {
                 // Nobody reads what it writes any more: it kept too much, or the way there was lost.
-                (state.control)(Signal::Kill);
+                state.signal(Signal::Kill);
             }
             (script.await, finished)
         }
     };
-    let lost = || Outcome::Unknown("its shell was lost".to_owned());
-    finished.outcome = exit.map_or_else(
-        |_| lost(),
-        |exit| match exit {
-            Exit::Lost => lost(),
-            status => outcome(status),
-        },
-    );
+    finished.outcome = match exit {
+        Ok(status @ Exit::Status(..)) => status.outcome(),
+        Ok(Exit::Lost) | Err(_) => Outcome::Unknown("its shell was lost".to_owned()),
+    };
     // What it used is known of the shell as a whole only.
     Finished { usage: None, ..finished }
 }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use rustc_hash::FxHashMap;
+
 use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Share, Sink, Stdin};
 use crate::exec::shells::afar::Afar;
 use crate::exec::shells::shell::{Mode, Shell};
@@ -23,9 +25,9 @@ use crate::exec::{JobCx, LocalFuture, Running, Target};
 /// A place whose scripts may share shells.
 pub struct Shells {
     inner: Rc<dyn Target>,
-    sessions: RefCell<HashMap<u64, Shell>>,
+    sessions: RefCell<FxHashMap<u64, Shell>>,
     /// Those on hosts, and as other users: by place, too.
-    afar: RefCell<HashMap<(u64, Rc<str>), Afar>>,
+    afar: RefCell<FxHashMap<(u64, Rc<str>), Afar>>,
     pools: Rc<RefCell<Pools>>,
     /// The ends of those that are closed.
     closing: RefCell<Vec<oneshot::Receiver<()>>>,

@@ -7,27 +7,22 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::io::Interest;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Share, Sink, Stdin, Usage};
-use crate::base::event::JobId;
+use crate::base::command::{CommandSpec, NotStarted, Outcome, Program, Usage};
 use crate::exec::broker::link::Exit;
 use crate::exec::broker::proto::Stdio;
-use crate::exec::fd::{self, Feeder, Pipe};
+use crate::exec::fd::Feeder;
 use crate::exec::find::no_room;
-use crate::exec::output::OutputTx;
 use crate::exec::remote::markers::Markers;
-use crate::exec::remote::wrapper::quote;
-use crate::exec::shells::keeper::{Answers, Keeper, State};
+use crate::exec::remote::wrapper::{export, quote};
+use crate::exec::shells::keeper::{self, Handle};
 use crate::exec::streams::Streams;
-use crate::exec::{JobCx, Passed, Running, Target};
+use crate::exec::{JobCx, Running, Target};
 
 /// Gathers lines, and does what they say when one of them begins with the word of the session: `setup` is done as it is,
 /// `run` with the streams that stand behind it, and answered. What a script says of loops is for its own.
@@ -71,18 +66,13 @@ pub(super) enum Mode {
 /// One shell.
 pub(super) struct Shell {
     mode: Mode,
-    /// What it is told.
-    input: OwnedFd,
+    handle: Handle,
     /// What its lines begin with that are for the shell.
     word: String,
-    pid: Option<u32>,
     shell: Arc<[OsString]>,
     /// What the last script was given.
     env: Vec<(OsString, Option<OsString>)>,
     cwd: PathBuf,
-    state: Rc<State>,
-    kill: UnboundedSender<()>,
-    ended: oneshot::Receiver<()>,
 }
 
 impl Shell {
@@ -92,53 +82,25 @@ impl Shell {
             return Err(NotStarted::Failed("what is no script has no shell".to_owned()));
         };
         let word = format!("xec-{:016x}", std::hash::RandomState::new().hash_one(0_u8));
-        let room = |why| no_room(&why);
-        let (control, status) = (Pipe::to_write().map_err(room)?, Pipe::to_read().map_err(room)?);
-        let answers = fd::watch(status.ours, Interest::READABLE).map_err(room)?;
         let (text, env) = match mode {
             Mode::Shared => (SHARED, spec.env.clone()),
             // What is declared belongs to each script; what is hidden is hidden from all.
             Mode::Forked => (FORKED, spec.env.iter().filter(|(_, value)| value.is_none()).cloned().collect()),
         };
         let program = Program::Script { shell: shell.clone(), text: text.replace('@', &word).into(), args: Vec::new() };
-        let (stdin, stdout, stderr) = (Stdin::Passed, Sink::Passed, Sink::WithStdout);
-        let cwd = spec.cwd.clone();
-        let (share, grace) = (Share::None, spec.grace);
-        let start = CommandSpec {
-            program,
-            cwd,
-            env: Vec::clone(&env),
-            stdin,
-            stdout,
-            stderr,
-            share,
-            pool: None,
-            grace,
-            leave: false,
-        };
-        // It shows nothing itself.
-        let (output, _) = OutputTx::pair();
-        let passed = Passed { stdin: Some(control.theirs), stdout: Some(status.theirs), stderr: None };
-        let cx = JobCx { passed, ..JobCx::new(JobId(0), output) };
-        let Running { pid, control: send, done, stops } = inner.start(start, cx).await?;
-        let state = Rc::new(State { control: send, current: Default::default(), over: Default::default() });
-        let (kill, kills) = unbounded_channel();
-        let (tell, ended) = oneshot::channel();
-        let answers = Answers { fd: Some(answers), word: format!("{word} done ").into_bytes(), line: Vec::new() };
-        let keeper = Keeper { state: state.clone(), answers, kills, stops, _ended: tell };
-        tokio::task::spawn_local(keeper.keep(done));
-        let (shell, cwd) = (shell.clone(), spec.cwd.clone());
-        Ok(Self { mode, input: control.ours, word, pid, shell, env, cwd, state, kill, ended })
+        let start = CommandSpec { env: env.clone(), ..CommandSpec::new(program, &spec.cwd, spec.grace) };
+        let handle = keeper::begin(inner, start, &word).await?;
+        Ok(Self { mode, handle, word, shell: shell.clone(), env, cwd: spec.cwd.clone() })
     }
 
     /// Nothing more comes: it ends. What is returned does so when it has.
     pub(super) fn close(self) -> oneshot::Receiver<()> {
-        self.ended
+        self.handle.ended
     }
 
     /// How it ended, once it has.
     pub(super) fn over(&self) -> Option<Outcome> {
-        self.state.over.borrow().clone()
+        self.handle.over()
     }
 
     /// Which shell it is.
@@ -171,14 +133,7 @@ impl Shell {
             let gone = last.keys().filter(|name| !now.contains_key(*name));
             changes.extend(gone.map(|name| (*name, std::env::var_os(name))));
             for (name, value) in changes {
-                match value {
-                    Some(value) => {
-                        text.extend([b"export ", name.as_encoded_bytes(), b"="].concat());
-                        quote(&mut text, &value)?;
-                    }
-                    None => text.extend([b"unset ", name.as_encoded_bytes()].concat()),
-                }
-                text.push(b'\n');
+                export(&mut text, name, value.as_deref())?;
             }
         }
         if spec.cwd != self.cwd {
@@ -215,15 +170,13 @@ impl Shell {
         }
         let word = &self.word;
         let head = format!("\n{word} setup\n{text}\n{word} run{to}\n");
-        let mut feeder = Feeder::new(self.input.try_clone()?, [setup, head.as_bytes()].concat())?;
-        let (ended, exit) = oneshot::channel();
-        let (tell, stops) = unbounded_channel();
-        *self.state.current.borrow_mut() = Some((ended, tell));
-        let kill = self.kill.clone();
+        let mut feeder = Feeder::new(self.handle.input.try_clone()?, [setup, head.as_bytes()].concat())?;
+        let (exit, stops) = self.handle.state.expect();
+        let kill = self.handle.kill.clone();
         let kill = Box::new(move || {
             let _ = kill.send(()); // It may have ended.
         });
-        let mut attendant = streams.attend(self.pid.unwrap_or(0) as i32, kill, exit, Box::new(judge));
+        let mut attendant = streams.attend(self.handle.pid.unwrap_or(0) as i32, kill, exit, Box::new(judge));
         let stdin = attendant.side.take();
         attendant.side = Some(Box::pin(async move {
             let stdin = async {
@@ -235,9 +188,9 @@ impl Shell {
         }));
         // Until then they are open, so that nothing ends before the shell has them too.
         attendant.after = Some(Box::new(move || drop(theirs)));
-        let state = self.state.clone();
-        let control = Box::new(move |signal| (state.control)(signal));
-        Ok(Running { pid: self.pid, control, done: attendant.begin(), stops })
+        let state = self.handle.state.clone();
+        let control = Box::new(move |signal| state.signal(signal));
+        Ok(Running { pid: self.handle.pid, control, done: attendant.begin(), stops })
     }
 }
 
@@ -250,13 +203,5 @@ pub(super) fn last_of_each(env: &[(OsString, Option<OsString>)]) -> Last<'_> {
 
 fn judge(exit: Option<Exit>, _: Option<&Markers>) -> (Outcome, Option<Usage>) {
     // What it used is known of the shell as a whole only.
-    (exit.map_or_else(|| Outcome::Unknown("its shell was lost".to_owned()), outcome), None)
-}
-
-pub(super) fn outcome(exit: Exit) -> Outcome {
-    match exit {
-        Exit::Lost => Outcome::Unknown("the process broker was lost".to_owned()),
-        Exit::Status(status, _) if libc::WIFSIGNALED(status) => Outcome::Signalled(libc::WTERMSIG(status)),
-        Exit::Status(status, _) => Outcome::Exited(libc::WEXITSTATUS(status)),
-    }
+    (exit.map_or_else(|| Outcome::Unknown("its shell was lost".to_owned()), Exit::outcome), None)
 }

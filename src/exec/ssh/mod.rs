@@ -216,17 +216,9 @@ impl Channels for Ssh {
         text: &'a str,
         streams: Streams,
         _grace: Duration,
+        standing: bool,
     ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
-        Box::pin(self.session(text, streams, false))
-    }
-
-    fn open_standing<'a>(
-        &'a self,
-        text: &'a str,
-        streams: Streams,
-        _grace: Duration,
-    ) -> LocalFuture<'a, Result<Channel, NotStarted>> {
-        Box::pin(self.session(text, streams, true))
+        Box::pin(self.session(text, streams, standing))
     }
 }
 

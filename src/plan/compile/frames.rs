@@ -1,6 +1,7 @@
 //! Scopes that are being laid out: a stack of frames, and a loop that takes their children one by one. What a child
 //! is made of is not known here.
 
+use crate::base::source::Span;
 use crate::plan::compile::Builder;
 use crate::plan::compile::batches::Batching;
 use crate::plan::defs::{Defs, HOOK_TIMEOUT, HookDefs, Node, NodeKind};
@@ -85,7 +86,7 @@ impl Builder<'_, '_> {
 
     /// The next child of a frame: laid out at once, or as frames of its own; `None` when there is none left.
     pub(super) fn next<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>) -> Laid<Option<Vec<Frame<'d>>>> {
-        let node = match &mut frame.todo {
+        match &mut frame.todo {
             Todo::Rows(task, inputs, rows) => {
                 let (row, task, inputs) = (rows.next(), *task, inputs.clone());
                 let Some(row) = row else { return self.last_in_batch(frame).map(|()| None) };
@@ -96,26 +97,30 @@ impl Builder<'_, '_> {
                     self.called_by(caller, instance);
                 }
                 frame.members.extend(inner.instance);
-                return Ok(Some(vec![inner]));
+                Ok(Some(vec![inner]))
             }
-            Todo::Lanes(_, _, 0) => return Ok(None),
+            Todo::Lanes(_, _, 0) => Ok(None),
             Todo::Lanes(feed, kind, left) => {
                 *left -= 1;
                 let (feed, kind) = (*feed, kind.clone());
-                return self.lane(defs, frame, feed, &kind).map(|lane| Some(vec![lane]));
+                self.lane(defs, frame, feed, &kind).map(|lane| Some(vec![lane]))
             }
-            Todo::Steps(steps) => match steps.next() {
-                Some(node) => node,
-                None => return Ok(None),
-            },
-        };
+            Todo::Steps(steps) => {
+                let node = steps.next();
+                node.map(|node| self.step(defs, frame, node)).transpose()
+            }
+        }
+    }
+
+    /// A step: laid out at once, or as frames of its own.
+    fn step<'d>(&mut self, defs: &'d Defs, frame: &mut Frame<'d>, node: &'d Node) -> Laid<Vec<Frame<'d>>> {
         let owner = frame.instance;
         if frame.ways && (node.needs_scope() || !matches!(node.kind, NodeKind::Leaf(_))) {
-            return self.branch(frame, node).map(|branch| Some(vec![branch]));
+            return self.branch(frame, node).map(|branch| vec![branch]);
         }
         let (rules, wrapped) = self.rules(&node.policy, &node.conditions, owner, frame.scope, node.needs_scope())?;
         let rules = Rules { place: self.place_of_step(node.on.as_ref(), owner, frame.scope)?, ..rules };
-        Ok(Some(match &node.kind {
+        Ok(match &node.kind {
             NodeKind::Barrier => {
                 self.barrier(frame, node.span)?;
                 Vec::new()
@@ -127,9 +132,7 @@ impl Builder<'_, '_> {
             NodeKind::Call(callee, reference) => {
                 let mut around = None;
                 if wrapped {
-                    let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
-                    let enter = self.layout.scopes[scope.index()].enter;
-                    self.arrive(frame, enter);
+                    let (scope, enter) = self.open_in(frame, ScopeKind::Group, rules, node.span)?;
                     around = Some(Frame::new(scope, owner, Todo::Steps([].iter()), Order::InTurn, enter));
                 }
                 let place = around.as_mut().unwrap_or(frame);
@@ -148,26 +151,36 @@ impl Builder<'_, '_> {
                     Group::Race => Completion::First,
                 };
                 let rules = Rules { completion, ..rules };
-                let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, node.span)?;
-                let enter = self.layout.scopes[scope.index()].enter;
-                self.arrive(frame, enter);
+                let (scope, enter) = self.open_in(frame, ScopeKind::Group, rules, node.span)?;
                 self.layout.scopes[scope.index()].side_by_side = *group == Group::Parallel;
                 let order = if *group == Group::Sequence { Order::InTurn } else { Order::SideBySide };
                 let inner = Frame::new(scope, owner, Todo::Steps(steps.iter()), order, enter);
                 vec![Frame { hooks: Some(&node.hooks), ways: *group == Group::Any, ..inner }]
             }
-        }))
+        })
     }
 
     /// One of several ways, of which each holds its turn from before what it needs is wanted until it has failed for
     /// good.
     fn branch<'d>(&mut self, frame: &Frame<'d>, node: &'d Node) -> Laid<Frame<'d>> {
         let rules = Rules::plain(node.policy.on_error);
-        let scope = self.layout.open(Some(frame.scope), ScopeKind::Branch, rules, node.span)?;
-        let enter = self.layout.scopes[scope.index()].enter;
-        self.arrive(frame, enter);
+        let (scope, enter) = self.open_in(frame, ScopeKind::Branch, rules, node.span)?;
         let only = Todo::Steps(std::slice::from_ref(node).iter());
         Ok(Frame::new(scope, frame.instance, only, Order::InTurn, enter))
+    }
+
+    /// Opens a scope that is a child of this frame.
+    pub(super) fn open_in(
+        &mut self,
+        frame: &Frame<'_>,
+        kind: ScopeKind,
+        rules: Rules,
+        span: Span,
+    ) -> Laid<(ScopeId, VertexId)> {
+        let scope = self.layout.open(Some(frame.scope), kind, rules, span)?;
+        let enter = self.layout.scopes[scope.index()].enter;
+        self.arrive(frame, enter);
+        Ok((scope, enter))
     }
 
     /// A child of this frame begins here.

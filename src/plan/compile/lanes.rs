@@ -82,8 +82,7 @@ impl Builder<'_, '_> {
     ) -> Laid<Frame<'d>> {
         let owner = self.owner(frame);
         let lanes = self.lanes(&rules);
-        let scope = self.layout.open(Some(frame.scope), ScopeKind::Group, rules, step.span)?;
-        self.arrive(frame, self.layout.scopes[scope.index()].enter);
+        let (scope, _) = self.open_in(frame, ScopeKind::Group, rules, step.span)?;
         let (feed, vertex) = self.open_feed(scope, owner, list.clone(), way)?;
         let todo = Todo::Lanes(feed, LaneKind::Step(step), lanes);
         let mut inner = Frame::new(scope, Some(owner), todo, Order::SideBySide, vertex);

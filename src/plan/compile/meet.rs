@@ -1,9 +1,10 @@
 //! Whether two tasks may make the same files, as far as their globs tell: what `--check` warns of, and no run is refused
 //! for. Looks at names only, never at files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::path::clean;
 use crate::base::source::Span;
 use crate::xecfile::model::{Task, Xecfile};
 
@@ -61,15 +62,8 @@ fn globs<'f>(file: &'f Xecfile, task: &'f Task) -> impl Iterator<Item = Globs<'f
 }
 
 fn parts(cwd: &Path, text: &str) -> Vec<String> {
-    let mut clean = PathBuf::new();
-    for part in cwd.join(text.trim_end_matches('/')).components() {
-        match part {
-            std::path::Component::ParentDir => drop(clean.pop()),
-            std::path::Component::CurDir => {}
-            part => clean.push(part),
-        }
-    }
-    clean.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+    let path = clean(&cwd.join(text.trim_end_matches('/')));
+    path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
 }
 
 /// Whether some path is matched by both; `**` stands for any components.

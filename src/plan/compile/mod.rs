@@ -31,8 +31,9 @@ mod rules;
 mod services;
 mod turns;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::diagnostic::Problem;
 use crate::base::source::Span;
@@ -82,7 +83,7 @@ pub fn compile(file: &Xecfile, request: &Request, world: World<'_>) -> Result<Pl
     }
     let defs = Arc::new(Defs::lower(file, &names, &reached, request.on_error));
     let cx = Context { file, defs, world, values, spared: &request.spared };
-    let places: HashMap<TaskIndex, TaskDefId> =
+    let places: FxHashMap<TaskIndex, TaskDefId> =
         reached.iter().enumerate().map(|(id, task)| (*task, TaskDefId(id as u32))).collect();
     let mut units = Units::default();
     let mut wanted: Vec<(&Asked, Vec<Meant>)> = Vec::new();
@@ -157,7 +158,7 @@ fn matching(
 struct Standing {
     scope: ScopeId,
     /// By the place of its combination; one alone where there is no matrix.
-    members: HashMap<Option<usize>, InstanceId>,
+    members: FxHashMap<Option<usize>, InstanceId>,
 }
 
 struct Builder<'b, 'c> {
@@ -166,13 +167,13 @@ struct Builder<'b, 'c> {
     cpus: u32,
     layout: Layout,
     hosts: Found,
-    standing: HashMap<UnitId, Standing>,
+    standing: FxHashMap<UnitId, Standing>,
     /// The sets of matrices, with what they were given: their hooks see it.
-    sets: HashMap<ScopeId, (TaskDefId, Inputs)>,
+    sets: FxHashMap<ScopeId, (TaskDefId, Inputs)>,
     /// Where the instances of sets that are being laid out wait for each other.
-    stops: HashMap<ScopeId, Vec<barrier::Stop>>,
+    stops: FxHashMap<ScopeId, Vec<barrier::Stop>>,
     /// Whether a value that is taken from an instance is there whenever that has succeeded.
-    sure: HashMap<(InstanceId, Arc<str>), bool>,
+    sure: FxHashMap<(InstanceId, Arc<str>), bool>,
     /// Edges to draw when all shared units stand.
     demands: Vec<Demand>,
 }
@@ -198,10 +199,10 @@ impl<'b, 'c> Builder<'b, 'c> {
             cpus: request.cpus,
             layout,
             hosts: Found::new(&cx.file.hosts),
-            standing: HashMap::new(),
-            sets: HashMap::new(),
-            stops: HashMap::new(),
-            sure: HashMap::new(),
+            standing: FxHashMap::default(),
+            sets: FxHashMap::default(),
+            stops: FxHashMap::default(),
+            sure: FxHashMap::default(),
             demands: Vec::new(),
         }
     }

@@ -2,12 +2,13 @@
 //! are known before anything runs. Looks at names only, never at files.
 
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::base::diagnostic::{Code, Problem};
+use crate::base::path::clean;
 use crate::base::source::Span;
 use crate::plan::graph::Instance;
 use crate::plan::units::Context;
@@ -77,14 +78,7 @@ fn split(cwd: &Path, text: &str, globs: bool) -> (PathBuf, Option<String>) {
     let is_glob = |part: &&str| globs && part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = text.trim_end_matches('/').split('/').collect();
     let at = parts.iter().position(is_glob).unwrap_or(parts.len());
-    let mut place = PathBuf::new();
-    for part in cwd.join(parts[..at].join("/")).components() {
-        match part {
-            Component::ParentDir => drop(place.pop()),
-            Component::CurDir => {}
-            part => place.push(part),
-        }
-    }
+    let place = clean(&cwd.join(parts[..at].join("/")));
     let rest = parts[at..].join("/");
     let whole = rest.is_empty() || rest == "**" || rest == "**/*";
     (place, (!whole).then_some(rest))

@@ -74,14 +74,19 @@ impl Builder<'_, '_> {
         let instance = &self.layout.instances[owner.index()];
         let (cx, task, inputs) = (self.cx, instance.def, instance.inputs.clone());
         let values = cx.scope(task, &inputs);
-        let mut end = |end: &End| -> Laid<Target> {
-            Ok(match &end.host {
-                None => Target::Here,
-                Some(host) if self.is_around(host, values, around) => self.layout.scopes[around.index()].target,
-                Some(host) => Target::Host(self.hosts.one(host, values, "one end of a copy is one host")?),
-            })
+        let mut end = |end: &End| match &end.host {
+            None => Ok(Target::Here),
+            Some(host) => self.part(host, values, around, "one end of a copy is one host"),
         };
         Ok(Box::from([end(&copy.from)?, end(&copy.to)?]))
+    }
+
+    /// Where a part of a step is that names its own host.
+    fn part(&mut self, host: &Spanned<Template>, values: Values<'_>, around: ScopeId, rule: &str) -> Laid<Target> {
+        if self.is_around(host, values, around) {
+            return Ok(self.layout.scopes[around.index()].target);
+        }
+        self.hosts.one(host, values, rule).map(Target::Host)
     }
 
     fn place(&mut self, on: Option<&Spanned<On>>, values: Values<'_>) -> Laid<Option<Where>> {
@@ -134,27 +139,25 @@ impl Builder<'_, '_> {
         let instance = &self.layout.instances[owner.index()];
         let (cx, task, inputs) = (self.cx, instance.def, instance.inputs.clone());
         let values = cx.scope(task, &inputs);
-        let around = self.layout.scopes[scope.index()].target;
-        let mut place = |member: &Command| match member.on.as_ref().map(|on| &on.value) {
-            None => Ok(around),
+        let place = |member: &Command| match member.on.as_ref().map(|on| &on.value) {
+            None => Ok(self.layout.scopes[scope.index()].target),
             Some(On::Here) => Ok(Target::Here),
-            Some(On::Hosts(host) | On::One(host, _)) if self.is_around(host, values, scope) => Ok(around),
             Some(On::Hosts(host) | On::One(host, _)) => {
-                self.hosts.one(host, values, "a command of a pipe runs on one host").map(Target::Host)
+                self.part(host, values, scope, "a command of a pipe runs on one host")
             }
         };
-        pipe.iter().map(&mut place).collect::<Laid<Box<[Target]>>>().map(Some)
+        pipe.iter().map(place).collect::<Laid<Box<[Target]>>>().map(Some)
     }
 
     /// Refuses what a host cannot do, where it is called there.
     pub(super) fn refuse_on_host(&self, scope: ScopeId, command: &Command) -> Laid<()> {
-        let what = match () {
-            () if self.layout.scopes[scope.index()].target == Target::Here => return Ok(()),
-            () if command.interactive => "`interactive`",
-            () if command.leave => "`leave`",
-            () => return Ok(()),
-        };
-        Err(not_on_host(what, command.span))
+        if self.layout.scopes[scope.index()].target == Target::Here {
+            return Ok(());
+        }
+        if command.interactive {
+            return Err(not_on_host("`interactive`", command.span));
+        }
+        if command.leave { Err(not_on_host("`leave`", command.span)) } else { Ok(()) }
     }
 
     /// The same of a task: what it makes would stay there.

@@ -1,6 +1,6 @@
 //! What hangs on the run itself: the tasks that were asked for, and the shared units. Knows no steps.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::base::source::Span;
 use crate::plan::compile::turns::Turn;
@@ -40,7 +40,7 @@ impl Builder<'_, '_> {
             if let Some(frame) = self.open_late(defs, run, task, &inputs, None, true)? {
                 let scope = frame.scope;
                 self.lay_out(defs, frame)?;
-                self.standing.insert(id, Standing { scope, members: HashMap::new() });
+                self.standing.insert(id, Standing { scope, members: FxHashMap::default() });
                 return Ok(());
             }
             let frame = self.open_instance(defs, run, task, inputs, None, true)?;

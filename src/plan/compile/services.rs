@@ -1,7 +1,9 @@
 //! Services reach further than other needs: a task that needs another one which needs a service keeps that service up
 //! too. Here those edges are found.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::plan::compile::{Builder, Demand};
 use crate::plan::graph::EdgeKind;
@@ -20,9 +22,9 @@ impl Builder<'_, '_> {
             return;
         }
         let reached = self.services_of(demands);
-        let direct: HashSet<(VertexId, UnitId)> =
+        let direct: FxHashSet<(VertexId, UnitId)> =
             demands.iter().map(|demand| (demand.gate, demand.meant.unit)).collect();
-        let mut drawn: HashSet<(VertexId, UnitId)> = HashSet::new();
+        let mut drawn: FxHashSet<(VertexId, UnitId)> = FxHashSet::default();
         for demand in demands.iter().filter(|demand| demand.from.is_some()) {
             for service in reached.get(&demand.meant.unit).into_iter().flatten() {
                 let edge = (demand.gate, *service);
@@ -39,9 +41,9 @@ impl Builder<'_, '_> {
 
     /// For each unit, the services that it reaches through what it needs, itself not among them (a depth-first walk
     /// with a stack of its own: there are no cycles, which was checked).
-    fn services_of(&self, demands: &[Demand]) -> HashMap<UnitId, BTreeSet<UnitId>> {
-        let mut unit_of: HashMap<InstanceId, UnitId> = HashMap::new();
-        let mut of_scope: HashMap<ScopeId, UnitId> = HashMap::new();
+    fn services_of(&self, demands: &[Demand]) -> FxHashMap<UnitId, BTreeSet<UnitId>> {
+        let mut unit_of: FxHashMap<InstanceId, UnitId> = FxHashMap::default();
+        let mut of_scope: FxHashMap<ScopeId, UnitId> = FxHashMap::default();
         for (unit, standing) in &self.standing {
             unit_of.extend(standing.members.values().map(|id| (*id, *unit)));
             of_scope.insert(standing.scope, *unit);
@@ -50,13 +52,13 @@ impl Builder<'_, '_> {
         let unit = |from: InstanceId| {
             unit_of.get(&from).or_else(|| of_scope.get(&self.layout.instances[from.index()].scope)).copied()
         };
-        let mut needs: HashMap<UnitId, Vec<UnitId>> = HashMap::new();
+        let mut needs: FxHashMap<UnitId, Vec<UnitId>> = FxHashMap::default();
         for demand in demands {
             if let Some(unit) = demand.from.and_then(unit) {
                 needs.entry(unit).or_default().push(demand.meant.unit);
             }
         }
-        let mut reached: HashMap<UnitId, BTreeSet<UnitId>> = HashMap::new();
+        let mut reached: FxHashMap<UnitId, BTreeSet<UnitId>> = FxHashMap::default();
         let mut open: Vec<(UnitId, bool)> = self.standing.keys().map(|unit| (*unit, false)).collect();
         while let Some((unit, seen)) = open.pop() {
             if reached.contains_key(&unit) {

@@ -1,6 +1,7 @@
 //! Where things run, as a plan knows it: on a host that is known, or on one that is picked when it begins.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use crate::plan::ids::{HostId, PoolId, ScopeId};
 use crate::xecfile::model::Pick;
@@ -19,7 +20,7 @@ pub enum Target {
 
 impl Target {
     /// Which host that is, by what was picked for which scope so far; `None` is here.
-    pub fn host(self, bound: &HashMap<ScopeId, HostId>) -> Option<HostId> {
+    pub fn host(self, bound: &HashMap<ScopeId, HostId, impl BuildHasher>) -> Option<HostId> {
         match self {
             Target::Here => None,
             Target::Host(host) => Some(host),

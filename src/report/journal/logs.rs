@@ -1,10 +1,12 @@
 //! A log for each instance, made when it writes something first. Knows nothing of verdicts.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::event::{JobId, StepLabel};
 use crate::report::words;
@@ -19,7 +21,7 @@ const OPEN: usize = 16;
 /// All logs of a run.
 pub(super) struct Logs {
     dir: PathBuf,
-    jobs: HashMap<JobId, Job>,
+    jobs: FxHashMap<JobId, Job>,
     written: HashMap<Arc<str>, u64>,
     open: HashMap<Arc<str>, File>,
 }
@@ -36,9 +38,9 @@ struct Job {
 }
 
 impl Logs {
-    /// In this directory, which is there.
+    /// In this directory, which is made for the first of them.
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, jobs: HashMap::new(), written: HashMap::new(), open: HashMap::new() }
+        Self { dir, jobs: FxHashMap::default(), written: HashMap::new(), open: HashMap::new() }
     }
 
     pub(super) fn began(&mut self, job: JobId, label: &Arc<StepLabel>) {
@@ -85,7 +87,15 @@ impl Logs {
             if self.open.len() == OPEN {
                 self.open.clear();
             }
-            let file = OpenOptions::new().create(true).append(true).open(path(&self.dir, name))?;
+            let place = path(&self.dir, name);
+            let open = || OpenOptions::new().create(true).append(true).open(&place);
+            let file = match open() {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(&self.dir)?;
+                    open()?
+                }
+                opened => opened?,
+            };
             self.open.insert(name.clone(), file);
         }
         if let Some(mut file) = self.open.get(name) {

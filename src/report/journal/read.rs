@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::base::event::{Event, SkipReason, TaskLabel, Verdict};
-use crate::report::journal::{Frame, Head, MAGIC, RECORD, logs, runs};
+use crate::report::journal::{Frame, Head, LENGTH, MAGIC, RECORD, logs, runs};
 
 /// A run that was.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,38 +32,39 @@ pub fn last(state: &Path) -> Result<Option<Past>, String> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(format!("cannot read `{}`: {why}", runs(state).display())),
     };
-    let mut all: Vec<PathBuf> = dir.flatten().map(|entry| entry.path()).collect();
-    all.sort_unstable();
+    let paths = dir.flatten().map(|entry| entry.path());
+    let mut records: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == RECORD)).collect();
+    records.sort_unstable();
     // One that was killed before its first words has nothing to say.
-    for run in all.into_iter().rev() {
-        let bytes = match fs::read(run.join(RECORD)) {
+    for record in records.into_iter().rev() {
+        let bytes = match fs::read(&record) {
             Ok(bytes) => bytes,
             Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
-            Err(why) => return Err(format!("cannot read `{}`: {why}", run.join(RECORD).display())),
+            Err(why) => return Err(format!("cannot read `{}`: {why}", record.display())),
         };
-        if let Some(past) = parse(&bytes, &run)? {
+        if let Some(past) = parse(&bytes, &record)? {
             return Ok(Some(past));
         }
     }
     Ok(None)
 }
 
-fn parse(bytes: &[u8], dir: &Path) -> Result<Option<Past>, String> {
+fn parse(bytes: &[u8], record: &Path) -> Result<Option<Past>, String> {
     let known = &MAGIC[..MAGIC.len() - 1];
     let Some((magic, mut rest)) = bytes.split_first_chunk::<{ MAGIC.len() }>() else { return Ok(None) };
     if magic != MAGIC {
         return match magic.starts_with(known) {
-            true => Err(format!("`{}` was written by another version of xec", dir.display())),
+            true => Err(format!("`{}` was written by another version of xec", record.display())),
             false => Ok(None),
         };
     }
     let Some(head) = frame::<Head>(&mut rest) else { return Ok(None) };
     let events = std::iter::from_fn(|| frame::<Frame>(&mut rest)).collect();
-    Ok(Some(Past { head, events, dir: dir.to_owned() }))
+    Ok(Some(Past { head, events, dir: record.with_extension("") }))
 }
 
 fn frame<T: DeserializeOwned>(rest: &mut &[u8]) -> Option<T> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
+    let (length, after) = rest.split_first_chunk::<LENGTH>()?;
     let length = u32::from_le_bytes(*length) as usize;
     let value = postcard::from_bytes(after.get(..length)?).ok()?;
     *rest = &after[length..];

@@ -1,5 +1,6 @@
 //! Writes a run down while it goes on. What cannot be written ends that, and never the run.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::base::event::{Event, Output};
 use crate::base::fault;
 use crate::cache::state::make_dir;
 use crate::report::journal::logs::Logs;
-use crate::report::journal::{KEPT, MAGIC, RECORD, Start, runs};
+use crate::report::journal::{KEPT, LENGTH, MAGIC, RECORD, Start, runs};
 
 /// The journal of one run after the other (`--watch`).
 pub(crate) struct Writer {
@@ -109,9 +110,15 @@ impl Open {
         make_dir(&start.state)?;
         let runs = runs(&start.state);
         let dir = runs.join(&start.head.run);
-        fs::create_dir_all(&dir)?;
+        let name = dir.with_extension(RECORD);
+        let mut record = match File::create(&name) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&runs)?;
+                File::create(&name)?
+            }
+            made => made?,
+        };
         remove_old(&runs);
-        let mut record = File::create(dir.join(RECORD))?;
         let mut head = MAGIC.to_vec();
         frame(&start.head, &mut head);
         fault::point("journal-made");
@@ -140,19 +147,34 @@ fn is_told(event: &Event) -> bool {
 
 /// Its length, and it.
 fn frame(value: &impl Serialize, to: &mut Vec<u8>) {
-    // All of these types can be written; a length that does not fit would end the reading here, as after a crash.
-    let bytes = postcard::to_allocvec(value).unwrap_or_default();
-    to.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-    to.extend_from_slice(&bytes);
+    let start = to.len();
+    to.extend_from_slice(&[0; LENGTH]);
+    // All of these types can be written; half of one would end the reading here, as after a crash.
+    let _ = postcard::to_extend(value, Behind(to));
+    let length = u32::try_from(to.len() - start - LENGTH).unwrap_or(u32::MAX);
+    to[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Bytes that come behind others.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Extend<u8> for Behind<'_> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.0.extend(bytes);
+    }
 }
 
 /// All but the last ones. What cannot be removed now can be the next time.
 fn remove_old(runs: &Path) {
     let Ok(dir) = fs::read_dir(runs) else { return };
-    let mut all: Vec<PathBuf> = dir.flatten().map(|entry| entry.path()).collect();
-    all.sort_unstable();
-    for old in all.iter().rev().skip(KEPT).filter(|old| !goes_on(old)) {
-        let _ = fs::remove_dir_all(old);
+    let mut all: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in dir.flatten().map(|entry| entry.path()) {
+        all.entry(path.with_extension("")).or_default().push(path);
+    }
+    for (_, old) in all.into_iter().rev().skip(KEPT).filter(|(run, _)| !goes_on(run)) {
+        for path in old {
+            let _ = if path.extension().is_some() { fs::remove_file(path) } else { fs::remove_dir_all(path) };
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl Screen {
         }
         for (_, event) in &past.events {
             match event {
-                Event::StepFinished { verdict: Verdict::Ok | Verdict::Cancelled(_) | Verdict::Skipped(_), .. } => {}
+                Event::StepFinished { verdict, .. } if !verdict.is_failure() => {}
                 Event::StepFinished { job, step, verdict, duration, .. } => {
                     let (out, err) = (Tail::default(), Tail::default());
                     let ended = Ended { duration: *duration, out, err };

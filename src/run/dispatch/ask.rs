@@ -35,7 +35,7 @@ impl Loop {
             (Purpose::Keep, _, ScopeKind::Instance(id)) => {
                 let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
                 let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
-                Some(Conditions { all: cache.conditions.as_slice().into(), place: def.conditions.place.clone() })
+                Some(Conditions { all: cache.conditions.clone(), place: def.conditions.place.clone() })
             }
             _ => None,
         }
@@ -140,6 +140,9 @@ impl Loop {
     /// Asks for the first `let` that these names need and that has no value yet, unless that is being done; whether
     /// there is one to wait for.
     pub(super) fn wait_for_let(&mut self, instance: InstanceId, names: &[Arc<str>], waiter: Waiter) -> bool {
+        if !self.asks {
+            return false;
+        }
         let plan = self.plan.clone();
         let Some(wanted) = lets::missing(&plan, instance, names, &self.store) else { return false };
         match lets::spec(&plan, &wanted, &self.around, &self.store) {
@@ -171,7 +174,7 @@ impl Loop {
     pub(super) fn gave_up(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Job(start) => {
-                self.controls.remove(&start.id);
+                self.mailboxes.remove(&start.id);
                 let why = NotStarted::Failed("it was ended before".to_owned());
                 self.feed(Input::Ended(start.id, JobEnd::plain(Outcome::NotStarted(why))));
             }
@@ -229,7 +232,7 @@ impl Loop {
         let bad = format!("`{what}`: {why}");
         match waiter {
             Waiter::Job(start) => {
-                self.controls.remove(&start.id);
+                self.mailboxes.remove(&start.id);
                 let mut end = JobEnd::plain(Outcome::NotStarted(NotStarted::Failed(why.to_owned())));
                 end.bad_value = Some(bad);
                 self.feed(Input::Ended(start.id, end));

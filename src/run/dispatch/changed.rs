@@ -7,7 +7,6 @@ use crate::cache::digest::Digest;
 use crate::cache::ledger::Id;
 use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
-use crate::run::dispatch::remember::Reply;
 use crate::run::facts;
 use crate::run::keep::Told;
 use crate::run::place::Here;
@@ -47,9 +46,7 @@ impl Loop {
         let what = Id::new(&facts::source(&self.plan), &name);
         self.changes.insert(scope, Pending { asked, instance, what });
         let lost = Told::Seen(scope, Err("xec lost track of what has changed".to_owned()));
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Seen(scope, own.look(&dir, &texts))));
+        self.inquire(state, lost, move |state| Told::Seen(scope, state.look(&dir, &texts)));
     }
 
     fn globs(

@@ -28,17 +28,6 @@ impl Loop {
         }
     }
 
-    /// The same where scripts share a shell.
-    fn shared(&self, host: Option<HostId>, place: &Place, target: Rc<dyn Target>) -> Rc<dyn Target> {
-        match (host.map(|host| self.plan.host(host)), self.user_at(host, place)) {
-            (None, None) => target,
-            (host, user) => {
-                let host = host.map(|host| &*host.name.value).unwrap_or_default();
-                self.shells.elsewhere(&format!("{}@{host}", user.unwrap_or_default()), target)
-            }
-        }
-    }
-
     /// As whom something runs, where that is said.
     fn user_at<'p>(&'p self, host: Option<HostId>, place: &'p Place) -> Option<&'p str> {
         place.sudo.as_deref().or_else(|| self.plan.host(host?).sudo.as_deref())
@@ -57,10 +46,12 @@ impl Loop {
         for (command, spec) in commands.iter().zip(specs) {
             let host = parts.next().map_or(own, |part| self.store.host_at(*part));
             let mut target = self.target_at(host, &command.place)?;
-            if command.session {
-                target = self.shared(host, &command.place, target);
+            let user = self.user_at(host, &command.place);
+            let here = host.is_none() && user.is_none();
+            if command.session && !here {
+                let host = host.map(|host| &*plan.host(host).name.value).unwrap_or_default();
+                target = self.shells.elsewhere(&format!("{}@{host}", user.unwrap_or_default()), target);
             }
-            let here = host.is_none() && self.user_at(host, &command.place).is_none();
             members.push(Member { spec, target: self.place_of(leaf, target), here });
         }
         Ok(members)

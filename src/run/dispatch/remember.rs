@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::event::Event;
 use crate::cache::lock;
-use crate::cache::state::is_scarcity;
+use crate::cache::state::{State, is_scarcity};
 use crate::cache::task::{Begun, Claimed, Fresh, Settled};
 use crate::plan::graph::{Memory, ScopeKind};
 use crate::plan::ids::{InstanceId, ScopeId};
@@ -23,25 +23,37 @@ use crate::run::scheduler::{Answer, Input};
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Says what a thread of the cache found, whatever becomes of it: a run never waits for one that is gone.
-pub(super) struct Reply {
-    pub(super) told: UnboundedSender<Told>,
-    pub(super) otherwise: Option<Told>,
+struct Reply {
+    to: UnboundedSender<Told>,
+    told: Option<Told>,
 }
 
 impl Reply {
-    pub(super) fn send(mut self, told: Told) {
-        self.otherwise = Some(told);
+    fn send(mut self, told: Told) {
+        self.told = Some(told);
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         // Without a dispatcher there is nobody to be told.
-        let _ = self.otherwise.take().map(|told| self.told.send(told));
+        let _ = self.told.take().map(|told| self.to.send(told));
     }
 }
 
 impl Loop {
+    /// Asks what is remembered, on another thread; `otherwise` is the answer of one that is gone before it has one.
+    pub(super) fn inquire(
+        &self,
+        state: Arc<State>,
+        otherwise: Told,
+        ask: impl FnOnce(&State) -> Told + Send + 'static,
+    ) {
+        let reply = Reply { to: self.told_tx.clone(), told: Some(otherwise) };
+        let own = state.clone();
+        state.spawn(move || reply.send(ask(&own)));
+    }
+
     fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
         match self.plan.scope(scope).kind {
             ScopeKind::Instance(id) => Some(id),
@@ -54,12 +66,13 @@ impl Loop {
         if !self.scheduler.is_wanted(scope) {
             return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
         }
-        let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+        let (Some(_), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         let (plan, around) = (self.plan.clone(), self.around.clone());
         let facts = Facts { plan: &plan, store: &self.store, around: &around, id };
-        for (instance, names) in facts.names() {
+        let names = if self.asks { facts.names() } else { Vec::new() };
+        for (instance, names) in names {
             if self.wait_for_let(instance, &names, Waiter::Scope(scope)) {
                 return;
             }
@@ -73,10 +86,7 @@ impl Loop {
         task.needed = self.keeper.products(&plan, id);
         let task = Arc::new(task);
         self.keeper.hold(id, task.clone());
-        let lost = Told::Probed(scope, Err("xec lost track of what it reads".to_owned()));
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Probed(scope, own.probe(&task))));
+        self.probes.push((scope, task));
     }
 
     /// A scope begins, if it still has to.
@@ -86,9 +96,7 @@ impl Loop {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         let lost = Told::Claimed(scope, Err("xec lost track of what it reads".to_owned()));
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(lost) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Claimed(scope, own.claim(&task))));
+        self.inquire(state, lost, move |state| Told::Claimed(scope, state.claim(&task)));
     }
 
     /// Whether there is something to do before a scope is asked about once more; it is done.
@@ -135,7 +143,7 @@ impl Loop {
 
     pub(super) fn was_told(&mut self, told: Told) {
         match told {
-            Told::Probed(scope, answer) => self.probed(scope, answer),
+            Told::Probed(all) => all.into_iter().for_each(|(scope, answer)| self.probed(scope, answer)),
             Told::Claimed(scope, answer) => self.claimed(scope, answer),
             Told::Free(scope, number) => {
                 if self.keeper.waits_no_more(scope, Some(number)) {
@@ -288,9 +296,8 @@ impl Loop {
                 (None, None)
             }
         };
-        let reply = Reply { told: self.told_tx.clone(), otherwise: Some(Told::Settled(scope, Settled::default())) };
-        let own = state.clone();
-        state.spawn(move || reply.send(Told::Settled(scope, own.settle(&task, begun, captures, log))));
+        let lost = Told::Settled(scope, Settled::default());
+        self.inquire(state, lost, move |state| Told::Settled(scope, state.settle(&task, begun, captures, log)));
     }
 
     fn settled(&mut self, scope: ScopeId, settled: Settled) {

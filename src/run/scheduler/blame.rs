@@ -1,7 +1,8 @@
 //! Who is to blame when the run is over: the failures that count, and what is told of each. Changes nothing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
 
 use crate::base::event::{Culprit, Failure, Reason, TaskLabel, Verdict};
 use crate::plan::graph::Vertex;
@@ -11,9 +12,9 @@ use crate::run::scheduler::{End, Scheduler};
 
 /// What counts of all that failed.
 pub(super) struct Blame {
-    guilty: HashSet<VertexId>,
+    guilty: FxHashSet<VertexId>,
     /// Of these feeds what failed in a lane before.
-    pub(super) feeds: HashSet<FeedId>,
+    pub(super) feeds: FxHashSet<FeedId>,
 }
 
 impl Blame {
@@ -31,11 +32,11 @@ impl Scheduler {
 
     /// The same from some ends on, each with whether it lies in a hook.
     pub(super) fn blame_from(&self, mut open: Vec<(VertexId, bool)>) -> Blame {
-        let mut feeds: HashSet<FeedId> = HashSet::new();
-        let mut guilty: HashSet<VertexId> = HashSet::new();
-        let mut in_hooks: HashSet<VertexId> = HashSet::new();
-        let mut seen: HashSet<VertexId> = HashSet::new();
-        let mut ended_others: HashSet<VertexId> = HashSet::new();
+        let mut feeds: FxHashSet<FeedId> = FxHashSet::default();
+        let mut guilty: FxHashSet<VertexId> = FxHashSet::default();
+        let mut in_hooks: FxHashSet<VertexId> = FxHashSet::default();
+        let mut seen: FxHashSet<VertexId> = FxHashSet::default();
+        let mut ended_others: FxHashSet<VertexId> = FxHashSet::default();
         while let Some((vertex, mut hook)) = open.pop() {
             // What ended something else is to blame for that, even if it may fail itself.
             if (self.satisfies(vertex) && !ended_others.contains(&vertex)) || !seen.insert(vertex) {

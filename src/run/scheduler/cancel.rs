@@ -171,16 +171,12 @@ impl Scheduler {
 
     /// Ends a vertex that has not begun, telling nobody.
     fn silence(&mut self, vertex: VertexId, end: End) {
-        if self.queue.remove(&vertex).is_some() {
-            self.stop_asking(vertex);
-            let mut granted = Vec::new();
-            self.limits.forget(vertex, &mut granted);
-            self.later(granted);
+        if self.leave_the_line(vertex) {
             self.leave_the_door(vertex);
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);
-        self.has_less(vertex);
+        self.less_is_left(vertex);
         // Who does not come to a barrier leaves it: the others hear of that, whatever else is silent.
         if self.plan.vertices[vertex.index()] == Vertex::Arrive {
             self.ended.push_back(vertex);

@@ -42,11 +42,18 @@ pub(super) struct Locking {
 }
 
 impl Scheduler {
-    /// A vertex waits no more: what is asked of the machine for it is in vain.
-    pub(super) fn stop_asking(&mut self, vertex: VertexId) {
+    /// A vertex waits no more for what it claims, and what is asked of the machine for it is in vain; whether it waited.
+    pub(super) fn leave_the_line(&mut self, vertex: VertexId) -> bool {
+        if self.queue.remove(&vertex).is_none() {
+            return false;
+        }
         if let Some(locking) = self.locking.get_mut(&vertex) {
             (locking.stale, locking.again) = (true, false);
         }
+        let mut granted = Vec::new();
+        self.limits.forget(vertex, &mut granted);
+        self.later(granted);
+        true
     }
 
     /// What a vertex holds while it is live: a leaf its share of its scope's `jobs` and its slots, a scope its claim.
@@ -193,8 +200,10 @@ impl Scheduler {
     pub(super) fn close_door(&mut self, enter: VertexId) {
         let inside = self.plan.scope_of(enter).map(|scope| self.plan.scope(scope).vertices.clone()).unwrap_or_default();
         let first = self.asking.iter().copied().find(|(_, vertex)| {
-            let leaf = matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_));
-            leaf && inside.contains(&vertex.0) && self.queue.contains_key(vertex) && self.wanted_by(*vertex) == [DOOR]
+            inside.contains(&vertex.0)
+                && matches!(self.plan.vertices[vertex.index()], Vertex::Leaf(_))
+                && self.queue.contains_key(vertex)
+                && self.wanted_by(*vertex) == [DOOR]
         });
         if let Some(first) = first {
             self.asking.remove(&first);

@@ -1,8 +1,9 @@
 //! Lanes and what they are fed with. A lane is a scope that its feed wakes for an item; when it has ended, it begins
 //! anew with the next one. Which item that is, [`crate::run::feed`] says.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::event::{Event, Reason, SkipReason, TaskLabel};
 use crate::plan::defs::JOINED;
@@ -24,9 +25,9 @@ pub(super) struct FeedState {
     feed: Feed,
     /// Lanes without work, the first one last.
     idle: Vec<ScopeId>,
-    working: HashMap<ScopeId, Item>,
+    working: FxHashMap<ScopeId, Item>,
     /// What the lanes of a `reduce` wrote.
-    made: HashMap<ScopeId, Arc<str>>,
+    made: FxHashMap<ScopeId, Arc<str>>,
     /// Its scope was entered.
     begun: bool,
     /// The list is still to come.
@@ -49,8 +50,8 @@ impl FeedState {
         Self {
             feed,
             idle: this.lanes.iter().rev().copied().collect(),
-            working: HashMap::new(),
-            made: HashMap::new(),
+            working: FxHashMap::default(),
+            made: FxHashMap::default(),
             begun: false,
             asked: this.streams.is_empty(),
             closed: false,

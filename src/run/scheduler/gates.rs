@@ -99,11 +99,7 @@ impl Scheduler {
     /// Whether who does not come to a barrier may come there in another attempt: then the others wait for that.
     pub(super) fn may_still_arrive(&self, vertex: VertexId) -> bool {
         self.plan.vertices[vertex.index()] == Vertex::Arrive
-            && self.brought_by(vertex).any(|scope| {
-                let state = &self.scopes[scope.index()];
-                let again = self.plan.scope(scope).retry.is_some_and(|retry| state.tries <= retry.times);
-                again && self.scope_phase(scope).is_live() && state.body.is_none() && !state.from_above
-            })
+            && self.brought_by(vertex).any(|scope| self.may_come_again(scope))
     }
 
     /// A scope will not be tried again: those in it that stayed away from a barrier leave it.

@@ -4,8 +4,9 @@
 //! A host is picked when the scope that says so is entered, when all else that it waits for is held: so the one with the
 //! least to do has the least to do now. It sticks through new attempts, and is picked anew for the next item of a lane.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, TaskLabel, Verdict};
@@ -18,17 +19,17 @@ use crate::xecfile::model::Pick;
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
     /// Which one was picked for whom.
-    bound: HashMap<ScopeId, HostId>,
+    bound: FxHashMap<ScopeId, HostId>,
     /// For whom a host counts as busy.
-    busy: HashSet<ScopeId>,
+    busy: FxHashSet<ScopeId>,
     /// How many of these each host has, and commands that run there by name.
-    load: HashMap<HostId, u32>,
+    load: FxHashMap<HostId, u32>,
     /// Whose turn it is: what each host of a pool has to its credit.
-    credit: HashMap<PoolId, Vec<i64>>,
+    credit: FxHashMap<PoolId, Vec<i64>>,
     /// How many were picked.
     picked: u64,
     /// Those that could not be reached, and why.
-    lost: HashMap<HostId, String>,
+    lost: FxHashMap<HostId, String>,
     /// What each has still to do.
     left: Left,
 }
@@ -91,7 +92,7 @@ impl Scheduler {
     }
 
     /// A leaf has ended, or never will begin.
-    pub(super) fn has_less(&mut self, vertex: VertexId) {
+    pub(super) fn less_is_left(&mut self, vertex: VertexId) {
         for target in self.targets_of(vertex) {
             let left = &mut self.hosts.left;
             match target {
@@ -112,7 +113,7 @@ impl Scheduler {
     }
 
     /// A leaf that had ended begins anew.
-    pub(super) fn has_more(&mut self, vertex: VertexId) {
+    pub(super) fn more_is_left(&mut self, vertex: VertexId) {
         for target in self.targets_of(vertex) {
             match target {
                 Target::Host(host) => self.hosts.left.hosts[host.index()] += 1,

@@ -1,7 +1,8 @@
 //! Jobs: what their starts, ends and timers mean.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, Failure, JobId, Level, Reason, Verdict};
@@ -116,7 +117,7 @@ impl Scheduler {
     }
 
     /// How long the commands took that succeeded; of a lane, what it did last.
-    pub fn take_durations(&mut self) -> HashMap<LeafId, Duration> {
+    pub fn take_durations(&mut self) -> FxHashMap<LeafId, Duration> {
         std::mem::take(&mut self.took)
     }
 

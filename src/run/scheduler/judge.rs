@@ -53,7 +53,31 @@ pub(super) struct Judge<'p> {
     pub(super) items: HashMap<(FeedId, u64), Option<bool>>,
 }
 
-impl Judge<'_> {
+impl<'p> Judge<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            running: HashMap::new(),
+            result: HashMap::new(),
+            late: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            decided: HashMap::new(),
+            services: Default::default(),
+            begun: BTreeSet::new(),
+            knocking: BTreeSet::new(),
+            cancelled: false,
+            open: BTreeSet::new(),
+            locked: BTreeMap::new(),
+            started: 0,
+            told: 0,
+            totals: HashMap::new(),
+            lanes: HashMap::new(),
+            renewed: BTreeSet::new(),
+            items: HashMap::new(),
+        }
+    }
+
     pub(super) fn start(&mut self, job: JobId, leaf: LeafId) -> Result<(), TestCaseError> {
         prop_assert!(!self.running.values().any(|other| *other == leaf), "one attempt at a time");
         let again = self.plan.scope(self.plan.leaf(leaf).scope);

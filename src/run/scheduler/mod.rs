@@ -34,15 +34,21 @@ mod width;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod drive;
+#[cfg(test)]
 mod graham;
 #[cfg(test)]
 mod judge;
 #[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::event::{Counts, JobId, TaskLabel};
 use crate::plan::graph::{EdgeKind, Plan, Rank, Vertex};
@@ -66,45 +72,45 @@ pub struct Scheduler {
     phase: Vec<Phase>,
     end: Vec<Option<End>>,
     scopes: Vec<ScopeState>,
-    jobs: HashMap<JobId, Job>,
-    live: HashMap<LeafId, JobId>,
-    queue: HashMap<VertexId, Queue>,
+    jobs: FxHashMap<JobId, Job>,
+    live: FxHashMap<LeafId, JobId>,
+    queue: FxHashMap<VertexId, Queue>,
     /// Who holds something of the machine.
-    locked: HashSet<VertexId>,
+    locked: FxHashSet<VertexId>,
     /// Who has all that it claims and waits for a slot to begin with, and who has one and needs it for that no more.
-    doors: HashSet<VertexId>,
+    doors: FxHashSet<VertexId>,
     passed: VecDeque<VertexId>,
     /// Who has that too, and is asked whether it still has to run; whether it has such a slot.
-    knocking: HashMap<VertexId, bool>,
+    knocking: FxHashMap<VertexId, bool>,
     /// When a rate is looked at next.
-    due: HashMap<LimitId, Duration>,
+    due: FxHashMap<LimitId, Duration>,
     next_job: u64,
     /// What is asked of scopes, by their entries.
     asked: BTreeMap<VertexId, Asked>,
     questions: u32,
     /// `after` edges that are waited for, since the one they come from is in play.
-    counted: HashSet<(VertexId, VertexId)>,
+    counted: FxHashSet<(VertexId, VertexId)>,
     /// Who will be skipped when nothing is pending any more, and for whose sake.
-    blamed: HashMap<VertexId, VertexId>,
+    blamed: FxHashMap<VertexId, VertexId>,
     /// Why something failed that no job can tell of.
-    complaints: HashMap<VertexId, Complaint>,
+    complaints: FxHashMap<VertexId, Complaint>,
     /// Gates whose demands are given up when this scope is not tried again.
-    held: HashMap<ScopeId, Vec<VertexId>>,
+    held: FxHashMap<ScopeId, Vec<VertexId>>,
     /// Failed members of sets that may be tried again: those outside who wait for one of them are not told yet.
-    unsaid: HashSet<VertexId>,
+    unsaid: FxHashSet<VertexId>,
     /// Makes pauses differ.
     seed: u64,
     /// Demands that were given up.
-    released: HashSet<(VertexId, VertexId)>,
+    released: FxHashSet<(VertexId, VertexId)>,
     /// For whom the machine was asked.
-    locking: HashMap<VertexId, Locking>,
+    locking: FxHashMap<VertexId, Locking>,
     feeds: Vec<FeedState>,
     /// Those that hand out no more than there is room for, and those that look at that again.
     narrowed: BTreeSet<FeedId>,
     pulling: VecDeque<FeedId>,
     hosts: hosts::Hosts,
     /// Lanes that work on an item are called after it.
-    labels: HashMap<InstanceId, Arc<TaskLabel>>,
+    labels: FxHashMap<InstanceId, Arc<TaskLabel>>,
     demanded: VecDeque<VertexId>,
     ended: VecDeque<VertexId>,
     unneeded: VecDeque<(ScopeId, bool)>,
@@ -115,17 +121,17 @@ pub struct Scheduler {
     giving: VecDeque<(VertexId, Claim)>,
     ready: VecDeque<VertexId>,
     /// Live scopes that do not hold what they claim: between two attempts, and at a barrier.
-    lent: HashSet<ScopeId>,
+    lent: FxHashSet<ScopeId>,
     /// Where the instances that came to a barrier did last.
-    meeting: HashMap<ScopeId, VertexId>,
+    meeting: FxHashMap<ScopeId, VertexId>,
     /// How many of those before each gate cannot succeed any more.
     lost: Vec<u32>,
     /// What failed, in the order it did, whether it counts or not.
     failures: Vec<Failed>,
     /// How the jobs of those leaves ended that did not succeed.
-    ends: HashMap<VertexId, (JobId, JobEnd)>,
+    ends: FxHashMap<VertexId, (JobId, JobEnd)>,
     /// How long those commands took that succeeded.
-    took: HashMap<LeafId, Duration>,
+    took: FxHashMap<LeafId, Duration>,
     /// There is no room for as many as there are slots.
     shortage: Option<Shortage>,
     counts: Counts,
@@ -158,39 +164,39 @@ impl Scheduler {
         }
         Self {
             limits: Limits::new(&plan.limits),
-            took: HashMap::new(),
-            lent: HashSet::new(),
-            meeting: HashMap::new(),
+            took: FxHashMap::default(),
+            lent: FxHashSet::default(),
+            meeting: FxHashMap::default(),
             feeds: (0..plan.feeds.len() as u32).map(|id| FeedState::new(&plan, FeedId(id))).collect(),
             narrowed: BTreeSet::new(),
             pulling: VecDeque::new(),
             hosts: hosts::Hosts::new(&plan),
-            labels: HashMap::new(),
-            locking: HashMap::new(),
+            labels: FxHashMap::default(),
+            locking: FxHashMap::default(),
             plan,
             now: Duration::ZERO,
             pending,
             phase,
             end: vec![None; count],
             scopes,
-            jobs: HashMap::new(),
-            live: HashMap::new(),
-            queue: HashMap::new(),
-            locked: HashSet::new(),
-            doors: HashSet::new(),
+            jobs: FxHashMap::default(),
+            live: FxHashMap::default(),
+            queue: FxHashMap::default(),
+            locked: FxHashSet::default(),
+            doors: FxHashSet::default(),
             passed: VecDeque::new(),
-            knocking: HashMap::new(),
-            due: HashMap::new(),
+            knocking: FxHashMap::default(),
+            due: FxHashMap::default(),
             next_job: 1,
             asked: BTreeMap::new(),
             questions: 0,
-            counted: HashSet::new(),
-            blamed: HashMap::new(),
-            complaints: HashMap::new(),
-            held: HashMap::new(),
-            unsaid: HashSet::new(),
+            counted: FxHashSet::default(),
+            blamed: FxHashMap::default(),
+            complaints: FxHashMap::default(),
+            held: FxHashMap::default(),
+            unsaid: FxHashSet::default(),
             seed: 0,
-            released: HashSet::new(),
+            released: FxHashSet::default(),
             demanded: VecDeque::new(),
             ended: VecDeque::new(),
             unneeded: VecDeque::new(),
@@ -200,7 +206,7 @@ impl Scheduler {
             ready: VecDeque::new(),
             lost,
             failures: Vec::new(),
-            ends: HashMap::new(),
+            ends: FxHashMap::default(),
             shortage: None,
             counts: Counts::default(),
             signal: None,
@@ -230,7 +236,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
-            Input::Ready(scope) => self.is_ready(scope),
+            Input::Ready(scope) => self.becomes_ready(scope),
             Input::Items(feed, items) => self.items(feed, items, out),
             Input::Unfed(feed, why) => self.unfed(feed, why, out),
             Input::Settled(scope) => self.settled(scope),

@@ -57,9 +57,14 @@ impl Scheduler {
         let (Vertex::Exit(_), set) = (self.plan.vertices[vertex.index()], self.plan.owner[vertex.index()]) else {
             return None;
         };
-        let (this, state) = (self.plan.scope(set), &self.scopes[set.index()]);
-        let retry = this.retry.filter(|_| this.side_by_side && self.scope_phase(set).is_live())?;
-        (state.body.is_none() && !state.from_above && state.tries <= retry.times).then_some(set)
+        (self.plan.scope(set).side_by_side && self.may_come_again(set)).then_some(set)
+    }
+
+    /// Whether there may yet be another attempt of a scope, should this one fail.
+    pub(super) fn may_come_again(&self, scope: ScopeId) -> bool {
+        let state = &self.scopes[scope.index()];
+        let left = self.plan.scope(scope).retry.is_some_and(|retry| state.tries <= retry.times);
+        left && self.scope_phase(scope).is_live() && state.body.is_none() && !state.from_above
     }
 
     /// A set will not be tried again: what failed in it is told to those who wait for it.
@@ -89,11 +94,8 @@ impl Scheduler {
     pub(super) fn break_off(&mut self, scope: ScopeId, out: &mut Vec<Action>) {
         let enter = self.plan.scope(scope).enter;
         // What it held was given back when the pause began: only for hooks it has to come by it again.
-        if !self.has_hook_due(scope) && self.queue.remove(&enter).is_some() {
-            self.stop_asking(enter);
-            let mut granted = Vec::new();
-            self.limits.forget(enter, &mut granted);
-            self.later(granted);
+        if !self.has_hook_due(scope) {
+            self.leave_the_line(enter);
         }
         self.leave(scope, out);
     }
@@ -160,7 +162,7 @@ impl Scheduler {
                 self.arrives_again(*vertex);
             }
             if self.end[vertex.index()].take().is_some() {
-                self.has_more(*vertex);
+                self.more_is_left(*vertex);
             }
             self.blamed.remove(vertex);
             self.ends.remove(vertex);
@@ -190,23 +192,7 @@ impl Scheduler {
                 _ => self.phase[vertex.index()] = Phase::Waiting,
             }
         }
-        for vertex in anew {
-            let waits = plan.predecessors.of(*vertex).iter().filter(|edge| {
-                let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
-                edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
-            });
-            self.pending[vertex.index()] = waits.count() as u32 + self.orders(*vertex);
-            // What is needed from outside and has failed does not come back.
-            let lost = plan.predecessors.of(*vertex).iter().find(|edge| {
-                let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
-                // A service that has ended is of no use, however well it did.
-                let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
-                gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
-            });
-            if let Some(edge) = lost {
-                self.blamed.insert(*vertex, edge.other);
-            }
-        }
+        anew.iter().for_each(|vertex| self.wait_again(*vertex));
         let (first, last) = (anew.first().copied(), anew.last().copied());
         if let (Some(first), Some(last)) = (first, last) {
             let range = first..=last;
@@ -215,6 +201,26 @@ impl Scheduler {
                 Failed::Here(vertex) => !range.contains(vertex) || end[vertex.index()].is_some(),
                 Failed::Gone(feed, _) => !range.contains(&plan.feed(*feed).vertex),
             });
+        }
+    }
+
+    /// A vertex that begins anew waits for those it needs, as far as they have not ended by now.
+    fn wait_again(&mut self, vertex: VertexId) {
+        let plan = self.plan.clone();
+        let waits = plan.predecessors.of(vertex).iter().filter(|edge| {
+            let up = edge.kind == EdgeKind::Ready && self.is_up(edge.other);
+            edge.kind.is_waited_for() && !up && !self.is_said(edge.other)
+        });
+        self.pending[vertex.index()] = waits.count() as u32 + self.orders(vertex);
+        // What is needed from outside and has failed does not come back.
+        let lost = plan.predecessors.of(vertex).iter().find(|edge| {
+            let needed = edge.kind.is_waited_for() && edge.kind != EdgeKind::Settled;
+            // A service that has ended is of no use, however well it did.
+            let gone = edge.kind == EdgeKind::Ready && self.end[edge.other.index()] == Some(End::Ok);
+            gone || needed && self.is_said(edge.other) && !self.satisfies(edge.other)
+        });
+        if let Some(edge) = lost {
+            self.blamed.insert(vertex, edge.other);
         }
     }
 

@@ -30,13 +30,14 @@ pub(super) fn patterns<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row:
 
 /// Reads `cache`.
 pub(super) fn cache<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'static Row) -> Cache {
-    let mut cache = Cache { ttl: None, key: None, conditions: Vec::new(), span: cursor.head };
+    let mut cache = Cache { ttl: None, key: None, conditions: Arc::default(), span: cursor.head };
+    let mut conditions = Vec::new();
     cursor.args(reader, row);
     let mut once = Once::default();
     for mut child in cursor.take_children(reader) {
         let Some(row) = row_of(reader, &child, Places::CACHE) else { continue };
         if matches!(row.name, "when" | "unless") {
-            cache.conditions.extend(condition::condition(reader, child, row));
+            conditions.extend(condition::condition(reader, child, row));
             continue;
         }
         if !once.check(reader, row.name, &child) {
@@ -51,6 +52,7 @@ pub(super) fn cache<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'
         child.finish(reader);
     }
     cursor.finish(reader);
+    cache.conditions = conditions.into();
     cache
 }
 

@@ -293,6 +293,11 @@ fn source<'a>(
         no_values(reader, name, parts);
         return None;
     }
+    words(reader, name, values)
+}
+
+/// The values of an axis as words.
+fn words<'a>(reader: &mut Reader<'a>, name: &Value<'a>, values: &[Value<'a>]) -> Option<AxisSource> {
     let mut seen: HashMap<&str, Span> = HashMap::new();
     let mut words = Vec::with_capacity(values.len());
     for value in values {

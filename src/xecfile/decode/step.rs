@@ -74,17 +74,7 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
             setting(reader, child, row, &mut parts);
         }
     }
-    if let (Some(StepKind::Group(group, _)), Some(require)) = (&kind, &parts.bag.settings.require)
-        && group.is_choice()
-    {
-        let problem = Problem::error(Code::UnknownSetting, format!("`{}` has no `require`", row.name));
-        reader.report(problem.at(require.span, "").help("one of its steps is enough, whichever it is"));
-    }
-    if let (Some(capture), Some(stdout)) = (&parts.data.capture, &parts.data.stdout) {
-        let problem = Problem::error(Code::UnknownSetting, "its output is kept, and cannot go to a file too");
-        let problem = problem.at(stdout.span, "to a file").at(capture.name.span, "kept");
-        reader.report(problem.help("`stdout` is for what is too large to keep; in a script, `tee` does both"));
-    }
+    go_together(reader, kind.as_ref(), &parts);
     cursor.finish(reader);
     let mut kind = kind?;
     if let StepKind::Copy(_) = &kind {
@@ -98,6 +88,21 @@ pub(super) fn step<'a>(reader: &mut Reader<'a>, mut cursor: Cursor<'a>, row: &'s
     }
     let Parts { data, conditions, hooks, bag, .. } = parts;
     Some(Step { kind, conditions, data, hooks, settings: bag.settings, span })
+}
+
+/// Whether a step does what its settings are for.
+fn go_together(reader: &mut Reader<'_>, kind: Option<&StepKind>, parts: &Parts) {
+    if let (Some(StepKind::Group(group, _)), Some(require)) = (kind, &parts.bag.settings.require)
+        && group.is_choice()
+    {
+        let problem = Problem::error(Code::UnknownSetting, format!("`{}` has no `require`", parts.kind));
+        reader.report(problem.at(require.span, "").help("one of its steps is enough, whichever it is"));
+    }
+    if let (Some(capture), Some(stdout)) = (&parts.data.capture, &parts.data.stdout) {
+        let problem = Problem::error(Code::UnknownSetting, "its output is kept, and cannot go to a file too");
+        let problem = problem.at(stdout.span, "to a file").at(capture.name.span, "kept");
+        reader.report(problem.help("`stdout` is for what is too large to keep; in a script, `tee` does both"));
+    }
 }
 
 /// What a step says besides what it does.

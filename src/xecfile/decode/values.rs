@@ -116,12 +116,17 @@ fn known<'a>(reader: &mut Reader<'_>, row: &Row, value: &Value<'a>) -> Option<&'
     Some(value.text)
 }
 
-/// What a text with holes will be, or `Ok` with a text that has none.
-fn late<T>(reader: &mut Reader<'_>, value: &Value<'_>) -> Result<Option<Spanned<Late<T>>>, ()> {
-    if value.kind != ValueKind::Text || !value.text.contains("${") {
-        return Err(());
+/// A text with holes, or what a value without any is.
+fn late<T>(
+    reader: &mut Reader<'_>,
+    row: &Row,
+    value: &Value<'_>,
+    now: impl FnOnce(&mut Reader<'_>, &Row, &Value<'_>) -> Option<Spanned<T>>,
+) -> Option<Spanned<Late<T>>> {
+    if value.kind == ValueKind::Text && value.text.contains("${") {
+        return template(reader, value).map(|text| Spanned::new(Late::Text(text.value), text.span));
     }
-    Ok(template(reader, value).map(|text| Spanned::new(Late::Text(text.value), text.span)))
+    now(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span))
 }
 
 /// A value that is not what the row says.
@@ -149,14 +154,12 @@ pub(super) fn time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Opt
 
 /// `"5s"`, or a text that becomes one.
 pub(super) fn late_time(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Duration>>> {
-    late(reader, value)
-        .unwrap_or_else(|()| time(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+    late(reader, row, value, time)
 }
 
 /// `3`, or a text with holes.
 pub(super) fn late_number(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<u32>>> {
-    late(reader, value)
-        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+    late(reader, row, value, number)
 }
 
 /// `#true` and `#false`.
@@ -176,8 +179,7 @@ pub(super) fn boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> 
 
 /// `#true` and `#false`, or a text that becomes `true`, `false` or nothing.
 pub(super) fn late_boolean(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<bool>>> {
-    late(reader, value)
-        .unwrap_or_else(|()| boolean(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+    late(reader, row, value, boolean)
 }
 
 /// One of the words of the row.
@@ -216,12 +218,10 @@ pub(super) fn number<T: std::str::FromStr>(
 
 /// `4`, `"50%"`, `"cpus-1"`, `adaptive`.
 pub(super) fn width(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Width>>> {
-    late(reader, value)
-        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+    late(reader, row, value, number)
 }
 
 /// `4`, `"90%"`, `"1/3"`.
 pub(super) fn share(reader: &mut Reader<'_>, row: &Row, value: &Value<'_>) -> Option<Spanned<Late<Share>>> {
-    late(reader, value)
-        .unwrap_or_else(|()| number(reader, row, value).map(|found| Spanned::new(Late::Now(found.value), found.span)))
+    late(reader, row, value, number)
 }

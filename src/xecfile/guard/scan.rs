@@ -65,6 +65,12 @@ impl<'a> Scan<'a> {
         self.advance(self.peek().map_or(0, char::len_utf8));
     }
 
+    /// On over what means nothing wherever it stands in a word or a string, which most of a file is.
+    pub(super) fn letters(&mut self) {
+        let bytes = self.rest().bytes();
+        self.advance(bytes.take_while(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte)).count());
+    }
+
     /// On as long as `keep` says so, to the end of the line at most.
     pub(super) fn skip_while(&mut self, keep: impl Fn(char) -> bool) {
         while let Some(c) = self.peek()

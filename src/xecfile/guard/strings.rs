@@ -30,6 +30,7 @@ impl Scan<'_> {
                 Some('\\') => self.escape(&mut bad),
                 Some(_) => self.bump(),
             }
+            self.letters();
         }
         self.advance(3);
         Ok(match bad {
@@ -77,6 +78,7 @@ impl Scan<'_> {
         self.advance(1);
         let mut bad = None;
         loop {
+            self.letters();
             match self.peek() {
                 Some('"') => break,
                 Some('\\') => self.escape(&mut bad),

@@ -31,6 +31,7 @@ impl Scan<'_> {
                 }
             }
             _ => {
+                self.letters();
                 self.skip_while(is_word_char);
                 key = !is_like_number(&self.text[start..self.at]);
                 self.bare_word(start)?

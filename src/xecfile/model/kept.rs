@@ -34,7 +34,7 @@ pub struct Cache {
     /// A text that decides too.
     pub key: Option<Spanned<Template>>,
     /// It is only kept if all of these hold.
-    pub conditions: Vec<Condition>,
+    pub conditions: Arc<[Condition]>,
     /// Where it is written.
     pub span: Span,
 }

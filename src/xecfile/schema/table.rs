@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
     row("desc", TASK, TEXT, NODE, "", ["One line on what a task is for", r#"task build desc="Compile""#]),
     row("needs", TASK, many(1, Kind::Task), NODE, "", ["Tasks that must have succeeded before", "needs build lint"]),
     row("after", TASK, many(1, Kind::Task), NODE, "", ["Tasks that must have ended before, if they run at all", "after clean"]),
-    row("param", TASK, NAME, NODE, "", ["An input with a value, given as `name=value` or `--name=value`; without a default it is required", "param version"]),
+    row("param", TASK, NAME, NODE, "", ["An input with a value, given as `name=value`, or as `--name=value` where xec has no option of that name; without a default it is required", "param version"]),
     row("flag", TASK, NAME, NODE, "", ["An input that is given or not, as `--name`; its value is `true` or empty", "flag release short=r"]),
     row("rest", TASK, NAME, NODE, "", ["All words after `--` on the command line, as a list", "rest args"]),
     row("matrix", TASK, NONE, NODE, "", ["One instance for each combination of values. A word that is no setting is an axis", "matrix { os linux macos }"]),
