@@ -163,7 +163,7 @@ fn cable_pulled() {
         let mut fleet = wakeful(&hosts, &world);
         let targets = hosts.targets(&mut fleet);
         let mark = mark();
-        let mut job = up(&targets[0], &stubborn(&mark)).await;
+        let job = up(&targets[0], &stubborn(&mark)).await;
         until(|| sleepers(&mark) == 2).await;
         hosts.pull_cable();
         unknown(&job.end().await.finished.outcome);
