@@ -2,8 +2,10 @@
 //! channel cannot bring it: the stdin of that is the lease. So a second channel feeds a named pipe there, which the
 //! command has open from before it begins; back-pressure is that of the pipes. Knows nothing of who is at the other end.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -19,6 +21,22 @@ use crate::exec::remote::RemoteTarget;
 use crate::exec::remote::channel::{Channel, Cut, End, nonce};
 use crate::exec::remote::markers::Gate;
 use crate::exec::remote::wrapper::sudo;
+
+/// A file up to here travels with the script; a larger one, or what is no file, through a channel of its own.
+const SMALL_STDIN: u64 = 256 << 10;
+
+/// What is in a small file; nothing for any other.
+pub(crate) fn contents(path: &Path, file: &OwnedFd) -> Result<Option<Arc<[u8]>>, NotStarted> {
+    let failed = |why: io::Error| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
+    let file = std::fs::File::from(file.try_clone().map_err(|why| no_room(&why))?);
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() || about.len() > SMALL_STDIN {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(SMALL_STDIN).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes.into()))
+}
 
 /// A named pipe on a host, and what goes into it.
 pub(crate) struct Feed {

@@ -14,8 +14,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +30,7 @@ use crate::exec::fd::Pipe;
 use crate::exec::find::no_room;
 use crate::exec::pump::{Capture, Destination, Pump};
 use crate::exec::remote::channel::{Channel, Channels, Cut, End, Program};
-use crate::exec::remote::feed::{Fed, Feed, relay};
+use crate::exec::remote::feed::{Fed, Feed, contents, relay};
 use crate::exec::remote::lease::{Lease, Times, hold};
 use crate::exec::remote::markers::Markers;
 use crate::exec::remote::wrapper::{NO_DIRECTORY, NO_SCRIPT};
@@ -364,23 +362,6 @@ async fn orphaned(abandoned: oneshot::Receiver<()>, group: Option<i32>) -> i32 {
         (Ok(()), Some(group)) => group,
         _ => std::future::pending().await,
     }
-}
-
-/// A file up to here travels with the script; a larger one, or what is no file, through a channel of its own.
-const SMALL_STDIN: u64 = 256 << 10;
-
-/// What is in a small file; nothing for any other.
-fn contents(path: &Path, file: &OwnedFd) -> Result<Option<Arc<[u8]>>, NotStarted> {
-    use std::io::Read;
-    let failed = |why: io::Error| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
-    let file = std::fs::File::from(file.try_clone().map_err(|why| no_room(&why))?);
-    let about = file.metadata().map_err(failed)?;
-    if !about.is_file() || about.len() > SMALL_STDIN {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    file.take(SMALL_STDIN).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Some(bytes.into()))
 }
 
 /// What the other side has said so far.
