@@ -243,12 +243,10 @@ impl<'f> Facts<'f> {
             add_command(part, &mut said);
         }
         let own = self.plan.instance(self.id).scope;
-        let mut at = Some(self.plan.leaf(leaf).scope);
-        while let Some(scope) = at.filter(|scope| *scope != own) {
+        for scope in self.plan.outward(self.plan.leaf(leaf).scope).take_while(|scope| *scope != own) {
             if let Guard::Ask(conditions) = &self.plan.scope(scope).guard {
                 conditions.all.iter().for_each(|condition| add_condition(condition, &mut said));
             }
-            at = self.plan.scope(scope).parent;
         }
         said.finish()
     }

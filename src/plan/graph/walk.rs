@@ -35,14 +35,11 @@ impl Plan {
 
     /// The instance that a vertex belongs to, if it is not the run's own.
     pub fn instance_around(&self, vertex: VertexId) -> Option<InstanceId> {
-        let mut scope = self.scope_of(vertex).or(Some(self.owner[vertex.index()]));
-        while let Some(id) = scope {
-            match self.scope(id).kind {
-                ScopeKind::Instance(instance) => return Some(instance),
-                _ => scope = self.scope(id).parent,
-            }
-        }
-        None
+        let scope = self.scope_of(vertex).unwrap_or(self.owner[vertex.index()]);
+        self.around(scope).find_map(|scope| match scope.kind {
+            ScopeKind::Instance(instance) => Some(instance),
+            _ => None,
+        })
     }
 
     /// The feeds that a leaf writes to.
@@ -59,14 +56,10 @@ impl Plan {
 
     /// The nearest lane that a scope is or lies in, and its feed.
     pub fn lane_around(&self, scope: ScopeId) -> Option<(ScopeId, FeedId)> {
-        let mut at = (!self.feeds.is_empty()).then_some(scope);
-        while let Some(id) = at {
-            if let Some(feed) = self.feed_of_lane(id) {
-                return Some((id, feed));
-            }
-            at = self.scope(id).parent;
+        if self.feeds.is_empty() {
+            return None;
         }
-        None
+        self.outward(scope).find_map(|id| Some((id, self.feed_of_lane(id)?)))
     }
 
     /// Whether a leaf stands in a lane beside one that is just like it.
@@ -107,8 +100,12 @@ impl Plan {
 
     /// A scope and all around it, from the inside out.
     pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
-        let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));
-        std::iter::successors(Some(self.scope(scope)), parent)
+        self.outward(scope).map(|id| self.scope(id))
+    }
+
+    /// The same, by their ids.
+    pub fn outward(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> + '_ {
+        std::iter::successors(Some(scope), |id| self.scope(*id).parent)
     }
 
     /// The instances in the order in which they would begin if one thing were done at a time: by what waits for

@@ -142,10 +142,10 @@ impl Scheduler {
         self.next_job += 1;
         let waits = self.waited(leaf, &queue);
         self.scopes[plan.leaf(leaf).scope.index()].open += 1;
-        let mut around = Some(plan.leaf(leaf).scope);
-        while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {
-            self.scopes[id.index()].touched = true;
-            around = plan.scope(id).parent;
+        for scope in plan.outward(plan.leaf(leaf).scope) {
+            if std::mem::replace(&mut self.scopes[scope.index()].touched, true) {
+                break;
+            }
         }
         queue.attempt = self.attempt_around(plan.leaf(leaf).scope);
         self.jobs.insert(job, super::Job { leaf, started: None, queue });
