@@ -51,10 +51,7 @@ pub fn leaves(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = LeafId> + '_ 
 /// The instances in a scope, its own first.
 pub fn instances(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = InstanceId> + '_ {
     plan.scope(scope).vertices.clone().filter_map(|vertex| match plan.vertices[vertex as usize] {
-        Vertex::Enter(inner) => match plan.scope(inner).kind {
-            crate::plan::graph::ScopeKind::Instance(id) => Some(id),
-            _ => None,
-        },
+        Vertex::Enter(inner) => plan.scope(inner).instance(),
         _ => None,
     })
 }

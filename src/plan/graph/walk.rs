@@ -1,6 +1,6 @@
 //! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
 
-use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, TakeFrom, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, TakeFrom, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 
 impl Plan {
@@ -27,19 +27,13 @@ impl Plan {
 
     /// An instance that lies directly in a scope, if there is one.
     pub fn instance_in(&self, scope: ScopeId) -> Option<InstanceId> {
-        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| match self.scope(inner).kind {
-            ScopeKind::Instance(instance) => Some(instance),
-            _ => None,
-        })
+        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| self.scope(inner).instance())
     }
 
     /// The instance that a vertex belongs to, if it is not the run's own.
     pub fn instance_around(&self, vertex: VertexId) -> Option<InstanceId> {
         let scope = self.scope_of(vertex).unwrap_or(self.owner[vertex.index()]);
-        self.around(scope).find_map(|scope| match scope.kind {
-            ScopeKind::Instance(instance) => Some(instance),
-            _ => None,
-        })
+        self.around(scope).find_map(Scope::instance)
     }
 
     /// The feeds that a leaf writes to.
@@ -76,20 +70,14 @@ impl Plan {
 
     /// Whose values a scope sees: those of the instance around it, or of the one that stands for the set around it.
     pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
-        self.around(scope).find_map(|scope| match scope.kind {
-            ScopeKind::Instance(id) => Some(id),
-            _ => scope.stand_in,
-        })
+        self.around(scope).find_map(|scope| scope.instance().or(scope.stand_in))
     }
 
     /// The instance that begins with a scope: its own, or what stands in for a late set.
     pub fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
         let this = self.scope(scope);
-        match (this.kind, this.feed.map(|feed| self.feed(feed).instance)) {
-            (ScopeKind::Instance(id), _) => Some(id),
-            (_, Some(set)) if self.instance(set).scope == scope => Some(set),
-            _ => None,
-        }
+        let set = || Some(self.feed(this.feed?).instance).filter(|set| self.instance(*set).scope == scope);
+        this.instance().or_else(set)
     }
 
     /// Whether what an instance takes comes only while it runs.
@@ -121,7 +109,7 @@ impl Plan {
         let mut order = Vec::with_capacity(self.instances.len());
         while let Some(std::cmp::Reverse(at)) = open.pop() {
             if let Vertex::Enter(scope) = self.vertices[at as usize]
-                && let ScopeKind::Instance(instance) = self.scope(scope).kind
+                && let Some(instance) = self.scope(scope).instance()
                 && !self.instance(instance).hidden
             {
                 order.push(instance);
