@@ -41,7 +41,7 @@ pub(super) fn tune(options: &Options, mut opened: Opened, broker: Option<Broker>
         }
     }
     let Some((_, plan)) = plans.first().cloned() else { return Answer::text(String::new()) };
-    if let Err(answer) = may_be_repeated(options, &opened, &plan) {
+    if let Err(answer) = must_be_repeatable(options, &opened, &plan) {
         return answer;
     }
     let Some(broker) = broker else { return failed("there is no process layer to run anything", 1) };
@@ -88,7 +88,7 @@ fn set_width(opened: &mut Opened, asked: &HashSet<Arc<str>>, width: u32) {
 }
 
 /// What must not be done again and again without a word, and what cannot be.
-fn may_be_repeated(options: &Options, opened: &Opened, plan: &Plan) -> Result<(), Answer> {
+fn must_be_repeatable(options: &Options, opened: &Opened, plan: &Plan) -> Result<(), Answer> {
     if options.take.is_some() && !plan.feeds.is_empty() {
         let why = "`--take` takes the first instances of a matrix, and which ones there are is known too late here";
         return Err(Answer::refused(format!("xec: {why}\n")));

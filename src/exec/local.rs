@@ -17,7 +17,7 @@ use crate::exec::find::{find, no_room, refusal};
 use crate::exec::remote::markers::Markers;
 use crate::exec::streams::Streams;
 use crate::exec::terminal::Terminal;
-use crate::exec::words::{plain_words, words};
+use crate::exec::words::{plain_words, whole, words};
 use crate::exec::{JobCx, LocalFuture, Running, Signal, Target};
 
 /// This machine.
@@ -105,14 +105,6 @@ impl Target for LocalTarget {
 
 fn is_function(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b"BASH_FUNC_")
-}
-
-/// What can be handed to a process.
-fn whole(word: &OsStr) -> Result<&[u8], NotStarted> {
-    if word.as_bytes().contains(&0) {
-        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
-    }
-    Ok(word.as_bytes())
 }
 
 type Change<'a> = (&'a [u8], Option<&'a [u8]>);

@@ -1,9 +1,10 @@
 //! What a [`Program`] is as words, and which scripts need no shell. Pure.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::command::Program;
+use crate::base::command::{NotStarted, Program};
 
 /// The words to execute, shell and all.
 pub(crate) fn words(program: &Program) -> Vec<&OsStr> {
@@ -18,6 +19,14 @@ pub(crate) fn words(program: &Program) -> Vec<&OsStr> {
             words
         }
     }
+}
+
+/// What can be handed to a process.
+pub(crate) fn whole(word: &OsStr) -> Result<&[u8], NotStarted> {
+    if word.as_bytes().contains(&0) {
+        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
+    }
+    Ok(word.as_bytes())
 }
 
 /// Whether the word after the script is `$0` and no argument yet: the Bourne shells with `-c`.

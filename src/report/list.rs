@@ -3,6 +3,7 @@
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use crate::report::line::line;
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
@@ -110,10 +111,7 @@ impl<'a> Input<'a> {
 /// The same as one line of JSON.
 pub fn json(tasks: &[&Task], known: &[Host]) -> String {
     let tasks = tasks.iter().map(|task| Listed::of(task)).collect();
-    let mut line = serde_json::to_string(&List { v: 1, tasks, hosts: hosts::listed(known) })
-        .expect("strings and numbers are always JSON");
-    line.push('\n');
-    line
+    line(&List { v: 1, tasks, hosts: hosts::listed(known) })
 }
 
 #[cfg(test)]

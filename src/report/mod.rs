@@ -19,6 +19,7 @@ mod fold;
 mod hosts;
 pub mod journal;
 pub mod json;
+mod line;
 mod lines;
 pub mod list;
 mod page;

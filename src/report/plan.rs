@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::base::event::{SkipReason, Verdict};
 use crate::plan::graph::{Guard, Instance, Link, LinkKind, Memory, Over, Plan, Set};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
+use crate::report::line::line;
 use crate::report::sanitize::{first_line, visible};
 use crate::report::spell;
 use crate::report::style::{Ink, Style};
@@ -316,10 +317,4 @@ struct JsonEdge {
     from: u32,
     to: u32,
     kind: &'static str,
-}
-
-fn line(value: &impl Serialize) -> String {
-    let mut line = serde_json::to_string(value).expect("strings, numbers and lists are always JSON");
-    line.push('\n');
-    line
 }

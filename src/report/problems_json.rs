@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::base::diagnostic::{Code, Label, Problem, Severity};
 use crate::base::source::SourceMap;
+use crate::report::line::line;
 
 /// The version of the format: names are only ever added within one.
 const VERSION: u32 = 1;
@@ -22,12 +23,6 @@ pub fn lines(problems: &[Problem], sources: &SourceMap) -> String {
 /// The page of a code.
 pub fn page(code: Code, text: &str) -> String {
     line(&Page { v: VERSION, code: code.as_str(), text })
-}
-
-fn line(value: &impl Serialize) -> String {
-    let mut line = serde_json::to_string(value).expect("strings, numbers and lists are always JSON");
-    line.push('\n');
-    line
 }
 
 #[derive(Serialize)]

@@ -246,7 +246,7 @@ impl Loop {
             News::Started(job, control) => {
                 self.mailboxes.entry(job).or_default().open(control);
                 self.runs(job);
-                self.store.afar.is_made(job);
+                self.store.afar.made(job);
                 self.feed(Input::Started(job));
             }
             News::Ended(job, end) => {

@@ -108,8 +108,8 @@ impl Standing {
         services.iter().rev().find(|(_, service)| *service.name == *name).map(|(number, _)| *number)
     }
 
-    /// One can be used.
-    pub fn is_ready(&self, name: &str) {
+    /// One can be used from now on.
+    pub fn became_ready(&self, name: &str) {
         for service in self.0.services.borrow_mut().values_mut().filter(|service| *service.name == *name) {
             service.ready = true;
         }

@@ -55,7 +55,7 @@ impl Afar {
     }
 
     /// A job has come so far that what it had to make is there.
-    pub fn is_made(&mut self, job: JobId) {
+    pub fn made(&mut self, job: JobId) {
         for id in self.making.remove(&job).unwrap_or_default() {
             if let Some(temps) = self.open.get_mut(&id) {
                 temps.made = true;

@@ -66,7 +66,8 @@ struct Found {
 }
 
 fn find_and_read(dir: &Path, file: Option<&Path>) -> Result<Found, Box<Problem>> {
-    is_directory(dir).map_err(|why| unreadable(format!("cannot begin in the directory `{}`: {why}", dir.display())))?;
+    must_be_directory(dir)
+        .map_err(|why| unreadable(format!("cannot begin in the directory `{}`: {why}", dir.display())))?;
     let here = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
     let (shown, path) = match file {
         Some(file) if file.as_os_str() == "-" => (file.to_path_buf(), PathBuf::from(STDIN)),
@@ -74,7 +75,7 @@ fn find_and_read(dir: &Path, file: Option<&Path>) -> Result<Found, Box<Problem>>
         None => find(&here).ok_or_else(|| not_found(&here))?,
     };
     // Xec's own descriptors may be pipes: a shell makes one of `<(…)`. Any other pipe might never be written to.
-    let regular = if file.is_some() && is_descriptor(&path) { Ok(()) } else { is_regular(&path) };
+    let regular = if file.is_some() && is_descriptor(&path) { Ok(()) } else { must_be_regular(&path) };
     let bytes = regular
         .and_then(|()| read_bytes(&path).map_err(|why| why.to_string()))
         .map_err(|why| unreadable(format!("cannot read {}: {why}", shown.display())))?;
@@ -105,7 +106,7 @@ fn find(here: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// Else why not, to follow a colon.
-fn is_directory(dir: &Path) -> Result<(), String> {
+fn must_be_directory(dir: &Path) -> Result<(), String> {
     if dir.as_os_str().is_empty() {
         return Err("the name is empty".to_owned());
     }
@@ -122,7 +123,7 @@ fn is_descriptor(path: &Path) -> bool {
 }
 
 /// Else why not: anything but a file might never end, or never begin.
-fn is_regular(path: &Path) -> Result<(), String> {
+fn must_be_regular(path: &Path) -> Result<(), String> {
     match path.metadata() {
         Ok(found) if found.is_file() => Ok(()),
         Ok(found) => Err(format!("it is {}, not a file", kind(found.file_type()))),

@@ -149,11 +149,7 @@ pub(crate) fn export(script: &mut Vec<u8>, name: &OsStr, value: Option<&OsStr>) 
 
 /// One word for any Bourne shell, whatever its bytes.
 pub(crate) fn quote(script: &mut Vec<u8>, word: &OsStr) -> Result<(), NotStarted> {
-    let bytes = word.as_bytes();
-    if bytes.contains(&0) {
-        return Err(NotStarted::Failed("a word or value holds a NUL byte, which no process can be given".to_owned()));
-    }
-    script.extend(quoted(bytes));
+    script.extend(quoted(words::whole(word)?));
     Ok(())
 }
 

@@ -5,16 +5,14 @@ use serde::Serialize;
 
 use crate::base::source::{SourceMap, Spanned};
 use crate::base::value::Template;
+use crate::report::line::line;
 use crate::report::list::Listed;
 use crate::report::spell;
 use crate::xecfile::model::{self, AxisSource, Binding, Group, Reference, Settings, StepKind};
 
 /// The page of a task, for machines.
 pub fn json(task: &model::Task, sources: &SourceMap) -> String {
-    let mut line = serde_json::to_string(&Shown { v: 1, task: Page::of(task, sources) })
-        .expect("strings, numbers and lists are always JSON");
-    line.push('\n');
-    line
+    line(&Shown { v: 1, task: Page::of(task, sources) })
 }
 
 #[derive(Serialize)]

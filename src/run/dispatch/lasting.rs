@@ -90,7 +90,7 @@ impl Loop {
     /// A service is ready.
     pub(super) fn note_ready(&self, service: ScopeId) {
         if let (Some(standing), ScopeKind::Instance(id)) = (&self.standing, self.plan.scope(service).kind) {
-            standing.is_ready(&self.plan.instance(id).label.instance);
+            standing.became_ready(&self.plan.instance(id).label.instance);
         }
     }
 

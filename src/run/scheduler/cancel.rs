@@ -176,7 +176,7 @@ impl Scheduler {
         }
         self.shift(vertex, Trigger::Drop);
         self.end[vertex.index()] = Some(end);
-        self.has_less(vertex);
+        self.less_is_left(vertex);
         // Who does not come to a barrier leaves it: the others hear of that, whatever else is silent.
         if self.plan.vertices[vertex.index()] == Vertex::Arrive {
             self.ended.push_back(vertex);

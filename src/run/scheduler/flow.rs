@@ -184,7 +184,7 @@ impl Scheduler {
     pub(super) fn finish(&mut self, vertex: VertexId, end: End) {
         debug_assert!(self.end[vertex.index()].is_none(), "every vertex ends once");
         self.end[vertex.index()] = Some(end);
-        self.has_less(vertex);
+        self.less_is_left(vertex);
         // A scope's phase stands at its entry and is moved on by who ends the scope.
         if !matches!(self.plan.vertices[vertex.index()], Vertex::Exit(_)) {
             let phase = self.phase_of(vertex);

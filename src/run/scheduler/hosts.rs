@@ -92,7 +92,7 @@ impl Scheduler {
     }
 
     /// A leaf has ended, or never will begin.
-    pub(super) fn has_less(&mut self, vertex: VertexId) {
+    pub(super) fn less_is_left(&mut self, vertex: VertexId) {
         for target in self.targets_of(vertex) {
             let left = &mut self.hosts.left;
             match target {
@@ -113,7 +113,7 @@ impl Scheduler {
     }
 
     /// A leaf that had ended begins anew.
-    pub(super) fn has_more(&mut self, vertex: VertexId) {
+    pub(super) fn more_is_left(&mut self, vertex: VertexId) {
         for target in self.targets_of(vertex) {
             match target {
                 Target::Host(host) => self.hosts.left.hosts[host.index()] += 1,

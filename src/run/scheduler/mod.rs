@@ -236,7 +236,7 @@ impl Scheduler {
             Input::Ended(job, end) => self.job_ended(job, end, out),
             Input::Timer(key) => self.timer(key, out),
             Input::Probed(scope, answer) => self.probed(scope, answer, out),
-            Input::Ready(scope) => self.is_ready(scope),
+            Input::Ready(scope) => self.becomes_ready(scope),
             Input::Items(feed, items) => self.items(feed, items, out),
             Input::Unfed(feed, why) => self.unfed(feed, why, out),
             Input::Settled(scope) => self.settled(scope),

@@ -162,7 +162,7 @@ impl Scheduler {
                 self.arrives_again(*vertex);
             }
             if self.end[vertex.index()].take().is_some() {
-                self.has_more(*vertex);
+                self.more_is_left(*vertex);
             }
             self.blamed.remove(vertex);
             self.ends.remove(vertex);

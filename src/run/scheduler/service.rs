@@ -27,7 +27,7 @@ impl Scheduler {
     }
 
     /// A service can be used: who waited for it goes on.
-    pub(super) fn is_ready(&mut self, scope: ScopeId) {
+    pub(super) fn becomes_ready(&mut self, scope: ScopeId) {
         let enter = self.plan.scope(scope).enter;
         if self.scopes[scope.index()].ready || self.phase_of(enter) != Phase::Running {
             return;

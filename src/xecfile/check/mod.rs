@@ -68,6 +68,12 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// Where a text names a value; all of it where that cannot be said.
+    fn hole(&self, text: Span, name: &str) -> Span {
+        let place = self.within(text, &format!("${{{name}"));
+        if place == text { text } else { Span { start: place.start + "${".len() as u32, ..place } }
+    }
+
     /// The files in which a word of a later version may bring values of its own.
     fn unsure(&self) -> HashSet<SourceId> {
         let later = self.problems.as_slice().iter().filter(|problem| problem.code == Code::NotYet);

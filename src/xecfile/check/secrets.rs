@@ -7,8 +7,7 @@ use crate::xecfile::model::EnvEntry;
 
 /// Tells of a secret in a text that is shown: `name` is as it is written between `${` and `}`.
 pub(super) fn shown(texts: &mut Texts<'_>, name: &str, span: Span) {
-    let place = texts.within(span, &format!("${{{name}"));
-    let place = if place == span { span } else { Span { start: place.start + 2, ..place } };
+    let place = texts.hole(span, name);
     let name = name.strip_prefix("env.").unwrap_or(name);
     let problem = Problem::error(Code::SecretShown, format!("`{name}` is a secret, and here it could be seen"));
     let help = format!("only a `run` can have it, by its environment: run \"… ${name} …\"");

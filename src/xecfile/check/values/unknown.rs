@@ -8,8 +8,7 @@ use crate::xecfile::check::values::Walk;
 
 impl Walk<'_, '_> {
     pub(super) fn unknown(&mut self, name: &str, span: Span) {
-        let place = self.texts.within(span, &format!("${{{name}"));
-        let place = if place == span { span } else { Span { start: place.start + 2, ..place } };
+        let place = self.texts.hole(span, name);
         if let Some(there) = self.scope.elsewhere(name) {
             let problem = Problem::error(Code::UnknownValue, format!("there is no value `{name}` here yet"));
             return self.texts.report(problem.at(place, "").at(there, "it is made here"));
