@@ -160,23 +160,18 @@ impl Layout {
     pub fn open(&mut self, parent: Option<ScopeId>, kind: ScopeKind, rules: Rules, site: Span) -> Laid<ScopeId> {
         let id = ScopeId(self.scopes.len() as u32);
         let enter = self.vertex(Vertex::Enter(id), parent.unwrap_or(ScopeId::RUN), rules.priority, site)?;
-        let around = parent.filter(|_| !rules.shared).map(|parent| &self.scopes[parent.index()]);
+        let inside = parent.filter(|_| !rules.shared);
+        let around = inside.map(|parent| &self.scopes[parent.index()]);
         let token = around.filter(|_| !rules.is_hook).and_then(|around| around.child_token);
         let claim: Claim = rules.uses.into_iter().chain(token.map(|limit| (limit, 1))).collect();
         let weight = rules.weight.or(around.map(|around| around.weight)).unwrap_or(1);
+        // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
         let above = |has: fn(&Scope) -> bool, next: fn(&Scope) -> Option<ScopeId>| {
-            around.and_then(|scope| if has(scope) { parent } else { next(scope) })
+            around.and_then(|scope| if has(scope) && !rules.is_hook { inside } else { next(scope) })
         };
         let timed_parent = above(|scope| scope.timeout.is_some(), |scope| scope.timed_parent);
         let retried_parent = above(|scope| scope.retry.is_some() || scope.feed.is_some(), |scope| scope.retried_parent);
-        // Hooks are outside of the time and the attempts of what they follow, and of nothing else.
-        let skip = |found: Option<ScopeId>, next: fn(&Scope) -> Option<ScopeId>| match (rules.is_hook, found == parent)
-        {
-            (true, true) => around.and_then(next),
-            _ => found,
-        };
-        let timed_parent = skip(timed_parent, |scope| scope.timed_parent);
-        let retried_parent = skip(retried_parent, |scope| scope.retried_parent);
+        let service = around.and_then(|around| around.service);
         let target = match rules.place {
             None => around.map_or(Target::Here, |around| around.target),
             Some(Where::Here) => Target::Here,
@@ -187,7 +182,6 @@ impl Layout {
             self.limits.push(limit);
             LimitId(self.limits.len() as u32 - 1)
         });
-        let around_service = parent.filter(|_| !rules.shared).and_then(|parent| self.scopes[parent.index()].service);
         self.scopes.push(Scope {
             parent,
             kind,
@@ -218,7 +212,7 @@ impl Layout {
             weight,
             target,
             child_token,
-            service: around_service,
+            service,
             ready: None,
             site,
         });

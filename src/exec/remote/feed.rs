@@ -2,8 +2,10 @@
 //! channel cannot bring it: the stdin of that is the lease. So a second channel feeds a named pipe there, which the
 //! command has open from before it begins; back-pressure is that of the pipes. Knows nothing of who is at the other end.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -20,6 +22,22 @@ use crate::exec::remote::channel::{Channel, Cut, End, nonce};
 use crate::exec::remote::markers::Gate;
 use crate::exec::remote::wrapper::sudo;
 
+/// A file up to here travels with the script; a larger one, or what is no file, through a channel of its own.
+const SMALL_STDIN: u64 = 256 << 10;
+
+/// What is in a small file; nothing for any other.
+pub(crate) fn contents(path: &Path, file: &OwnedFd) -> Result<Option<Arc<[u8]>>, NotStarted> {
+    let failed = |why: io::Error| NotStarted::Failed(format!("cannot read `{}`: {why}", path.display()));
+    let file = std::fs::File::from(file.try_clone().map_err(|why| no_room(&why))?);
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() || about.len() > SMALL_STDIN {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(SMALL_STDIN).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes.into()))
+}
+
 /// A named pipe on a host, and what goes into it.
 pub(crate) struct Feed {
     token: String,
@@ -28,7 +46,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// What the script does between its `start` and the command: it waits until it is fed, and the name of the pipe goes.
-    pub(crate) const AFTER: &str = "read -r xec_x; exec 8>&-; rm -rf \"$xec_f\"\n";
+    pub(crate) const AFTER: &str = "read -r xec_x; exec 8>&-; rm -rf \"$xec_f\"; ";
 
     /// From here.
     pub(crate) fn new(stdin: Option<OwnedFd>) -> Result<Self, NotStarted> {
@@ -44,8 +62,8 @@ impl Feed {
     /// What the script does first: the pipe is there, and is its stdin. Opened for both ways first, it makes nobody wait.
     pub(crate) fn before(&self) -> String {
         format!(
-            "xec_f={}; mkdir -m 700 \"$xec_f\" && mkfifo -m 600 \"$xec_f/in\" || exit\n\
-             exec 8<>\"$xec_f/in\" 0<\"$xec_f/in\"\n",
+            "xec_f={}; mkdir -m 700 \"$xec_f\" && mkfifo -m 600 \"$xec_f/in\" || exit; \
+             exec 8<>\"$xec_f/in\" 0<\"$xec_f/in\"; ",
             self.dir()
         )
     }

@@ -144,23 +144,21 @@ impl Scheduler {
     /// Ready to begin.
     pub fn new(plan: Arc<Plan>) -> Self {
         let count = plan.vertices.len();
-        let mut pending = vec![0; count];
+        let edges = |vertex: VertexId, counts: fn(EdgeKind) -> bool| {
+            plan.predecessors.of(vertex).iter().filter(|edge| counts(edge.kind)).count() as u32
+        };
+        let pending = (0..count as u32).map(|vertex| edges(VertexId(vertex), EdgeKind::is_waited_for)).collect();
         let mut phase = vec![Phase::Waiting; count];
         let mut scopes = vec![ScopeState::default(); plan.scopes.len()];
-        let lost = vec![0; plan.gates.len()];
-        for vertex in (0..count as u32).map(VertexId) {
-            let edges = plan.predecessors.of(vertex);
-            pending[vertex.index()] = edges.iter().filter(|edge| edge.kind.is_waited_for()).count() as u32;
-        }
-        for scope in plan.scopes.iter().filter(|scope| scope.is_hook || scope.is_lane) {
-            phase[scope.enter.index()] = Phase::Dormant;
-        }
-        for (scope, state) in plan.scopes.iter().zip(&mut scopes).filter(|(scope, _)| scope.shared) {
-            let head = scope.gate.unwrap_or(scope.enter);
-            phase[head.index()] = Phase::Dormant;
-            phase[scope.enter.index()] = Phase::Dormant;
-            let demands = plan.predecessors.of(head).iter().filter(|edge| edge.kind == EdgeKind::Demand);
-            state.interest = demands.count() as u32;
+        for (scope, state) in plan.scopes.iter().zip(&mut scopes) {
+            if scope.is_hook || scope.is_lane || scope.shared {
+                phase[scope.enter.index()] = Phase::Dormant;
+            }
+            if scope.shared {
+                let head = scope.gate.unwrap_or(scope.enter);
+                phase[head.index()] = Phase::Dormant;
+                state.interest = edges(head, |kind| kind == EdgeKind::Demand);
+            }
         }
         Self {
             limits: Limits::new(&plan.limits),
@@ -172,6 +170,7 @@ impl Scheduler {
             pulling: VecDeque::new(),
             hosts: hosts::Hosts::new(&plan),
             labels: FxHashMap::default(),
+            lost: vec![0; plan.gates.len()],
             locking: FxHashMap::default(),
             plan,
             now: Duration::ZERO,
@@ -204,7 +203,6 @@ impl Scheduler {
             asking: BTreeSet::new(),
             giving: VecDeque::new(),
             ready: VecDeque::new(),
-            lost,
             failures: Vec::new(),
             ends: FxHashMap::default(),
             shortage: None,
