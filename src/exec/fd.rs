@@ -50,6 +50,16 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// Has the kernel make room for many descriptors while there is one thread. Later it would have to wait, each time that
+/// their table grows, until no other thread can be looking at the old one: ten milliseconds at 64, at 128, at 256.
+pub(crate) fn make_room(any: &OwnedFd) {
+    const MANY: i32 = 1024;
+    // The table stays as large as that once needed. Where so many may not be open there is less to make room for.
+    if let Ok(last) = fcntl(any, FcntlArg::F_DUPFD_CLOEXEC(MANY - 1)) {
+        let _ = nix::unistd::close(last); // Nobody else knows of it.
+    }
+}
+
 /// A pipe from one process to another, neither end ours: first the one to read.
 pub(crate) fn between() -> io::Result<(OwnedFd, OwnedFd)> {
     pipe()

@@ -133,6 +133,7 @@ impl<'f> Facts<'f> {
         let source = source(self.plan);
         Ok(Task {
             id: Id::new(&source, &self.plan.instance(self.id).label.instance),
+            name: self.plan.instance(self.id).label.instance.clone(),
             base,
             state: self.around.state(),
             cwd: clean(&cwd),

@@ -17,7 +17,7 @@ use crate::xecfile::circle::circles;
 use crate::xecfile::cursor::Reader;
 use crate::xecfile::decode::{self, Dotenv, Include};
 use crate::xecfile::load::{LARGEST, Loaded, clean, read_bytes};
-use crate::xecfile::model::{FileId, FileScope, Host, Limit, Task, Xecfile};
+use crate::xecfile::model::{FileId, FileScope, Host, Limit, Origin, Task, Xecfile};
 use crate::xecfile::{dotenv, guard};
 
 /// Files within files, at most.
@@ -313,7 +313,9 @@ impl Loading {
         }
         let mut problems = texts.problems.into_vec();
         problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
-        if problems.is_empty() && self.tasks.is_empty() {
+        // Hosts alone are something to run a command on.
+        let empty = self.tasks.is_empty() && self.hosts.iter().all(|host| host.origin == Origin::SshConfig);
+        if problems.is_empty() && empty {
             let help = "write one: task hello { run \"echo hello\" }";
             let problem = Problem::error(Code::NoTasks, "the file holds no task").at(place(SourceId(0), 0, 0), "");
             problems.push(problem.help(help));

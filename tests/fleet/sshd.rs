@@ -247,21 +247,6 @@ impl Hosts {
         }
     }
 
-    /// How many wrappers there expect to hear from us again.
-    pub(crate) fn listening(&self) -> usize {
-        self.running(|words| words.starts_with(&[b"timeout", b"-s", b"KILL"]) && words.contains(&b"head".as_slice()))
-    }
-
-    /// Processes of the commands that run there now, by their command lines.
-    fn running(&self, of: impl Fn(&[&[u8]]) -> bool) -> usize {
-        let pids = self.sshds.iter().flat_map(|sshd| below(sshd.id() as i32));
-        let fits = |pid: &i32| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            of(&line.split(|byte| *byte == 0).collect::<Vec<_>>())
-        };
-        pids.filter(fits).count()
-    }
-
     /// How the sshds are reached.
     pub(crate) fn settings(&self) -> Settings {
         let config = self.at("ssh_config").into_os_string();

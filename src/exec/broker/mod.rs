@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exec::broker::sys::Signals;
+use crate::exec::fd;
 
 mod child;
 mod inbox;
@@ -80,7 +81,9 @@ pub fn fork() -> io::Result<Broker> {
     // Both sides do it, so that it is done whoever comes first.
     // SAFETY: takes numbers only.
     unsafe { libc::setpgid(pid, pid) };
-    Ok(Broker { pid, socket: Arc::new(ours.into()), closing: Arc::default(), before })
+    let ours = ours.into();
+    fd::make_room(&ours);
+    Ok(Broker { pid, socket: Arc::new(ours), closing: Arc::default(), before })
 }
 
 /// The whole life of the forked process.

@@ -46,7 +46,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// What the script does between its `start` and the command: it waits until it is fed, and the name of the pipe goes.
-    pub(crate) const AFTER: &str = "read -r xec_x; exec 8>&-; rm -rf \"$xec_f\"\n";
+    pub(crate) const AFTER: &str = "read -r xec_x; exec 8>&-; rm -rf \"$xec_f\"; ";
 
     /// From here.
     pub(crate) fn new(stdin: Option<OwnedFd>) -> Result<Self, NotStarted> {
@@ -62,8 +62,8 @@ impl Feed {
     /// What the script does first: the pipe is there, and is its stdin. Opened for both ways first, it makes nobody wait.
     pub(crate) fn before(&self) -> String {
         format!(
-            "xec_f={}; mkdir -m 700 \"$xec_f\" && mkfifo -m 600 \"$xec_f/in\" || exit\n\
-             exec 8<>\"$xec_f/in\" 0<\"$xec_f/in\"\n",
+            "xec_f={}; mkdir -m 700 \"$xec_f\" && mkfifo -m 600 \"$xec_f/in\" || exit; \
+             exec 8<>\"$xec_f/in\" 0<\"$xec_f/in\"; ",
             self.dir()
         )
     }

@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::exec::Signal;
 use crate::exec::fd;
@@ -18,11 +18,7 @@ use crate::exec::remote::wrapper::record;
 
 /// How long the other side has to do as it is told before the channel itself is ended.
 pub(crate) const LAST_WORD: Duration = Duration::from_secs(2);
-/// When a command is told for the first time that we are still here, and so to expect to hear it again. Until then a
-/// link that is gone without an end is not noticed there; but to be told costs the host four processes, which what is
-/// over in no time shall not.
-const FIRST_BEAT: Duration = Duration::from_millis(100);
-/// How many of the further ones the other side waits for.
+/// How many times in which it should have heard of us the other side waits.
 const MISSED: u64 = 4;
 
 /// How long is waited for what.
@@ -30,8 +26,8 @@ const MISSED: u64 = 4;
 pub(crate) struct Times {
     /// Until what was told to end is killed.
     pub(crate) grace: Duration,
-    /// How often the other side hears of us.
-    pub(crate) beat: Duration,
+    /// How often the other side hears of us, if there is a link between us that could be lost.
+    pub(crate) beat: Option<Duration>,
 }
 
 /// The lease of one command.
@@ -96,8 +92,10 @@ pub(crate) async fn hold(
 ) {
     let Times { grace, beat: every } = times;
     let mut exit = std::pin::pin!(exit);
-    let mut beat = interval_at(Instant::now() + FIRST_BEAT.min(every), every);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beat = every.map(|every| interval_at(Instant::now() + every, every));
+    if let Some(beat) = &mut beat {
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
     let (mut ordered, mut deaf, mut silence) = (true, Some(deaf), None);
     let patience = loop {
         tokio::select! {
@@ -113,9 +111,12 @@ pub(crate) async fn hold(
                 Some(signal) => lease.say(line_of(signal)),
                 None => ordered = false, // Nobody can order any more; it may still run.
             },
-            _ = &mut exit => break grace + LAST_WORD,
+            _ = &mut exit => {
+                lease.pipe = None; // Whatever listens there has nothing more to hear.
+                break grace + LAST_WORD;
+            }
             // What is unsaid still will be heard in its place.
-            _ = beat.tick() => if lease.unsaid.is_empty() { lease.say(beat_of(every)) },
+            () = tick(&mut beat) => if lease.unsaid.is_empty() { lease.say(beat_of(every)) },
             // Mostly it is just about to say goodbye.
             () = lease.broken(), if silence.is_none() => silence = Some(Instant::now() + LAST_WORD),
             () = async { sleep_until(silence.unwrap_or_else(Instant::now)).await }, if silence.is_some() && deaf.is_some() => {
@@ -127,9 +128,22 @@ pub(crate) async fn hold(
     cut.now();
 }
 
-/// What keeps a command alive for a while; there is room for three digits.
-fn beat_of(every: Duration) -> Vec<u8> {
-    record(&format!("BEAT{}", every.as_secs().saturating_mul(MISSED).clamp(2, 999)))
+/// When it is time to be heard; never, where there is no need to.
+async fn tick(beat: &mut Option<Interval>) {
+    match beat {
+        Some(beat) => drop(beat.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// How many seconds a command lives on without hearing of us; there is room for three digits. 0 is for ever.
+pub(crate) fn silence(every: Option<Duration>) -> u64 {
+    every.map_or(0, |every| every.as_secs().saturating_mul(MISSED).clamp(2, 999))
+}
+
+/// What keeps a command alive for a while.
+fn beat_of(every: Option<Duration>) -> Vec<u8> {
+    record(&format!("BEAT{}", silence(every)))
 }
 
 /// A signal as the wrapper takes it: a name that `kill` knows on every system.

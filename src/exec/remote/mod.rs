@@ -57,8 +57,8 @@ pub struct RemoteTarget {
     nonce: Arc<str>,
     /// Whose commands they are, where they are not the login's own.
     user: Option<Arc<str>>,
-    /// How often a command hears that we are still here.
-    beat: Duration,
+    /// How often a command hears that we are still here, where the way there can be lost without an end.
+    beat: Option<Duration>,
 }
 
 impl RemoteTarget {
@@ -68,7 +68,7 @@ impl RemoteTarget {
     /// # Errors
     /// There is no randomness to be had.
     pub fn through(link: Link, words: Vec<OsString>) -> io::Result<Self> {
-        Ok(Self::new(Rc::new(Program { link, words, is_place: false }), channel::nonce()?.into(), BEAT))
+        Ok(Self::new(Rc::new(Program { link, words, is_place: false }), channel::nonce()?.into(), Some(BEAT)))
     }
 
     /// A shell of this machine, for whoever is somebody else there, or rehearses.
@@ -77,10 +77,10 @@ impl RemoteTarget {
     /// As for [`RemoteTarget::through`].
     pub fn here(link: Link) -> io::Result<Self> {
         let words = ["sh", "-c"].map(OsString::from).into();
-        Ok(Self::new(Rc::new(Program { link, words, is_place: true }), channel::nonce()?.into(), BEAT))
+        Ok(Self::new(Rc::new(Program { link, words, is_place: true }), channel::nonce()?.into(), None))
     }
 
-    pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Duration) -> Self {
+    pub(crate) fn new(channels: Rc<dyn Channels>, nonce: Arc<str>, beat: Option<Duration>) -> Self {
         Self { channels, nonce, user: None, beat }
     }
 
@@ -127,9 +127,10 @@ impl RemoteTarget {
             (_, Sink::Passed | Sink::File(_)) => return cannot("have another stderr"),
             _ => {}
         }
-        let line = wrapper::first_line(&wrapper::script(&spec, feed.as_ref())?, spec.grace);
+        let script = wrapper::script(&spec, feed.as_ref())?;
+        let answer = wrapper::answer(&script, spec.grace, lease::silence(self.beat));
         let mut connection = self.connect(&spec, &mut cx, feed.is_some()).await?;
-        connection.open(line, &spec).await?;
+        connection.open(answer, &spec).await?;
         if let Some(feed) = feed {
             connection.fed = Some(feed.begin(self, spec.grace, connection.orders.clone()).await?);
         }
@@ -235,7 +236,7 @@ impl Connection {
     }
 
     /// Gets the command to run. Once the script was sent, only the other side can say that it does not.
-    async fn open(&mut self, line: Vec<u8>, spec: &CommandSpec) -> Result<(), NotStarted> {
+    async fn open(&mut self, answer: Vec<u8>, spec: &CommandSpec) -> Result<(), NotStarted> {
         let answered = tokio::time::timeout(LOGIN, self.listen(|heard| heard.ready)).await.is_ok();
         if !self.heard().ready {
             if answered && self.ended.is_none() {
@@ -246,7 +247,7 @@ impl Connection {
         }
         // What a login shell says before is no command's.
         self.stderr.forget();
-        self.lease.say(line);
+        self.lease.say(answer);
         self.listen(|heard| heard.start.is_some() || heard.over()).await;
         match self.heard() {
             Heard { start: None, exit: Some(code), .. } => Err(self.no_start(code, spec)),
@@ -290,7 +291,7 @@ impl Connection {
     fn no_start(&self, code: i32, spec: &CommandSpec) -> NotStarted {
         NotStarted::Failed(match code {
             NO_DIRECTORY => format!("the directory `{}`: {}", spec.cwd.display(), self.last_words("cannot be entered")),
-            NO_SCRIPT => "the script did not arrive whole, or the host has no `base64`".to_owned(),
+            NO_SCRIPT => "the script did not arrive whole".to_owned(),
             _ => self.last_words(&format!("the shell of the host ended with {code}")),
         })
     }

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What any sshd takes.
 const GENTLE: usize = 8;
 /// What is on its way at once where nobody was turned away.
-const BRISK: usize = 32;
+const BRISK: usize = 64;
 /// The first pause; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
 /// No pause is longer, but for its jitter.

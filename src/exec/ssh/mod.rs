@@ -135,7 +135,7 @@ impl Fleet {
         Ok(RemoteTarget::new(
             Rc::new(Ssh(handle.clone())),
             Arc::clone(&self.nonce),
-            self.shared.settings.alive * ALIVE_COUNT,
+            Some(self.shared.settings.alive * ALIVE_COUNT),
         ))
     }
 

@@ -375,6 +375,8 @@ fn run_text(script: &Arc<str>) -> Arc<str> {
 }
 
 fn exec_text(words: &[Spanned<Template>]) -> Arc<str> {
-    let line: Vec<String> = words.iter().map(|word| word.value.to_string()).collect();
+    // What has no hole shows as the program will see it.
+    let shown = |word: &Template| word.as_text().map_or_else(|| word.to_string(), |text| text.to_string());
+    let line: Vec<String> = words.iter().map(|word| shown(&word.value)).collect();
     line.join(" ").into()
 }

@@ -11,7 +11,7 @@ use crate::xecfile::model::{EnvEntry, Width};
 pub const HOST_JOBS: u32 = 4;
 
 /// So many instances at once in a set over hosts that says nothing.
-pub const FLEET_JOBS: u32 = 32;
+pub const FLEET_JOBS: u32 = 64;
 
 /// The name of the axis that `on` makes.
 pub const HOST_AXIS: &str = "host";

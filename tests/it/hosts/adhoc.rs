@@ -10,8 +10,26 @@ fn a_command_runs_on_each_host_and_needs_no_task() {
             .ok();
     assert_eq!(log(&ran), ["it's", "it's"]);
     assert!(ran.err().contains("sh@web1") && !ran.err().contains("sh@web2"), "{}", ran.story());
+    assert!(!ran.err().contains("still"), "nothing of ours is left over: {}", ran.story());
     let ran = case("task t { run \"true\" }", ["--on=db1", "--", "echo a > log; echo b >> log"]).run().ok();
     assert_eq!(log(&ran), ["a", "b"]);
+}
+
+#[test]
+fn a_file_of_hosts_alone_is_enough() {
+    let ran = case("", ["--on", "db1", "--", "echo", "done"]).run().ok();
+    assert_eq!(ran.out(), "done\n", "{}", ran.story());
+    let ran = case("", ["t"]).run().code(2);
+    assert!(ran.err().contains("unknown-task"), "{}", ran.story());
+}
+
+#[test]
+fn words_show_as_the_program_sees_them() {
+    for words in [["echo", "${HOME} $$ $x"].as_slice(), &["echo ${HOME:-none}"]] {
+        let args = [&["--on", "db1", "--"], words].concat();
+        let ran = case("", []).args(&args).run().ok();
+        assert!(ran.err().contains(&format!("echo@db1: {}\n", words.join(" "))), "{}", ran.story());
+    }
 }
 
 #[test]

@@ -26,6 +26,24 @@ fn paths_programs_and_scripts_are_those_of_the_host() {
 }
 
 #[test]
+fn a_host_that_is_picked_is_asked_wherever_that_is_said() {
+    let file = r##"
+        host "h[1-2]" { tags h; via local; cwd "/usr"; }
+        task list { run "printf '1\n2\n'" { capture all as=lines } }
+        task one { on h pick=first; when { run "[ $(pwd) = /usr ]"; exists bin }; run "echo one" }
+        task set { on h pick=first; matrix { n 1 2 }; when { run "[ $(pwd) = /usr ]" }; run "echo set $n" }
+        task late { needs list { take all }; on h pick=first; matrix { n from="${all}" }; when { run "[ $(pwd) = /usr ]" }; run "echo late $n" }
+        task step { run "echo step" { on h pick=first; when { run "[ $(pwd) = /usr ]" } } }
+        task group { sequence { on h pick=first; when { exists bin; run "[ $(pwd) = /usr ]" }; run "echo group" } }
+    "##;
+    let ran = case(file, ["one", "set", "late", "step", "group"]).run().ok();
+    let out = ran.out();
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["group", "late 1", "late 2", "one", "set 1", "set 2", "step"], "{}", ran.story());
+}
+
+#[test]
 fn a_step_waits_for_what_is_on_its_host() {
     let file = r#"
         host h { via local; cwd "/usr"; }
