@@ -158,3 +158,53 @@ pub(super) fn digest_of_any(memo: &Memo, path: &Path) -> io::Result<Digest> {
         Err(why) => Err(why),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that was last changed long enough ago, as far as that can be told from it.
+    fn settled(path: &Path, text: &str) -> Metadata {
+        std::fs::write(path, text).unwrap();
+        let meta = path.metadata().unwrap();
+        while !Stamp::of(&meta).is_settled(SystemTime::now()) {
+            std::thread::yield_now();
+        }
+        meta
+    }
+
+    #[test]
+    fn what_was_not_touched_is_not_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, memo) = (dir.path().join("a"), dir.path().join("memo"));
+        let meta = settled(&path, "one");
+        let before = Memo::default();
+        assert_eq!(before.digest(&path, &meta).unwrap(), Digest::of(b"one"));
+        before.save(&memo, false).unwrap();
+        let after = Memo::load(&memo);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(after.digest(&path, &meta).unwrap(), Digest::of(b"one"), "nothing is there to be read");
+        let meta = settled(&path, "two");
+        assert_eq!(after.digest(&path, &meta).unwrap(), Digest::of(b"two"), "it is another file");
+        // What is gone is forgotten when there is time for that, and what is damaged is nothing.
+        std::fs::remove_file(&path).unwrap();
+        after.save(&memo, true).unwrap();
+        assert!(Memo::load(&memo).digest(&path, &meta).is_err());
+        std::fs::write(&memo, "xec-memo 1\nwhatever").unwrap();
+        assert!(Memo::load(&memo).digest(&path, &meta).is_err());
+    }
+
+    #[test]
+    fn what_was_written_a_moment_ago_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, memo) = (dir.path().join("a"), Memo::default());
+        std::fs::write(&path, "one").unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(60);
+        // Its time lies ahead, so it can be written again without a trace, however long that takes here.
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+        let meta = path.metadata().unwrap();
+        assert_eq!(memo.digest(&path, &meta).unwrap(), Digest::of(b"one"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(memo.digest(&path, &meta).is_err());
+    }
+}

@@ -22,6 +22,7 @@ pub mod inputs;
 pub mod key;
 pub mod ledger;
 pub mod lock;
+mod makers;
 pub mod memo;
 mod record;
 mod settle;

@@ -26,19 +26,24 @@ pub(super) struct Before {
 }
 
 impl Before {
+    /// Whether this was written since.
+    fn is_new(&self, base: &Path, made: &Made) -> bool {
+        let now = base.join(made.path()).symlink_metadata().ok();
+        now.is_some_and(|now| self.files.get(made.path()) != Some(&Stamp::of(&now)))
+    }
+
     /// Whether a task made this itself, in this run or in an earlier one. What it found and left as it was may be
     /// somebody else's.
     fn is_own(&self, base: &Path, made: &Made) -> bool {
-        let now = base.join(made.path()).symlink_metadata().ok().map(|meta| Stamp::of(&meta));
-        let touched = now.is_some_and(|now| self.files.get(made.path()) != Some(&now));
-        touched || self.own.binary_search_by(|own| own.path().cmp(made.path())).is_ok_and(|at| self.own[at] == *made)
+        self.is_new(base, made)
+            || self.own.binary_search_by(|own| own.path().cmp(made.path())).is_ok_and(|at| self.own[at] == *made)
     }
 }
 
 impl State {
-    /// What is there before a task begins that is brought back later. What cannot be found is told when it is over.
+    /// What is there before a task begins that it is going to make. What cannot be found is told when it is over.
     pub(super) fn before(&self, task: &Task) -> Before {
-        if !task.cached {
+        if task.outputs.is_empty() {
             return Before::default();
         }
         let stamp = |path: PathBuf| {
@@ -46,7 +51,10 @@ impl State {
             Some((path, Stamp::of(&meta)))
         };
         let files = self.places(task).map(|(all, _)| all).unwrap_or_default();
-        Before { files: files.into_iter().filter_map(stamp).collect(), own: self.own(task) }
+        Before {
+            files: files.into_iter().filter_map(stamp).collect(),
+            own: if task.cached { self.own(task) } else { Vec::new() },
+        }
     }
 
     /// What a task has made itself when it succeeded last, in order; nothing where that is not known.
@@ -81,6 +89,9 @@ impl State {
         if let Some(changed) = after.differences(&begun.manifest).first() {
             return Err(format!("{changed} while it ran"));
         }
+        if let Some(why) = self.made_by_others(task, &begun.before, &made) {
+            return Err(why);
+        }
         // The fact says what it was before: by now another xec may have made something else of it.
         if let Some((name, _)) = task.needed.iter().find(|(_, product)| !product.is_intact(&self.memo)) {
             return Err(format!("what `{name}` made changed while it ran"));
@@ -101,6 +112,16 @@ impl State {
         let added = self.ledger().add(word, task.id, begun.manifest.key(), &bytes, false);
         fault::point("after-record");
         added.map_err(|why| named("write to", &self.dir, &why))
+    }
+
+    /// That another task of this run made one of these too. Each is noted, whatever is told of the first.
+    fn made_by_others(&self, task: &Task, before: &Before, made: &[Made]) -> Option<String> {
+        let new = made.iter().filter(|made| !made.is_directory() && before.is_new(&task.base, made));
+        let mut others = Vec::new();
+        for path in new.map(Made::path) {
+            others.extend(self.makers.add(task.id, &task.name, task.base.join(path)).map(|other| (other, path)));
+        }
+        others.first().map(|(other, path)| format!("`{other}` made `{}` too", path.display()))
     }
 
     /// What a task has made, as it is now.

@@ -15,6 +15,7 @@ use crate::cache::inputs::{Found, Patterns};
 use crate::cache::key::{Entry, Kind, Manifest};
 use crate::cache::ledger::{Id, Ledger, NoLedger, Word};
 use crate::cache::lock::{self, Taken};
+use crate::cache::makers::Makers;
 use crate::cache::memo::{self, Memo};
 use crate::cache::record::{Record, today};
 use crate::cache::store::{Made, Store};
@@ -39,6 +40,7 @@ pub struct State {
     ledger: Mutex<Ledger>,
     pub(super) memo: Memo,
     pub(super) store: Store,
+    pub(super) makers: Makers,
     /// What was found up to date and not said to be so today.
     used: Mutex<Vec<(Id, Digest)>>,
     pub(super) threads: rayon::ThreadPool,
@@ -68,6 +70,7 @@ impl State {
             ledger: Mutex::new(ledger),
             memo: Memo::load(&dir.join("memo")),
             store: Store::new(dir.join("blobs")),
+            makers: Makers::default(),
             used: Mutex::default(),
             threads,
         })

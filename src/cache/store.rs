@@ -78,6 +78,11 @@ impl Made {
         Digest::of(&postcard::to_stdvec(self).unwrap_or_default())
     }
 
+    /// Whether it is a directory, which several may make.
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.what, What::Directory)
+    }
+
     fn blob(&self) -> Option<Digest> {
         match &self.what {
             What::File { digest, .. } => Some(*digest),

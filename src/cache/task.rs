@@ -19,6 +19,8 @@ use crate::cache::store::Made;
 pub struct Task {
     /// Which.
     pub id: Id,
+    /// What it is called.
+    pub name: Arc<str>,
     /// The directory that nothing it makes may leave.
     pub base: PathBuf,
     /// The directory of the state, which is never an input.

@@ -51,10 +51,7 @@ pub fn leaves(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = LeafId> + '_ 
 /// The instances in a scope, its own first.
 pub fn instances(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = InstanceId> + '_ {
     plan.scope(scope).vertices.clone().filter_map(|vertex| match plan.vertices[vertex as usize] {
-        Vertex::Enter(inner) => match plan.scope(inner).kind {
-            crate::plan::graph::ScopeKind::Instance(id) => Some(id),
-            _ => None,
-        },
+        Vertex::Enter(inner) => plan.scope(inner).instance(),
         _ => None,
     })
 }
@@ -136,6 +133,7 @@ impl<'f> Facts<'f> {
         let source = source(self.plan);
         Ok(Task {
             id: Id::new(&source, &self.plan.instance(self.id).label.instance),
+            name: self.plan.instance(self.id).label.instance.clone(),
             base,
             state: self.around.state(),
             cwd: clean(&cwd),
@@ -243,12 +241,10 @@ impl<'f> Facts<'f> {
             add_command(part, &mut said);
         }
         let own = self.plan.instance(self.id).scope;
-        let mut at = Some(self.plan.leaf(leaf).scope);
-        while let Some(scope) = at.filter(|scope| *scope != own) {
+        for scope in self.plan.outward(self.plan.leaf(leaf).scope).take_while(|scope| *scope != own) {
             if let Guard::Ask(conditions) = &self.plan.scope(scope).guard {
                 conditions.all.iter().for_each(|condition| add_condition(condition, &mut said));
             }
-            at = self.plan.scope(scope).parent;
         }
         said.finish()
     }

@@ -21,9 +21,12 @@ struct Watched {
 
 impl Watched {
     fn start(project: Project, words: &[&str]) -> Self {
-        let case = project.case(words).fifo("events").fifo("gate");
-        let to = format!("--events=json:{}", case.path().join("events").display());
-        let gate = case.path().join("gate");
+        Self::start_as(project.case(words), project)
+    }
+
+    fn start_as(case: Case, project: Project) -> Self {
+        let case = case.fifo("events").fifo("gate");
+        let (to, gate) = (format!("--events=json:{}", case.path().join("events").display()), case.path().join("gate"));
         Self { live: case.env("GATE", gate).args([to]).spawn(), project }
     }
 

@@ -13,7 +13,6 @@ use crate::base::event::{Event, JobId};
 use crate::exec::output::Tap;
 use crate::exec::{Signal, Target};
 use crate::plan::defs::Place;
-use crate::plan::graph::ScopeKind;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
@@ -48,7 +47,7 @@ impl Loop {
     /// Asks until a service is ready, or nobody wants to know any more.
     pub(super) fn watch(&mut self, scope: ScopeId) {
         let plan = self.plan.clone();
-        let (ScopeKind::Instance(instance), Some(service)) = (plan.scope(scope).kind, &plan.scope(scope).ready) else {
+        let (Some(instance), Some(service)) = (plan.scope(scope).instance(), &plan.scope(scope).ready) else {
             return;
         };
         let at = plan.scope(scope).enter;

@@ -55,6 +55,22 @@ fn names_that_are_no_text_and_links_that_go_round() {
 }
 
 #[test]
+fn what_git_ignores_is_no_input_unless_that_is_said() {
+    for (said, counts) in [("", false), (" gitignore=#false", true)] {
+        let project = Project::new(&format!(r#"task make {{ inputs "src/**"{said}; run "true" }}"#));
+        project.write(".git/HEAD", "");
+        project.write(".gitignore", "*.o\n");
+        project.write("src/a.c", "");
+        project.write("src/a.o", "1");
+        assert!(runs(&project, "make") && !runs(&project, "make"));
+        project.write("src/a.o", "2");
+        assert_eq!(runs(&project, "make"), counts, "{said}");
+        project.write("src/a.c", "2");
+        assert!(runs(&project, "make"));
+    }
+}
+
+#[test]
 fn files_come_and_go() {
     let project = project();
     assert_eq!(why(&project, "build"), "runs, since it never ran");

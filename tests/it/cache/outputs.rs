@@ -120,3 +120,41 @@ fn nobody_makes_what_another_one_makes() {
     );
     assert_eq!(last(&apart.xec(&["a"]).ok()), "✓ 2 tasks");
 }
+
+/// Two patterns may meet in a name that stands in neither: that is seen when it has happened, and neither is up to date.
+#[test]
+fn patterns_that_meet_in_a_file_are_told() {
+    let project = project(
+        r#"
+        task a { inputs src; outputs "out/*.c"; run "mkdir -p out; echo a > out/x.c; echo a > out/own.c" }
+        task b { needs a; inputs src; outputs "out/x*"; cache; run "echo b > out/x.c" }
+        task c { needs b; inputs src; outputs "out/*.h"; run "echo c > out/x.h" }
+        "#,
+    );
+    for _ in 0..2 {
+        let ran = project.xec(&["c"]).ok();
+        let told = "b: it will run again, since `a` made `out/x.c` too";
+        assert!(ran.err().contains(told), "{}", ran.story());
+        assert_eq!(ran.err().matches("will run again").count(), 1, "who only matches what others made has not made it");
+        let started = crate::harness::project::started(&ran);
+        assert!(started.starts_with(&["a".to_owned(), "b".to_owned()]), "{}", ran.story());
+    }
+}
+
+/// Where the file system knows no case, `out/X` and `out/x` are one file, and nobody can see that in the names. The
+/// same comes of a directory that is in two places, which every Linux can have.
+#[test]
+#[cfg(target_os = "linux")]
+fn one_file_by_two_names_is_told() {
+    let project = project(
+        r#"
+        task a { inputs src; outputs "Out/x"; run "echo a > Out/x" }
+        task b { needs a; inputs src; outputs "out/x"; run "rm out/x; echo b > out/x" }
+        "#,
+    );
+    project.write("out/else", "");
+    project.write("Out/else", "");
+    let script = format!("cd {} && mount --bind out Out && exec {} b", project.path().display(), crate::harness::XEC);
+    let ran = crate::harness::Case::new().program("unshare").args(["-rm", "sh", "-c", &script]).run().ok();
+    assert!(ran.err().contains("b: it will run again, since `a` made `out/x` too"), "{}", ran.story());
+}

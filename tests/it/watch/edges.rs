@@ -134,3 +134,38 @@ fn without_a_default_there_is_nothing_to_watch() {
     watched.runs_once_for("Xecfile.kdl");
     watched.end();
 }
+
+/// All that a plan is made of is watched, and what has changed of it is what runs, whatever else begins the run.
+#[test]
+fn what_the_file_includes_is_watched_too() {
+    let project = Project::new(
+        r#"
+        include "part/Xecfile.kdl" as=part
+        dotenv ".env" optional=#true
+        task t { watch "src/**"; needs part:say; run "echo ${said:-nothing} $(cat src/a)" }
+        "#,
+    );
+    project.write("src/a", "1");
+    project.write("part/Xecfile.kdl", r#"task say { run "echo one" }"#);
+    let mut watched = Watched::start_as(project.case(&["t"]).stdout_raw(), project);
+    let mut out = BufReader::new(watched.live.take_stdout());
+    let mut next = |watched: &mut Watched, path: Option<&str>| {
+        match path {
+            Some(path) => watched.runs_once_for(path),
+            None => watched.rests(),
+        }
+        let mut lines = String::new();
+        (0..2).for_each(|_| assert!(out.read_line(&mut lines).unwrap() > 0));
+        lines
+    };
+    assert_eq!(next(&mut watched, None), "one\nnothing 1\n");
+    watched.project.write("part/Xecfile.kdl", r#"task say { run "echo two" }"#);
+    assert_eq!(next(&mut watched, Some("part/Xecfile.kdl")), "two\nnothing 1\n");
+    watched.project.write("src/a", "22");
+    assert_eq!(next(&mut watched, Some("src/a")), "two\nnothing 22\n");
+    watched.project.write(".env", "said=something");
+    assert_eq!(next(&mut watched, Some(".env")), "two\nsomething 22\n");
+    watched.project.write("src/a", "333");
+    assert_eq!(next(&mut watched, Some("src/a")), "two\nsomething 333\n");
+    watched.end();
+}
