@@ -69,7 +69,7 @@ fn asked(plan: &Plan, around: ScopeId) -> impl Iterator<Item = (ScopeId, &Condit
 
 impl<'f> Facts<'f> {
     fn def(&self) -> &'f TaskDef {
-        &self.plan.defs.tasks[self.plan.instance(self.id).def.index()]
+        self.plan.task_of(self.id)
     }
 
     /// The names that have to have values before anything can be said: of `let`s, above all.
@@ -252,7 +252,7 @@ impl<'f> Facts<'f> {
     /// The values that a step or its conditions name, as far as they are there: what an earlier step will make is
     /// decided by that.
     fn values(&self, (id, at): (InstanceId, VertexId), names: &[Arc<str>], facts: &mut Vec<Entry>) {
-        let temps = &self.plan.defs.tasks[self.plan.instance(id).def.index()].temps;
+        let temps = &self.plan.task_of(id).temps;
         let scope = self.store.scope(self.plan, self.around, id).seen_from(at);
         for name in names {
             if let Some(variable) = name.strip_prefix("env.") {

@@ -33,7 +33,7 @@ impl Loop {
         match (purpose, &this.guard, this.instance()) {
             (Purpose::Enter, Guard::Ask(conditions), _) => Some(conditions.clone()),
             (Purpose::Keep, _, Some(id)) => {
-                let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+                let def = self.plan.task_of(id);
                 let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
                 Some(Conditions { all: cache.conditions.clone(), place: def.conditions.place.clone() })
             }

@@ -51,7 +51,7 @@ impl Loop {
             return;
         };
         let at = plan.scope(scope).enter;
-        let place = &plan.defs.tasks[plan.instance(instance).def.index()].conditions.place;
+        let place = &plan.task_of(instance).conditions.place;
         let (probe, log, target) = match self.probe_for(&service.ready, place, (instance, at)) {
             Ok(found) => found,
             // It is never ready then, and this says why.

@@ -39,7 +39,7 @@ impl Loop {
             && command.place.sudo.is_none()
             && self.store.host_of(plan, plan.leaf(leaf).scope).is_none()
             && plan.leaf(leaf).instance == id
-            && plan.defs.tasks[plan.instance(id).def.index()].temps.is_empty();
+            && plan.task_of(id).temps.is_empty();
         let of_machine = |limit: usize| matches!(plan.limits[limit].kind, LimitKind::Machine(_));
         let inner = plan.around(plan.leaf(leaf).scope).take_while(|scope| scope.service == Some(service));
         let bound = inner
@@ -51,7 +51,7 @@ impl Loop {
     /// Whether anything but its own text decides about an instance. Who asks for a service of which that is not known
     /// wants to see it begin anew.
     fn has_reasons(&self, id: InstanceId) -> bool {
-        let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+        let def = self.plan.task_of(id);
         !def.files.inputs.is_empty() || !self.keeper.needed(&self.plan, id).is_empty()
     }
 

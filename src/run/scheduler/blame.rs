@@ -119,7 +119,7 @@ impl Scheduler {
             return Some(self.label(instance));
         }
         let inside = self.plan.outward(self.plan.scope_of(vertex)?).find_map(|id| self.plan.instance_in(id))?;
-        Some(self.plan.defs.tasks[self.plan.instance(inside).def.index()].label.clone())
+        Some(self.plan.task_of(inside).label.clone())
     }
 
     pub(super) fn culprit(&self, vertex: VertexId) -> Option<Culprit> {
