@@ -31,7 +31,7 @@ use crate::exec::locks::Locks;
 use crate::exec::output::OutputTx;
 use crate::exec::{Signal, signals};
 use crate::plan::values::Values;
-use crate::plan::{LeafId, LimitId, Plan, ScopeId};
+use crate::plan::{LeafId, LimitId, Plan};
 use crate::report::{self, Setup};
 use crate::run::command::Surroundings;
 use crate::run::dispatch::{self, Dispatch, Ending, Order};
@@ -114,23 +114,13 @@ pub(super) fn questions(opened: &Opened, plan: &Plan) -> Result<Vec<Question>, V
     for id in plan.order() {
         let instance = plan.instance(id);
         let task = &opened.file.tasks[plan.defs.tasks[instance.def.index()].index];
-        let Some(text) = task.confirm.as_ref().filter(|_| !in_hook(plan, instance.scope)) else { continue };
+        let in_hook = plan.around(instance.scope).any(|scope| scope.is_hook);
+        let Some(text) = task.confirm.as_ref().filter(|_| !in_hook) else { continue };
         let values = Values { file: &plan.files[usize::from(task.file.0)], inputs: &instance.inputs, world: world() };
         let said = values.must(text, "`confirm`").map_err(|problem| vec![*problem])?.flat();
         asked.push(Question { task: instance.label.instance.clone(), text: said, span: text.span });
     }
     Ok(asked)
-}
-
-fn in_hook(plan: &Plan, scope: ScopeId) -> bool {
-    let mut at = Some(scope);
-    while let Some(id) = at {
-        if plan.scope(id).is_hook {
-            return true;
-        }
-        at = plan.scope(id).parent;
-    }
-    false
 }
 
 pub(super) fn surroundings(opened: &Opened, plan: &Plan) -> Surroundings {

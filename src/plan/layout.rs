@@ -242,6 +242,11 @@ impl Layout {
         self.scopes[instance.scope.index()].feed.filter(|_| instance.hidden)
     }
 
+    /// A scope and all around it, from the inside out.
+    pub fn outward(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> + '_ {
+        std::iter::successors(Some(scope), |id| self.scopes[id.index()].parent)
+    }
+
     /// Where a scope is reached.
     pub fn head(&self, scope: ScopeId) -> VertexId {
         let scope = &self.scopes[scope.index()];

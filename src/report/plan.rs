@@ -61,18 +61,11 @@ fn after_sets(plan: &Plan) -> HashMap<ScopeId, InstanceId> {
 /// `finally: ` for what follows its task, or a part of it.
 fn hook_of(plan: &Plan, leaf: LeafId) -> String {
     let own = plan.instance(plan.leaf(leaf).instance).scope;
-    let mut at = Some(plan.leaf(leaf).scope);
-    while let Some(id) = at.filter(|id| *id != own) {
-        let scope = plan.scope(id);
-        if let (true, Some(around)) = (scope.is_hook, scope.parent) {
-            let stage = plan.scope(around).hooks.iter().position(|hook| *hook == Some(id));
-            return stage
-                .map(|stage| format!("{}: ", ["on-success", "on-failure", "finally"][stage]))
-                .unwrap_or_default();
-        }
-        at = scope.parent;
-    }
-    String::new()
+    let mut inside = plan.outward(plan.leaf(leaf).scope).take_while(|id| *id != own);
+    let hook = inside.find(|id| plan.scope(*id).is_hook);
+    let around = hook.and_then(|hook| plan.scope(hook).parent);
+    let stage = around.and_then(|around| plan.scope(around).hooks.iter().position(|one| *one == hook));
+    stage.map(|stage| format!("{}: ", ["on-success", "on-failure", "finally"][stage])).unwrap_or_default()
 }
 
 /// What the file says of sets, resolved: how many at a time, and how many must succeed; a line for each.

@@ -51,10 +51,7 @@ pub fn leaves(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = LeafId> + '_ 
 /// The instances in a scope, its own first.
 pub fn instances(plan: &Plan, scope: ScopeId) -> impl Iterator<Item = InstanceId> + '_ {
     plan.scope(scope).vertices.clone().filter_map(|vertex| match plan.vertices[vertex as usize] {
-        Vertex::Enter(inner) => match plan.scope(inner).kind {
-            crate::plan::graph::ScopeKind::Instance(id) => Some(id),
-            _ => None,
-        },
+        Vertex::Enter(inner) => plan.scope(inner).instance(),
         _ => None,
     })
 }
@@ -72,7 +69,7 @@ fn asked(plan: &Plan, around: ScopeId) -> impl Iterator<Item = (ScopeId, &Condit
 
 impl<'f> Facts<'f> {
     fn def(&self) -> &'f TaskDef {
-        &self.plan.defs.tasks[self.plan.instance(self.id).def.index()]
+        self.plan.task_of(self.id)
     }
 
     /// The names that have to have values before anything can be said: of `let`s, above all.
@@ -244,12 +241,10 @@ impl<'f> Facts<'f> {
             add_command(part, &mut said);
         }
         let own = self.plan.instance(self.id).scope;
-        let mut at = Some(self.plan.leaf(leaf).scope);
-        while let Some(scope) = at.filter(|scope| *scope != own) {
+        for scope in self.plan.outward(self.plan.leaf(leaf).scope).take_while(|scope| *scope != own) {
             if let Guard::Ask(conditions) = &self.plan.scope(scope).guard {
                 conditions.all.iter().for_each(|condition| add_condition(condition, &mut said));
             }
-            at = self.plan.scope(scope).parent;
         }
         said.finish()
     }
@@ -257,7 +252,7 @@ impl<'f> Facts<'f> {
     /// The values that a step or its conditions name, as far as they are there: what an earlier step will make is
     /// decided by that.
     fn values(&self, (id, at): (InstanceId, VertexId), names: &[Arc<str>], facts: &mut Vec<Entry>) {
-        let temps = &self.plan.defs.tasks[self.plan.instance(id).def.index()].temps;
+        let temps = &self.plan.task_of(id).temps;
         let scope = self.store.scope(self.plan, self.around, id).seen_from(at);
         for name in names {
             if let Some(variable) = name.strip_prefix("env.") {

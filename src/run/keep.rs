@@ -316,7 +316,7 @@ impl Keeper {
                 at = scope.parent.and_then(|followed| plan.scope(followed).parent);
                 continue;
             }
-            if let crate::plan::graph::ScopeKind::Instance(instance) = scope.kind {
+            if let Some(instance) = scope.instance() {
                 taps.extend(self.held.get(&instance).and_then(|held| held.log.as_ref()).map(Log::tap));
             }
             at = scope.parent;

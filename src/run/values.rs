@@ -101,7 +101,7 @@ impl Store {
         for dir in self.temps.remove(&id).unwrap_or_default() {
             result = result.and(dir.close());
         }
-        for name in plan.defs.tasks[plan.instance(id).def.index()].temps.iter() {
+        for name in plan.task_of(id).temps.iter() {
             self.made.get_mut(&id).and_then(|values| values.remove(name));
         }
         result
@@ -138,7 +138,7 @@ impl Store {
     }
 
     fn save_one(&self, plan: &Plan, id: InstanceId) -> Vec<Saved> {
-        let temps = &plan.defs.tasks[plan.instance(id).def.index()].temps;
+        let temps = &plan.task_of(id).temps;
         let end = plan.scope(plan.instance(id).scope).exit;
         let names = self.made.get(&id).into_iter().flat_map(HashMap::keys).filter(|name| !temps.contains(name));
         let save = |name: &Arc<str>| {
@@ -281,7 +281,7 @@ impl Store {
 
 /// What an instance was given late, held against its param.
 fn fitted(plan: &Plan, id: InstanceId, name: &str, value: Value) -> Result<Value, Misfit> {
-    let def = &plan.defs.tasks[plan.instance(id).def.index()];
+    let def = plan.task_of(id);
     match def.params.iter().find(|param| *param.name.value == *name) {
         Some(param) => fit(&def.label.task, param, value),
         None => Ok(value),

@@ -39,7 +39,7 @@ pub(super) struct Rules {
 pub(super) fn watches<'o>(opened: &'o Opened, plan: &Plan) -> Vec<(InstanceId, &'o Watch)> {
     let requested = plan.links.iter().filter(|link| link.kind == LinkKind::Requested).map(|link| link.to);
     let watch = |id: InstanceId| {
-        let def = &plan.defs.tasks[plan.instance(id).def.index()];
+        let def = plan.task_of(id);
         opened.file.tasks[def.index].watch.as_ref().map(|watch| (id, watch))
     };
     requested.filter_map(watch).collect()

@@ -96,8 +96,7 @@ impl Builder<'_, '_> {
             _ => None,
         };
         let always = |scope: ScopeId| {
-            let around = std::iter::successors(Some(scope), |id| layout.scopes[id.index()].parent);
-            let own = around.map(|id| &layout.scopes[id.index()]);
+            let own = layout.outward(scope).map(|id| &layout.scopes[id.index()]);
             own.take_while(|scope| scope.vertices.start >= layout.scopes[instance.scope.index()].vertices.start)
                 .all(|scope| matches!(scope.guard, Guard::Always) && !scope.optional)
         };

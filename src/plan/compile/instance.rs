@@ -164,14 +164,8 @@ impl Builder<'_, '_> {
 
     /// The task and inputs of the set that a scope lies in.
     pub(super) fn set_inputs(&self, scope: ScopeId) -> (TaskDefId, Inputs) {
-        let mut at = Some(scope);
-        while let Some(id) = at {
-            if let Some(found) = self.sets.get(&id) {
-                return found.clone();
-            }
-            at = self.layout.scopes[id.index()].parent;
-        }
-        (TaskDefId(0), Arc::from([]))
+        let found = self.layout.outward(scope).find_map(|scope| self.sets.get(&scope));
+        found.cloned().unwrap_or_else(|| (TaskDefId(0), Arc::from([])))
     }
 }
 

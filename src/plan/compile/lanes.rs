@@ -94,10 +94,7 @@ impl Builder<'_, '_> {
     pub(super) fn first_lane(&self, scope: ScopeId) -> Option<InstanceId> {
         let feed = self.layout.scopes[scope.index()].feed?;
         let lane = self.layout.feeds[feed.index()].lanes.first()?;
-        match self.layout.scopes[lane.index()].kind {
-            ScopeKind::Instance(id) => Some(id),
-            _ => None,
-        }
+        self.layout.scopes[lane.index()].instance()
     }
 
     /// Who is shown for an instance that stands for a late set.

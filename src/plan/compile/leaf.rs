@@ -70,8 +70,7 @@ impl Builder<'_, '_> {
 
     /// Whether a scope lies in an `on-progress`: that would come too late if it stood in line with what it tells of.
     fn goes_along(&self, scope: ScopeId) -> bool {
-        let around = |id: &ScopeId| self.layout.scopes[id.index()].parent;
-        let mut pairs = std::iter::successors(Some(scope), around).filter_map(|id| Some((id, around(&id)?)));
+        let mut pairs = self.layout.outward(scope).zip(self.layout.outward(scope).skip(1));
         pairs.any(|(id, parent)| self.layout.scopes[parent.index()].progress.is_some_and(|(hook, _)| hook == id))
     }
 }

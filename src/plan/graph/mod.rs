@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::event::{Site, SkipReason, StepLabel};
-use crate::plan::defs::{Command, Defs};
+use crate::plan::defs::{Command, Defs, TaskDef};
 use crate::plan::ids::{FeedId, GateId, HostId, InstanceId, LeafId, LimitId, ScopeId, VertexId};
 use crate::plan::values::FileValues;
 use crate::xecfile::model::Host;
@@ -192,6 +192,11 @@ impl Plan {
     /// What lanes are fed with.
     pub fn feed(&self, id: FeedId) -> &Feed {
         &self.feeds[id.index()]
+    }
+
+    /// What the file says of the task of an instance.
+    pub fn task_of(&self, id: InstanceId) -> &TaskDef {
+        &self.defs.tasks[self.instance(id).def.index()]
     }
 
     /// An instance.

@@ -131,5 +131,12 @@ pub enum Guard {
     Ask(Conditions),
 }
 
+impl Scope {
+    /// The instance that it is, if it is one.
+    pub fn instance(&self) -> Option<InstanceId> {
+        if let ScopeKind::Instance(id) = self.kind { Some(id) } else { None }
+    }
+}
+
 /// What is taken in one move, each limit once.
 pub type Claim = Box<[(LimitId, u32)]>;

@@ -1,6 +1,6 @@
 //! Ways through a plan: into a scope, out of one, and in the order of a run. Changes nothing.
 
-use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, ScopeKind, TakeFrom, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, Plan, Scope, TakeFrom, Vertex};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 
 impl Plan {
@@ -27,22 +27,13 @@ impl Plan {
 
     /// An instance that lies directly in a scope, if there is one.
     pub fn instance_in(&self, scope: ScopeId) -> Option<InstanceId> {
-        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| match self.scope(inner).kind {
-            ScopeKind::Instance(instance) => Some(instance),
-            _ => None,
-        })
+        self.children(scope).filter_map(|child| self.scope_of(child)).find_map(|inner| self.scope(inner).instance())
     }
 
     /// The instance that a vertex belongs to, if it is not the run's own.
     pub fn instance_around(&self, vertex: VertexId) -> Option<InstanceId> {
-        let mut scope = self.scope_of(vertex).or(Some(self.owner[vertex.index()]));
-        while let Some(id) = scope {
-            match self.scope(id).kind {
-                ScopeKind::Instance(instance) => return Some(instance),
-                _ => scope = self.scope(id).parent,
-            }
-        }
-        None
+        let scope = self.scope_of(vertex).unwrap_or(self.owner[vertex.index()]);
+        self.around(scope).find_map(Scope::instance)
     }
 
     /// The feeds that a leaf writes to.
@@ -59,14 +50,10 @@ impl Plan {
 
     /// The nearest lane that a scope is or lies in, and its feed.
     pub fn lane_around(&self, scope: ScopeId) -> Option<(ScopeId, FeedId)> {
-        let mut at = (!self.feeds.is_empty()).then_some(scope);
-        while let Some(id) = at {
-            if let Some(feed) = self.feed_of_lane(id) {
-                return Some((id, feed));
-            }
-            at = self.scope(id).parent;
+        if self.feeds.is_empty() {
+            return None;
         }
-        None
+        self.outward(scope).find_map(|id| Some((id, self.feed_of_lane(id)?)))
     }
 
     /// Whether a leaf stands in a lane beside one that is just like it.
@@ -83,20 +70,14 @@ impl Plan {
 
     /// Whose values a scope sees: those of the instance around it, or of the one that stands for the set around it.
     pub fn instance_for(&self, scope: ScopeId) -> Option<InstanceId> {
-        self.around(scope).find_map(|scope| match scope.kind {
-            ScopeKind::Instance(id) => Some(id),
-            _ => scope.stand_in,
-        })
+        self.around(scope).find_map(|scope| scope.instance().or(scope.stand_in))
     }
 
     /// The instance that begins with a scope: its own, or what stands in for a late set.
     pub fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
         let this = self.scope(scope);
-        match (this.kind, this.feed.map(|feed| self.feed(feed).instance)) {
-            (ScopeKind::Instance(id), _) => Some(id),
-            (_, Some(set)) if self.instance(set).scope == scope => Some(set),
-            _ => None,
-        }
+        let set = || Some(self.feed(this.feed?).instance).filter(|set| self.instance(*set).scope == scope);
+        this.instance().or_else(set)
     }
 
     /// Whether what an instance takes comes only while it runs.
@@ -107,8 +88,12 @@ impl Plan {
 
     /// A scope and all around it, from the inside out.
     pub fn around(&self, scope: ScopeId) -> impl Iterator<Item = &Scope> + '_ {
-        let parent = |scope: &&Scope| scope.parent.map(|parent| self.scope(parent));
-        std::iter::successors(Some(self.scope(scope)), parent)
+        self.outward(scope).map(|id| self.scope(id))
+    }
+
+    /// The same, by their ids.
+    pub fn outward(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> + '_ {
+        std::iter::successors(Some(scope), |id| self.scope(*id).parent)
     }
 
     /// The instances in the order in which they would begin if one thing were done at a time: by what waits for
@@ -124,7 +109,7 @@ impl Plan {
         let mut order = Vec::with_capacity(self.instances.len());
         while let Some(std::cmp::Reverse(at)) = open.pop() {
             if let Vertex::Enter(scope) = self.vertices[at as usize]
-                && let ScopeKind::Instance(instance) = self.scope(scope).kind
+                && let Some(instance) = self.scope(scope).instance()
                 && !self.instance(instance).hidden
             {
                 order.push(instance);

@@ -7,7 +7,7 @@ use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::JobId;
 use crate::exec::{Signal, Target};
 use crate::plan::defs::Conditions;
-use crate::plan::graph::{Guard, Memory, ScopeKind};
+use crate::plan::graph::{Guard, Memory};
 use crate::plan::ids::{InstanceId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
@@ -30,10 +30,10 @@ impl Loop {
     /// The conditions that are asked for a purpose; none where there is nothing to ask.
     pub(super) fn conditions(&self, scope: ScopeId, purpose: Purpose) -> Option<Conditions> {
         let this = self.plan.scope(scope);
-        match (purpose, &this.guard, this.kind) {
+        match (purpose, &this.guard, this.instance()) {
             (Purpose::Enter, Guard::Ask(conditions), _) => Some(conditions.clone()),
-            (Purpose::Keep, _, ScopeKind::Instance(id)) => {
-                let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+            (Purpose::Keep, _, Some(id)) => {
+                let def = self.plan.task_of(id);
                 let cache = def.files.cache.as_ref().filter(|cache| !cache.conditions.is_empty())?;
                 Some(Conditions { all: cache.conditions.clone(), place: def.conditions.place.clone() })
             }

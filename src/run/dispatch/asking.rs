@@ -13,7 +13,6 @@ use crate::base::event::{Event, JobId};
 use crate::exec::output::Tap;
 use crate::exec::{Signal, Target};
 use crate::plan::defs::Place;
-use crate::plan::graph::ScopeKind;
 use crate::plan::ids::{InstanceId, LeafId, ScopeId, VertexId};
 use crate::run::command;
 use crate::run::dispatch::Loop;
@@ -48,11 +47,11 @@ impl Loop {
     /// Asks until a service is ready, or nobody wants to know any more.
     pub(super) fn watch(&mut self, scope: ScopeId) {
         let plan = self.plan.clone();
-        let (ScopeKind::Instance(instance), Some(service)) = (plan.scope(scope).kind, &plan.scope(scope).ready) else {
+        let (Some(instance), Some(service)) = (plan.scope(scope).instance(), &plan.scope(scope).ready) else {
             return;
         };
         let at = plan.scope(scope).enter;
-        let place = &plan.defs.tasks[plan.instance(instance).def.index()].conditions.place;
+        let place = &plan.task_of(instance).conditions.place;
         let (probe, log, target) = match self.probe_for(&service.ready, place, (instance, at)) {
             Ok(found) => found,
             // It is never ready then, and this says why.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::event::{JobId, Level, Reason};
 use crate::exec::Target;
 use crate::plan::defs::Work;
-use crate::plan::graph::{EdgeKind, LimitKind, LinkKind, Plan, ScopeKind};
+use crate::plan::graph::{EdgeKind, LimitKind, LinkKind, Plan};
 use crate::plan::ids::{InstanceId, LeafId, ScopeId};
 use crate::run::dispatch::Loop;
 use crate::run::facts::{Facts, leaves};
@@ -21,7 +21,7 @@ impl Loop {
 
     /// The number of a service in the session.
     fn earlier(&self, service: ScopeId) -> Option<u64> {
-        let ScopeKind::Instance(id) = self.plan.scope(service).kind else { return None };
+        let id = self.plan.scope(service).instance()?;
         self.standing.as_ref()?.last(&self.plan.instance(id).label.instance)
     }
 
@@ -30,7 +30,7 @@ impl Loop {
     /// with it.
     fn one_step(&self, service: ScopeId) -> Option<InstanceId> {
         let plan = &*self.plan;
-        let ScopeKind::Instance(id) = plan.scope(service).kind else { return None };
+        let id = plan.scope(service).instance()?;
         let mut all = leaves(plan, service);
         let (leaf, None) = (all.next()?, all.next()) else { return None };
         let command = plan.command(leaf);
@@ -39,7 +39,7 @@ impl Loop {
             && command.place.sudo.is_none()
             && self.store.host_of(plan, plan.leaf(leaf).scope).is_none()
             && plan.leaf(leaf).instance == id
-            && plan.defs.tasks[plan.instance(id).def.index()].temps.is_empty();
+            && plan.task_of(id).temps.is_empty();
         let of_machine = |limit: usize| matches!(plan.limits[limit].kind, LimitKind::Machine(_));
         let inner = plan.around(plan.leaf(leaf).scope).take_while(|scope| scope.service == Some(service));
         let bound = inner
@@ -51,7 +51,7 @@ impl Loop {
     /// Whether anything but its own text decides about an instance. Who asks for a service of which that is not known
     /// wants to see it begin anew.
     fn has_reasons(&self, id: InstanceId) -> bool {
-        let def = &self.plan.defs.tasks[self.plan.instance(id).def.index()];
+        let def = self.plan.task_of(id);
         !def.files.inputs.is_empty() || !self.keeper.needed(&self.plan, id).is_empty()
     }
 
@@ -63,7 +63,7 @@ impl Loop {
     fn lasting(&self, leaf: LeafId, target: &Rc<dyn Target>) -> Option<Rc<dyn Target>> {
         let (standing, plan) = (self.standing.as_ref()?, &*self.plan);
         let scope = plan.leaf(leaf).service.filter(|scope| self.is_lasting(*scope))?;
-        let ScopeKind::Instance(id) = plan.scope(scope).kind else { return None };
+        let id = plan.scope(scope).instance()?;
         Some(Rc::new(Lasting {
             standing: standing.clone(),
             target: target.clone(),
@@ -89,7 +89,7 @@ impl Loop {
 
     /// A service is ready.
     pub(super) fn note_ready(&self, service: ScopeId) {
-        if let (Some(standing), ScopeKind::Instance(id)) = (&self.standing, self.plan.scope(service).kind) {
+        if let (Some(standing), Some(id)) = (&self.standing, self.plan.scope(service).instance()) {
             standing.became_ready(&self.plan.instance(id).label.instance);
         }
     }

@@ -87,7 +87,7 @@ impl Loop {
     }
 
     fn place_of_temps(&self, id: InstanceId) -> &Place {
-        &self.plan.defs.tasks[self.plan.instance(id).def.index()].conditions.place
+        &self.plan.task_of(id).conditions.place
     }
 
     /// An instance is over: what it had on a host goes, if that can be reached.

@@ -11,7 +11,7 @@ use crate::base::event::Event;
 use crate::cache::lock;
 use crate::cache::state::{State, is_scarcity};
 use crate::cache::task::{Begun, Claimed, Fresh, Settled};
-use crate::plan::graph::{Memory, ScopeKind};
+use crate::plan::graph::Memory;
 use crate::plan::ids::{InstanceId, ScopeId};
 use crate::run::dispatch::Loop;
 use crate::run::facts::{self, Facts};
@@ -54,19 +54,12 @@ impl Loop {
         state.spawn(move || reply.send(ask(&own)));
     }
 
-    fn instance_of(&self, scope: ScopeId) -> Option<InstanceId> {
-        match self.plan.scope(scope).kind {
-            ScopeKind::Instance(id) => Some(id),
-            _ => None,
-        }
-    }
-
     /// Asks whether a scope is up to date, once all values are there that decide it.
     pub(super) fn look_up(&mut self, scope: ScopeId) {
         if !self.scheduler.is_wanted(scope) {
             return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
         }
-        let (Some(_), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+        let (Some(_), Some(id)) = (self.keeper.state(), self.plan.scope(scope).instance()) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
         let (plan, around) = (self.plan.clone(), self.around.clone());
@@ -91,7 +84,7 @@ impl Loop {
 
     /// A scope begins, if it still has to.
     pub(super) fn claim(&mut self, scope: ScopeId) {
-        let held = self.instance_of(scope).and_then(|id| self.keeper.held(id)).map(|held| held.task.clone());
+        let held = self.plan.scope(scope).instance().and_then(|id| self.keeper.held(id)).map(|held| held.task.clone());
         let (Some(state), Some(task)) = (self.keeper.state(), held) else {
             return self.feed(Input::Probed(scope, Ok(Answer::Run)));
         };
@@ -101,7 +94,7 @@ impl Loop {
 
     /// Whether there is something to do before a scope is asked about once more; it is done.
     pub(super) fn comes_first(&mut self, scope: ScopeId) -> bool {
-        let Some(id) = self.instance_of(scope) else { return false };
+        let Some(id) = self.plan.scope(scope).instance() else { return false };
         match self.keeper.held(id).and_then(|held| held.first.take()) {
             None => return false,
             Some(First::Fresh(fresh)) => self.fresh(scope, id, fresh),
@@ -160,7 +153,7 @@ impl Loop {
     }
 
     fn probed(&mut self, scope: ScopeId, answer: Result<Option<Fresh>, String>) {
-        let Some(id) = self.instance_of(scope) else { return };
+        let Some(id) = self.plan.scope(scope).instance() else { return };
         match answer {
             _ if !self.scheduler.is_wanted(scope) => self.feed(Input::Probed(scope, Ok(Answer::Pass))),
             Ok(Some(fresh)) => self.fresh(scope, id, fresh),
@@ -171,7 +164,7 @@ impl Loop {
     }
 
     fn claimed(&mut self, scope: ScopeId, answer: Result<Claimed, String>) {
-        let Some(id) = self.instance_of(scope) else { return };
+        let Some(id) = self.plan.scope(scope).instance() else { return };
         // It was cancelled meanwhile: what was found is let go, its lock too.
         if self.keeper.held(id).is_none() || !self.scheduler.is_wanted(scope) {
             return self.feed(Input::Probed(scope, Ok(Answer::Pass)));
@@ -257,7 +250,7 @@ impl Loop {
 
     /// The body of a scope has succeeded.
     pub(super) fn settle(&mut self, scope: ScopeId) {
-        match self.instance_of(scope) {
+        match self.plan.scope(scope).instance() {
             Some(_) => self.look_at(scope, Purpose::Keep),
             None => self.feed(Input::Settled(scope)),
         }
@@ -265,7 +258,7 @@ impl Loop {
 
     /// What it made is looked at in any case, and remembered if that is wanted.
     pub(super) fn settle_if(&mut self, scope: ScopeId, kept: Result<bool, String>) {
-        let (Some(state), Some(id)) = (self.keeper.state(), self.instance_of(scope)) else {
+        let (Some(state), Some(id)) = (self.keeper.state(), self.plan.scope(scope).instance()) else {
             return self.feed(Input::Settled(scope));
         };
         let plan = self.plan.clone();
@@ -301,7 +294,7 @@ impl Loop {
     }
 
     fn settled(&mut self, scope: ScopeId, settled: Settled) {
-        if let Some(id) = self.instance_of(scope) {
+        if let Some(id) = self.plan.scope(scope).instance() {
             if let Some(made) = settled.made {
                 self.keeper.made(id, made);
             }

@@ -118,14 +118,8 @@ impl Scheduler {
         if let Some(instance) = self.plan.instance_around(vertex) {
             return Some(self.label(instance));
         }
-        let mut at = self.plan.scope_of(vertex);
-        while let Some(id) = at {
-            if let Some(inside) = self.plan.instance_in(id) {
-                return Some(self.plan.defs.tasks[self.plan.instance(inside).def.index()].label.clone());
-            }
-            at = self.plan.scope(id).parent;
-        }
-        None
+        let inside = self.plan.outward(self.plan.scope_of(vertex)?).find_map(|id| self.plan.instance_in(id))?;
+        Some(self.plan.task_of(inside).label.clone())
     }
 
     pub(super) fn culprit(&self, vertex: VertexId) -> Option<Culprit> {

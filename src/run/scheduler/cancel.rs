@@ -2,7 +2,7 @@
 
 use crate::base::command::{Outcome, SIGTERM};
 use crate::base::event::{Event, Level, Reason};
-use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, Closing, End, JobEnd, Scheduler, TimerKey};
@@ -22,10 +22,8 @@ impl Scheduler {
                 _ => {}
             }
         }
-        let what = match self.plan.scope(scope).kind {
-            ScopeKind::Instance(id) => self.plan.instance(id).label.instance.clone(),
-            _ => "run".into(),
-        };
+        let instance = self.plan.scope(scope).instance();
+        let what = instance.map_or_else(|| "run".into(), |id| self.plan.instance(id).label.instance.clone());
         out.push(Action::Emit(Event::Cancelling { what, reason, level }));
         self.cancel(scope, reason, level, out);
     }
@@ -143,7 +141,7 @@ impl Scheduler {
                 }
                 Vertex::Exit(_) => self.end[inner.index()] = Some(end),
                 Vertex::Enter(inside) => {
-                    if let (ScopeKind::Instance(_), true) = (plan.scope(inside).kind, inner.0 >= told) {
+                    if plan.scope(inside).instance().is_some() && inner.0 >= told {
                         told = plan.scope(inside).exit.0;
                         self.tell_skipped(inside, end, out);
                     }

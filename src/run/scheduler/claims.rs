@@ -94,8 +94,7 @@ impl Scheduler {
             return Vec::new();
         }
         let within = self.plan.scope_of(vertex).unwrap_or(self.plan.owner[vertex.index()]);
-        let around = std::iter::successors(Some(within), |scope| self.plan.scope(*scope).parent);
-        around.filter(|scope| self.lent.contains(scope)).collect()
+        self.plan.outward(within).filter(|scope| self.lent.contains(scope)).collect()
     }
 
     /// A live scope gives back what it claims, until it goes on.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::base::event::{Event, Reason, SkipReason, TaskLabel};
 use crate::plan::defs::JOINED;
-use crate::plan::graph::{EdgeKind, FeedWay, Plan, ScopeKind};
+use crate::plan::graph::{EdgeKind, FeedWay, Plan};
 use crate::plan::ids::{FeedId, InstanceId, LeafId, ScopeId, VertexId};
 use crate::plan::inputs::with_item;
 use crate::plan::values::Value;
@@ -207,7 +207,7 @@ impl Scheduler {
             FeedWay::Join { .. } => vec![(Arc::from(JOINED), item.value.clone())],
         };
         let mut label = None;
-        if let ScopeKind::Instance(id) = plan.scope(lane).kind {
+        if let Some(id) = plan.scope(lane).instance() {
             let usual = &plan.instance(id).label;
             let name = with_item(&usual.instance, &values, item.number).into();
             let new = Arc::new(TaskLabel { instance: name, ..(**usual).clone() });
@@ -226,7 +226,7 @@ impl Scheduler {
         if self.plan.spared.is_empty() || !self.plan.scope(lane).is_lane {
             return None;
         }
-        let ScopeKind::Instance(id) = self.plan.scope(lane).kind else { return None };
+        let id = self.plan.scope(lane).instance()?;
         self.plan.spared.get(&self.label(id).instance)
     }
 

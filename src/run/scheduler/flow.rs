@@ -1,7 +1,7 @@
 //! How the run moves along edges: who is demanded, who may begin, what ended and who waited for it.
 
 use crate::base::event::{Event, JobId, Waits};
-use crate::plan::graph::{EdgeKind, Guard, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Guard, Memory, Vertex};
 use crate::plan::ids::{LeafId, ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::{Action, End, Queue, Scheduler, TimerKey};
@@ -75,8 +75,8 @@ impl Scheduler {
             // That is asked on the host.
             self.bind(scope, out);
         }
-        if let (ScopeKind::Instance(instance), false) =
-            (self.plan.scope(scope).kind, std::mem::replace(&mut self.scopes[scope.index()].opened, true))
+        if let (Some(instance), false) =
+            (self.plan.scope(scope).instance(), std::mem::replace(&mut self.scopes[scope.index()].opened, true))
         {
             out.push(Action::Open(instance));
         }
@@ -121,7 +121,7 @@ impl Scheduler {
             self.scopes[parent.index()].open += 1;
         }
         self.enter_host(scope, out);
-        if let ScopeKind::Instance(instance) = plan.scope(scope).kind {
+        if let Some(instance) = plan.scope(scope).instance() {
             out.push(Action::Emit(Event::TaskStarted { task: self.label(instance) }));
         }
         if let Some(feed) = plan.scope(scope).feed {
@@ -142,10 +142,10 @@ impl Scheduler {
         self.next_job += 1;
         let waits = self.waited(leaf, &queue);
         self.scopes[plan.leaf(leaf).scope.index()].open += 1;
-        let mut around = Some(plan.leaf(leaf).scope);
-        while let Some(id) = around.filter(|id| !self.scopes[id.index()].touched) {
-            self.scopes[id.index()].touched = true;
-            around = plan.scope(id).parent;
+        for scope in plan.outward(plan.leaf(leaf).scope) {
+            if std::mem::replace(&mut self.scopes[scope.index()].touched, true) {
+                break;
+            }
         }
         queue.attempt = self.attempt_around(plan.leaf(leaf).scope);
         self.jobs.insert(job, super::Job { leaf, started: None, queue });

@@ -1,7 +1,7 @@
 //! Gates: places where several arrive before anyone goes on. A gate is judged when all before it have ended, and
 //! stays shut where too few of them succeeded: then who waits behind it is skipped, and its scope fails.
 
-use crate::plan::graph::{EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{EdgeKind, Vertex};
 use crate::plan::ids::{GateId, ScopeId, VertexId};
 use crate::run::phase::Phase;
 use crate::run::scheduler::state::End;
@@ -90,7 +90,7 @@ impl Scheduler {
         let mut at = Some(scope);
         std::iter::from_fn(move || {
             let scope = at?;
-            let instance = matches!(self.plan.scope(scope).kind, ScopeKind::Instance(_));
+            let instance = self.plan.scope(scope).instance().is_some();
             at = self.plan.scope(scope).parent.filter(|_| !instance);
             Some(scope)
         })

@@ -46,11 +46,8 @@ impl Scheduler {
 
     /// What a leaf in a hook may know of what it follows; nothing for any other leaf.
     pub fn hook_values(&self, leaf: LeafId, last_errors: &dyn Fn(JobId) -> String) -> Vec<(Arc<str>, Value)> {
-        let mut at = Some(self.plan.leaf(leaf).scope);
-        while let Some(id) = at.filter(|id| !self.plan.scope(*id).is_hook) {
-            at = self.plan.scope(id).parent;
-        }
-        let Some((hook, scope)) = at.and_then(|hook| Some((hook, self.plan.scope(hook).parent?))) else {
+        let hook = self.plan.outward(self.plan.leaf(leaf).scope).find(|id| self.plan.scope(*id).is_hook);
+        let Some((hook, scope)) = hook.and_then(|hook| Some((hook, self.plan.scope(hook).parent?))) else {
             return Vec::new();
         };
         if self.is_progress(scope, hook) {

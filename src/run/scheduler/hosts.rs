@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::command::{NotStarted, Outcome};
 use crate::base::event::{Event, TaskLabel, Verdict};
-use crate::plan::graph::{Plan, Pool, ScopeKind, Target, Vertex};
+use crate::plan::graph::{Plan, Pool, Target, Vertex};
 use crate::plan::ids::{HostId, InstanceId, LeafId, PoolId, ScopeId, VertexId};
 use crate::run::scheduler::{Action, Complaint, End, JobEnd, Scheduler};
 use crate::xecfile::model::Pick;
@@ -152,12 +152,8 @@ impl Scheduler {
         }
         let host = self.pick(pool, &plan.pools[pool.index()]);
         self.hosts.bound.insert(scope, host);
-        let label = match plan.scope(scope).kind {
-            ScopeKind::Instance(instance) => {
-                Some((instance, self.label_on(scope, instance, &plan.host(host).name.value)))
-            }
-            _ => None,
-        };
+        let labelled = |instance| (instance, self.label_on(scope, instance, &plan.host(host).name.value));
+        let label = plan.scope(scope).instance().map(labelled);
         if let Some((instance, label)) = &label {
             self.labels.insert(*instance, label.clone());
         }

@@ -87,10 +87,8 @@ impl<'p> Judge<'p> {
         prop_assert!(self.running.insert(job, leaf).is_none(), "a job's name is never used twice");
         // Whatever the leaf, and every scope around it, waits for, has succeeded.
         self.waits(self.plan.leaf(leaf).vertex)?;
-        let mut scope = Some(self.plan.leaf(leaf).scope);
-        while let Some(id) = scope {
-            self.waits(self.plan.scope(id).enter)?;
-            scope = self.plan.scope(id).parent;
+        for scope in self.plan.around(self.plan.leaf(leaf).scope) {
+            self.waits(scope.enter)?;
         }
         self.no_lost_way(leaf)?;
         self.limits()
@@ -149,8 +147,7 @@ impl<'p> Judge<'p> {
             let before = around.enter.0..arrival.0;
             // Whose time is up has left the barrier, though hooks of his may still run.
             let gone = |leaf: &LeafId| {
-                let around = |scope: &ScopeId| self.plan.scope(*scope).parent;
-                std::iter::successors(Some(self.plan.leaf(*leaf).scope), around).any(|at| self.late.contains_key(&at))
+                self.plan.outward(self.plan.leaf(*leaf).scope).any(|scope| self.late.contains_key(&scope))
             };
             let on_the_way = |leaf: &LeafId| before.contains(&self.plan.leaf(*leaf).vertex.0) && !gone(leaf);
             let late = self.running.values().any(on_the_way);

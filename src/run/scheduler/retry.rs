@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::base::event::{Event, Reason};
-use crate::plan::graph::{Edge, EdgeKind, ScopeKind, Vertex};
+use crate::plan::graph::{Edge, EdgeKind, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::feeds::FeedState;
@@ -127,7 +127,7 @@ impl Scheduler {
         };
         self.undecide(scope, out);
         self.watch(scope, out);
-        if let ScopeKind::Instance(instance) = this.kind {
+        if let Some(instance) = this.instance() {
             out.push(Action::Open(instance));
         }
         let feed = this.feed.map(|feed| (feed, self.feeds[feed.index()].again(&plan, feed)));

@@ -1,7 +1,7 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
-use crate::plan::graph::{Completion, Guard, Memory, ScopeKind, Vertex};
+use crate::plan::graph::{Completion, Guard, Memory, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
 use crate::run::phase::{Phase, Trigger};
 use crate::run::scheduler::state::Failed;
@@ -187,7 +187,7 @@ impl Scheduler {
         if scope == ScopeId::RUN {
             return self.close(out);
         }
-        if let ScopeKind::Instance(instance) = this.kind {
+        if let Some(instance) = this.instance() {
             let verdict = self.verdict(scope, end);
             count(&mut self.counts, &verdict);
             let duration = self.now.saturating_sub(self.scopes[scope.index()].entered);
@@ -204,7 +204,7 @@ impl Scheduler {
 
     /// What lived as long as an attempt of an instance goes with it.
     pub(super) fn close_values(&mut self, scope: ScopeId, closing: Closing, out: &mut Vec<Action>) {
-        if let ScopeKind::Instance(instance) = self.plan.scope(scope).kind
+        if let Some(instance) = self.plan.scope(scope).instance()
             && std::mem::replace(&mut self.scopes[scope.index()].opened, false)
         {
             out.push(Action::Close(instance, closing));
@@ -213,7 +213,7 @@ impl Scheduler {
 
     /// An instance that never began is told of, unless nobody had asked for it.
     pub(super) fn tell_skipped(&mut self, scope: ScopeId, end: End, out: &mut Vec<Action>) {
-        let ScopeKind::Instance(instance) = self.plan.scope(scope).kind else { return };
+        let Some(instance) = self.plan.scope(scope).instance() else { return };
         // Of lanes that never had an item, the first is told for all.
         if self.plan.instance(instance).hidden && !self.is_fed(scope) {
             return;
@@ -269,13 +269,9 @@ impl Scheduler {
             Vertex::Exit(other)
                 if other != scope && !self.is_sibling(blamed, self.plan.owner[self.plan.scope(scope).exit.index()]) =>
             {
-                match self.plan.scope(other).kind {
-                    ScopeKind::Instance(id) => SkipReason::Dependency(self.label(id).instance.clone()),
-                    _ => match self.plan.instance_in(other) {
-                        Some(id) => SkipReason::Dependency(self.plan.instance(id).label.task.clone()),
-                        None => SkipReason::Earlier,
-                    },
-                }
+                let own = self.plan.scope(other).instance().map(|id| self.label(id).instance.clone());
+                let of_set = || self.plan.instance_in(other).map(|id| self.plan.instance(id).label.task.clone());
+                own.or_else(of_set).map_or(SkipReason::Earlier, SkipReason::Dependency)
             }
             _ => SkipReason::Earlier,
         }
