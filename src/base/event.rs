@@ -121,6 +121,9 @@ pub struct Counts {
     /// Failures: steps that failed, and tasks and groups whose time was up; also those that do not count. A task in
     /// which only something else failed is none.
     pub failed: u32,
+    /// How many of those ended nobody knows how: the way to their host was lost.
+    #[serde(default)]
+    pub unknown: u32,
     /// What failed for a host that could not be reached, also what does not count; it is not counted as failed.
     pub unreachable: u32,
     /// Were ended from outside after they had begun.

@@ -189,11 +189,12 @@ impl Page {
 
 /// How many tasks ended how.
 fn tally(counts: &Counts) -> String {
-    let Counts { ok, failed, unreachable, cancelled, skipped, fresh } = *counts;
+    let Counts { ok, failed, unknown, unreachable, cancelled, skipped, fresh } = *counts;
     let all = [
         (ok, "ok"),
         (fresh, "up to date"),
-        (failed, "failed"),
+        (failed.saturating_sub(unknown), "failed"),
+        (unknown, "of unknown end"),
         (unreachable, "unreachable"),
         (cancelled, "cancelled"),
         (skipped, "skipped"),

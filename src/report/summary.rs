@@ -263,13 +263,14 @@ fn counts(counts: Counts, culprits: &[Culprit]) -> String {
     let lost = |culprit: &&Culprit| matches!(culprit.verdict, Verdict::Failed(Failure::Command(Outcome::Unknown(_))));
     let lost = culprits.iter().filter(lost).count();
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let (failed, unreached) = (number(culprits.len() - unreached), number(unreached));
+    let (failed, lost, unreached) = (number(culprits.len() - unreached - lost), number(lost), number(unreached));
     let parts = [
-        (failed.saturating_sub(number(lost)), "failed"),
+        (failed, "failed"),
         // It may have done all that it should.
-        (number(lost), "of unknown end"),
+        (lost, "of unknown end"),
         (unreached, "unreachable"),
-        (counts.failed.saturating_sub(failed), "failed and not counted"),
+        (counts.failed.saturating_sub(counts.unknown).saturating_sub(failed), "failed and not counted"),
+        (counts.unknown.saturating_sub(lost), "of unknown end and not counted"),
         (counts.unreachable.saturating_sub(unreached), "unreachable and not counted"),
         (counts.ok, "ok"),
         (counts.fresh, "up to date"),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{End, Ended, Look, Summary};
+use crate::base::command::Outcome;
 use crate::base::event::{Counts, Culprit, Failure, JobId, Reason, SkipReason, Verdict};
 use crate::report::scripts::{counts, culprit, task};
 use crate::report::style::Style;
@@ -75,6 +76,17 @@ fn what_is_optional_is_told_apart() {
     let one = end(vec![culprit(1, "build", 2)], counts(1, 3, 0, 0), 2);
     let said = text(&after_steps(4), &one, LOOK);
     assert!(said.ends_with("✗ 1 failed, 2 failed and not counted, 1 ok in 250ms; exit code 2"), "{said}");
+}
+
+#[test]
+fn what_ended_nobody_knows_how_is_told_apart() {
+    let lost = Verdict::Failed(Failure::Command(Outcome::Unknown("the link is gone".into())));
+    let lost = Culprit { verdict: lost, ..culprit(1, "build", 255) };
+    let all = Counts { unknown: 2, ..counts(1, 4, 0, 0) };
+    let said = text(&after_steps(4), &end(vec![lost, culprit(2, "docs", 2)], all, 2), LOOK);
+    let expected =
+        "✗ 1 failed, 1 of unknown end, 1 failed and not counted, 1 of unknown end and not counted, 1 ok in 250ms";
+    assert!(said.ends_with(&format!("{expected}; exit code 2")), "{said}");
 }
 
 #[test]

@@ -278,14 +278,18 @@ impl Keeper {
 
     async fn close(mut self, done: oneshot::Sender<()>) {
         self.connecting.shutdown().await;
-        let ends: Vec<Gone> = self.lines.iter().map(|line| line.master.gone.clone()).collect();
-        self.lines.clear(); // Each is asked to end.
-        let all = async {
-            for mut end in ends {
-                let _ = end.wait_for(Option::is_some).await; // Its attendant may have ended too.
-            }
-        };
-        let _ = tokio::time::timeout(GOODBYE, all).await; // The broker ends what does not.
+        let masters: Vec<Master> = self.lines.drain(..).map(|line| line.master).collect();
+        masters.iter().for_each(Master::end);
+        if tokio::time::timeout(GOODBYE, all_gone(&masters)).await.is_err() {
+            masters.iter().for_each(Master::kill);
+            let _ = tokio::time::timeout(GOODBYE, all_gone(&masters)).await; // The broker is the last to end it.
+        }
         let _ = done.send(()); // Nobody needs to wait for it.
+    }
+}
+
+async fn all_gone(masters: &[Master]) {
+    for master in masters {
+        let _ = master.gone.clone().wait_for(Option::is_some).await; // Its attendant may have ended too.
     }
 }

@@ -41,11 +41,16 @@ pub(super) struct Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        self.control.send(Signal::End(nix::libc::SIGTERM));
+        self.end();
     }
 }
 
 impl Master {
+    /// Asks it to end.
+    pub(super) fn end(&self) {
+        self.control.send(Signal::End(nix::libc::SIGTERM));
+    }
+
     /// Ends it without waiting for its goodbye.
     pub(super) fn kill(&self) {
         self.control.send(Signal::Kill);

@@ -218,6 +218,8 @@ pub(super) struct Counts {
     ok: u32,
     failed: u32,
     #[serde(skip_serializing_if = "is_none")]
+    unknown: u32,
+    #[serde(skip_serializing_if = "is_none")]
     unreachable: u32,
     cancelled: u32,
     skipped: u32,
@@ -226,8 +228,8 @@ pub(super) struct Counts {
 
 impl From<&event::Counts> for Counts {
     fn from(counts: &event::Counts) -> Self {
-        let event::Counts { ok, failed, unreachable, cancelled, skipped, fresh } = *counts;
-        Self { ok, failed, unreachable, cancelled, skipped, fresh }
+        let event::Counts { ok, failed, unknown, unreachable, cancelled, skipped, fresh } = *counts;
+        Self { ok, failed, unknown, unreachable, cancelled, skipped, fresh }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What everything came to: scopes judged by what is in them, and the run by all.
 
+use crate::base::command::Outcome;
 use crate::base::event::{Counts, Culprit, Event, Failure, Reason, SkipReason, Verdict};
 use crate::plan::graph::{Completion, Guard, Memory, Vertex};
 use crate::plan::ids::{ScopeId, VertexId};
@@ -291,6 +292,10 @@ impl Scheduler {
             let Some(culprit) = culprit else { continue };
             match culprit.verdict {
                 Verdict::Unreachable(_) => self.counts.unreachable += 1,
+                Verdict::Failed(Failure::Command(Outcome::Unknown(_))) => {
+                    self.counts.failed += 1;
+                    self.counts.unknown += 1;
+                }
                 _ => self.counts.failed += 1,
             }
             culprits.extend(Some(culprit).filter(|_| counts));

@@ -62,6 +62,17 @@ fn what_was_begun_and_lost_is_not_done_twice() {
 }
 
 #[test]
+fn an_unknown_end_that_does_not_count_is_still_no_failure() {
+    let docker = "#!/bin/sh\nshift 3\nexec 3<&0\n\"$@\" <&3 &\nexec 3<&-\nread -r go < cut\nkill -9 $!\nexit 1\n";
+    let file = "host only { via docker; }\n\
+                task t { matrix on-error=continue require=1 { on \"only, db1\" }\n\
+                run \"[ $host = db1 ] || { echo go > cut; exec sleep 1000; }; echo done >> log\" }\n";
+    let ran = with_docker(case(file, ["t"])).file("bin/docker", docker).fifo("cut").run().ok();
+    assert_eq!(ran.read("log"), "done\n", "{}", ran.story());
+    assert!(ran.err().contains("1 of unknown end and not counted"), "{}", ran.story());
+}
+
+#[test]
 fn what_was_ended_over_there_since_nobody_seemed_to_be_here_is_not_done_twice() {
     // What the host hears of us ends, and what we hear of it does not: even its last word is no end of the command's.
     let docker = "#!/bin/sh\nshift 3\nmkfifo lease\nexec 3<&0\ncat <&3 > lease &\ncat=$!\n\"$@\" < lease &\n\
