@@ -342,7 +342,7 @@ impl Session {
                     Some(Order::Cancel(..)) | None => return over(Exit::Code(1)),
                 },
                 settled = settle(&mut debounce, source) => if settled {
-                    changed.extend(source.changes());
+                    changed.extend(source.told());
                     changed.sort_unstable();
                     changed.dedup();
                     if !changed.is_empty() {

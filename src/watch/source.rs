@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode};
-use tokio::sync::Notify;
 
-use crate::watch::wanted::{Look, Wanted, difference, linked};
+use crate::watch::bell::{Bell, Told};
+use crate::watch::wanted::{Look, Stamp, Wanted, difference, linked};
 
 /// How often files are looked at where the system cannot tell of them.
 const POLL: Duration = Duration::from_secs(1);
@@ -44,66 +42,17 @@ pub struct Source {
     follow: Option<Instant>,
     rests: Instant,
     look: Look,
+    touched: Touched,
     /// Why the system cannot tell of changes, until that was asked for.
     trouble: Option<String>,
 }
 
-/// What rings when something has happened.
+/// What may not look as it did.
 #[derive(Default)]
-struct Bell {
-    rung: Notify,
-    /// Directories may have come or gone, or events were lost.
-    shape: AtomicBool,
-    /// When it first and last rang since that was asked: whoever comes late to a bell must not wait the longer for it.
-    when: Mutex<Option<(Instant, Instant)>>,
-    /// What links lead to.
-    linked: Mutex<BTreeSet<PathBuf>>,
-}
-
-impl Bell {
-    fn hear(&self, wanted: &Wanted, event: notify::Result<Event>) {
-        let Ok(event) = event else { return self.ring(true) };
-        if event.need_rescan() {
-            return self.ring(true);
-        }
-        let shape = match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-            EventKind::Access(_) => return,
-            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => true,
-            _ => false,
-        };
-        // A directory matters for what may be in it, and what was moved away may have been one.
-        let moved = matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
-        let matters = |path: &PathBuf| {
-            wanted.may_mean(path)
-                || self.is_linked(path)
-                || (shape && path.is_dir())
-                || (moved && path.symlink_metadata().is_err())
-        };
-        if event.paths.iter().any(matters) {
-            self.ring(shape || event.paths.iter().any(|path| path.ends_with(".gitignore")));
-        }
-    }
-
-    fn is_linked(&self, path: &Path) -> bool {
-        self.linked.lock().is_ok_and(|linked| linked.contains(path))
-    }
-
-    fn ring(&self, shape: bool) {
-        if shape {
-            self.shape.store(true, Ordering::Release);
-        }
-        let now = Instant::now();
-        let mut when = self.when.lock().unwrap_or_else(PoisonError::into_inner);
-        *when = Some((when.map_or(now, |(first, _)| first), now));
-        drop(when);
-        self.rung.notify_one();
-    }
-
-    /// When it rang since the last call.
-    fn rang(&self) -> Option<(Instant, Instant)> {
-        self.when.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+struct Touched {
+    /// All of it, and directories may have come or gone.
+    all: bool,
+    paths: BTreeSet<PathBuf>,
 }
 
 impl Source {
@@ -121,7 +70,8 @@ impl Source {
             Err(why) => (None, Some(why.to_string())),
         };
         let (directories, rests) = (BTreeSet::new(), Instant::now());
-        let mut source = Self { wanted, bell, watcher, directories, follow: None, rests, look: Look::new(), trouble };
+        let (follow, look, touched) = (None, Look::new(), Touched::default());
+        let mut source = Self { wanted, bell, watcher, directories, follow, rests, look, touched, trouble };
         source.cover();
         source.look = source.look();
         source
@@ -133,9 +83,7 @@ impl Source {
             let look = self.wanted.look();
             let links = linked(&look);
             let dirs: BTreeSet<PathBuf> = links.iter().filter_map(|path| path.parent()).map(Path::to_owned).collect();
-            if let Ok(mut known) = self.bell.linked.lock() {
-                *known = links;
-            }
+            self.bell.links(links);
             if !self.add(dirs) {
                 return look;
             }
@@ -169,10 +117,20 @@ impl Source {
     /// and last happened, which is earlier than now where there was no time to listen.
     pub fn heard(&mut self) -> (Instant, Instant) {
         let now = Instant::now();
-        if self.bell.shape.load(Ordering::Acquire) {
+        let when = self.listen();
+        if self.touched.all {
             self.follow.get_or_insert(self.rests.max(now));
         }
-        self.bell.rang().unwrap_or((now, now))
+        when.unwrap_or((now, now))
+    }
+
+    /// Takes in what was told by now.
+    fn listen(&mut self) -> Option<(Instant, Instant)> {
+        let Told { when, all, paths } = self.bell.told();
+        let is_dir = |path: &PathBuf| self.directories.contains(path) || path.is_dir();
+        self.touched.all |= all || paths.iter().any(is_dir);
+        self.touched.paths.extend(paths);
+        when
     }
 
     /// When [`Source::follow`] is to be called.
@@ -188,12 +146,41 @@ impl Source {
         self.rests = Instant::now() + begun.elapsed() * SHARE;
     }
 
-    /// What has changed since the last call, or since the beginning.
+    /// What has changed of what was told of; all of it, where one cannot go by that. Somebody waits for this, and most
+    /// saves are of one file among thousands.
+    pub fn told(&mut self) -> Vec<PathBuf> {
+        self.listen();
+        let is_new = |path: &PathBuf| !self.look.contains_key(path) && path.symlink_metadata().is_ok();
+        if self.watcher.is_none() || self.touched.all || self.touched.paths.iter().any(is_new) {
+            return self.changes();
+        }
+        let mut changed = Vec::new();
+        for path in &self.touched.paths {
+            let (before, now) = (self.look.get(path), self.wanted.stamp(path));
+            if before != now.as_ref() {
+                // What links lead to is watched as well, and that is for the whole look to find.
+                if before.into_iter().chain(&now).any(Stamp::is_link) {
+                    return self.changes();
+                }
+                changed.push((path.clone(), now));
+            }
+        }
+        self.follow = None;
+        self.touched.paths.clear();
+        for (path, now) in &changed {
+            match now {
+                Some(now) => self.look.insert(path.clone(), *now),
+                None => self.look.remove(path),
+            };
+        }
+        changed.into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// What has changed since the last call, or since the beginning, told of or not.
     pub fn changes(&mut self) -> Vec<PathBuf> {
         self.follow = None;
-        // What rang until now is in what is seen now.
-        self.bell.rang();
-        if self.bell.shape.swap(false, Ordering::AcqRel) {
+        self.listen();
+        if std::mem::take(&mut self.touched).all {
             // A directory that went and came back under its name is another one.
             self.directories.clear();
             self.cover();
@@ -231,7 +218,7 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use notify::event::Flag;
+    use notify::event::{EventKind, Flag, ModifyKind};
     use notify::{Error, ErrorKind};
 
     use super::*;
@@ -286,6 +273,36 @@ mod tests {
         assert!(source.directories.contains(&dir.path().join("new/deep")), "and what happens in them is told now");
         tell(Err(Error::new(ErrorKind::Generic("the queue is gone".to_owned()))));
         assert!(is_rung(&source), "an error is one more reason to look");
+    }
+
+    #[test]
+    fn one_that_was_told_of_is_looked_at_alone_and_what_is_new_with_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+        ["a", "b", "c"].iter().for_each(|name| write(name, "1"));
+        let (mut source, mut tell) = source(dir.path(), 100);
+        let mut touch = |name: &str| tell(Ok(Event::new(EventKind::Modify(ModifyKind::Any)).add_path(at(name))));
+        ["a", "b"].iter().for_each(|name| write(name, "changed"));
+        touch("a");
+        assert_eq!(source.told(), [at("a")], "and nothing else, so nothing else was looked at");
+        touch("a");
+        assert_eq!(source.told(), [] as [PathBuf; 0]);
+        assert_eq!(source.changes(), [at("b")], "what nobody told of is found by the next look at all");
+        // A probe that came and went, as editors make them.
+        write("c", "changed");
+        touch("4913");
+        assert_eq!(source.told(), [] as [PathBuf; 0]);
+        touch("new");
+        write("new", "1");
+        assert_eq!(source.told(), [at("c"), at("new")]);
+        std::fs::remove_file(at("b")).unwrap();
+        touch("b");
+        assert_eq!(source.told(), [at("b")]);
+        // What is not named may be anything.
+        write("c", "changed again");
+        tell(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)));
+        assert_eq!(source.told(), [at("c")]);
     }
 
     #[test]

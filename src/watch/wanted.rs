@@ -99,7 +99,7 @@ impl Wanted {
     pub fn look(&self) -> Look {
         let mut look = Look::new();
         let mut add = |path: PathBuf| {
-            if let Some(stamp) = Stamp::of(&path).filter(|stamp| !self.wish.written.contains(&stamp.place)) {
+            if let Some(stamp) = self.stamp(&path) {
                 look.insert(path, stamp);
             }
         };
@@ -109,6 +109,11 @@ impl Wanted {
         }
         self.wish.files.iter().cloned().for_each(add);
         look
+    }
+
+    /// What one of them looks like now, if it is there.
+    pub fn stamp(&self, path: &Path) -> Option<Stamp> {
+        Stamp::of(path).filter(|stamp| !self.wish.written.contains(&stamp.place))
     }
 
     /// The directories in which files that count are, or could come to be.
@@ -122,6 +127,11 @@ impl Wanted {
 }
 
 impl Stamp {
+    /// Whether it is a link.
+    pub fn is_link(&self) -> bool {
+        self.link
+    }
+
     fn of(path: &Path) -> Option<Self> {
         let meta = path.symlink_metadata().ok()?;
         let link = meta.is_symlink();

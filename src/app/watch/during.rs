@@ -24,12 +24,13 @@ impl During {
             return false;
         }
         let first = self.changed.is_empty();
-        self.changed.extend(source.changes());
+        self.changed.extend(source.told());
         first && !self.changed.is_empty()
     }
 
     /// The run is over: what has changed and begins another one is in `changed`. How much else there was.
     pub(super) fn finish(&mut self, source: &mut Source, files: &[PathBuf]) -> usize {
+        // Nobody waits now: also for what nobody told of.
         self.changed.extend(source.changes());
         let before = self.changed.len();
         if self.on_busy == OnBusy::Ignore {
