@@ -42,9 +42,12 @@ fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
 
 /// What matches in one directory. A name that is no text cannot be a value; that a file is left out for it has to be said.
 fn in_one(names: &mut Vec<String>, dir: &Path, parent: &Path, last: &glob::Pattern) -> Result<(), String> {
+    // What is no directory has nothing in it, and neither has a link that leads nowhere or in a circle.
+    if !parent.is_dir() {
+        return Ok(());
+    }
     let entries = match parent.read_dir() {
         Ok(entries) => entries,
-        // What is no directory has nothing in it.
         Err(why) if matches!(why.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => return Ok(()),
         Err(why) => return Err(format!("cannot read {}: {why}", parent.display())),
     };
@@ -79,12 +82,16 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
             std::fs::write(dir.path().join(name), "").unwrap();
         }
-        std::os::unix::fs::symlink("sub", dir.path().join("link")).unwrap();
+        for (to, link) in [("sub", "link"), ("circle", "circle"), ("nothing", "sub/broken")] {
+            std::os::unix::fs::symlink(to, dir.path().join(link)).unwrap();
+        }
         for pattern in [
             "*",
             "*.txt",
             "**/*.txt",
             "*/*",
+            "*/*/*",
+            "*/c*",
             "sub/*",
             "sub/[ce]*",
             "**/d*",

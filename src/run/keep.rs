@@ -37,7 +37,7 @@ pub enum Memory {
 #[derive(Debug)]
 pub enum Told {
     /// What scopes had left that need not run; `None` for those that have to.
-    Probed(Vec<(ScopeId, Result<Option<Fresh>, String>)>),
+    Probed(ScopeId, Result<Option<Fresh>, String>),
     /// Whether a scope still has to run that begins now.
     Claimed(ScopeId, Result<Claimed, String>),
     /// The other xec is done that ran a scope, or gone. Who waited for that has this number.

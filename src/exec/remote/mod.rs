@@ -128,7 +128,9 @@ impl RemoteTarget {
             _ => {}
         }
         let script = wrapper::script(&spec, feed.as_ref())?;
-        let answer = wrapper::answer(&script, spec.grace, lease::silence(self.beat));
+        // What waits to be fed may wait for long: its time begins with the first that it hears of us.
+        let silence = if feed.is_some() { 0 } else { lease::silence(self.beat) };
+        let answer = wrapper::answer(&script, spec.grace, silence);
         let mut connection = self.connect(&spec, &mut cx, feed.is_some()).await?;
         connection.open(answer, &spec).await?;
         if let Some(feed) = feed {

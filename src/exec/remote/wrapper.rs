@@ -58,7 +58,7 @@ const OUTER: &str = concat!(
     r#"{ exec 4>&- 6>&-; read -r xec_p xec_w || exit; "#,
     r#"( trap "" HUP INT TERM; "#,
     r#"while if [ $xec_t -gt 0 ]; then xec_x=$(timeout -s KILL $xec_t head -c 8 <&5); "#,
-    r#"case $? in 0) [ -n "$xec_x" ] ;; 137) false ;; *) xec_t=0; read -r xec_x <&5 ;; esac; "#,
+    r#"case $? in 0) [ -n "$xec_x" ] ;; 124|137) false ;; *) xec_t=0; read -r xec_x <&5 ;; esac; "#,
     r#"else read -r xec_x <&5; fi; do case "$xec_x" in "#,
     r#"BEAT*) xec_t=${xec_x#BEAT} ;; "#,
     r#"*) kill -$xec_x -$xec_p; case "$xec_x" in STOP*) xec_t=0 ;; KILL*) xec_w= ;; esac ;; "#,
@@ -194,7 +194,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
+    use std::ffi::{OsStr, OsString};
     use std::io::{BufRead, BufReader, Read, Write};
     use std::os::unix::ffi::OsStringExt;
     use std::process::{Child, ChildStdin, Command, Stdio};
@@ -218,9 +218,15 @@ mod tests {
 
     /// A wrapper under this shell that has been given this answer.
     fn wrapped(shell: &str, answer: &[u8]) -> (Child, ChildStdin) {
+        wrapped_on(&std::env::var_os("PATH").unwrap(), shell, answer)
+    }
+
+    /// The same, where programs are found on this path.
+    fn wrapped_on(path: &OsStr, shell: &str, answer: &[u8]) -> (Child, ChildStdin) {
         let command = command("abc", None).replacen("exec sh", &format!("exec {shell}"), 1);
         let mut child = Command::new(shell)
             .args(["-c", &command])
+            .env("PATH", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -287,12 +293,16 @@ mod tests {
     /// What the wrapper says under this shell once its script has said that it is up, and these words have come, and
     /// then either nothing or the end of the lease, while its stderr is still heard.
     fn last_said(shell: &str, text: &str, words: &[&str], silent: bool) -> String {
+        last_said_on(&std::env::var_os("PATH").unwrap(), shell, text, words, silent)
+    }
+
+    fn last_said_on(path: &OsStr, shell: &str, text: &str, words: &[&str], silent: bool) -> String {
         let mut script_spec = spec(Vec::new(), &[]);
         let sh: Arc<[OsString]> = Arc::new(["sh".into(), "-c".into()]);
         script_spec.program = Program::Script { shell: sh, text: text.into(), args: Vec::new() };
         let silence = if silent { 1 } else { 60 };
         let script = script(&script_spec, None).unwrap();
-        let (mut child, mut lease) = wrapped(shell, &answer(&script, Duration::from_millis(200), silence));
+        let (mut child, mut lease) = wrapped_on(path, shell, &answer(&script, Duration::from_millis(200), silence));
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.ends_with("up\n") {
@@ -323,6 +333,25 @@ mod tests {
                 let said = last_said(shell, text, &["KILL"], false);
                 assert_eq!(said, "xec-abc exit 137\n", "{shell}");
             }
+        }
+    }
+
+    #[test]
+    fn a_silence_is_an_end_by_any_timeout() {
+        // That of the BSDs says 124 whatever the signal was.
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::env::var_os("PATH").unwrap();
+        let whole = std::env::split_paths(&path).map(|dir| dir.join("timeout")).find(|file| file.is_file()).unwrap();
+        let bsd =
+            format!("#!/bin/sh\n{} \"$@\"\ncode=$?\n[ $code -ne 137 ] || exit 124\nexit $code\n", whole.display());
+        std::fs::write(dir.path().join("timeout"), bsd).unwrap();
+        std::fs::set_permissions(dir.path().join("timeout"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path =
+            std::env::join_paths([dir.path().to_owned()].into_iter().chain(std::env::split_paths(&path))).unwrap();
+        for shell in ["dash", "bash"] {
+            let said = last_said_on(&path, shell, "echo up >&2; exec sleep 1000", &["BEAT1"], true);
+            assert!(said.contains("xec-abc lost ") && !said.contains(" exit "), "{shell}: {said}");
         }
     }
 

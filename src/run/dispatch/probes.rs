@@ -1,8 +1,8 @@
-//! Scopes that are to be asked about, handed to the threads of the cache in pieces: where ten thousand begin at once,
-//! a thread that is woken for each one costs more than the question.
+//! Scopes that are to be asked about, drawn from one queue by the threads of the cache: where ten thousand begin at once,
+//! a thread that is woken for each one costs more than the question, and one that takes long must hold nobody up.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -11,88 +11,132 @@ use crate::cache::task::{Fresh, Task};
 use crate::plan::ids::ScopeId;
 use crate::run::keep::Told;
 
-/// What is known of a scope that was asked about.
-pub(super) type Probed = (ScopeId, Result<Option<Fresh>, String>);
+/// Who answers, on threads of its own.
+pub(super) trait Look<T>: Send + Sync + 'static {
+    /// So many questions at once.
+    fn width(&self) -> usize;
+    /// Does something on one of the threads.
+    fn spawn(&self, work: Box<dyn FnOnce() + Send>);
+    /// What it had left that need not run.
+    fn probe(&self, of: &T) -> Result<Option<Fresh>, String>;
+}
 
-/// So many are one piece, at most.
-const MOST: usize = 32;
+impl Look<Arc<Task>> for State {
+    fn width(&self) -> usize {
+        State::width(self)
+    }
 
-/// So many pieces there are for each thread, if there are enough scopes: one that takes long holds nobody up for long.
-const PIECES: usize = 4;
+    fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
+        State::spawn(self, work);
+    }
 
-/// No answer waits longer for others.
-const PATIENCE: Duration = Duration::from_millis(1);
-
-/// Asks about all of these.
-pub(super) fn ask(state: &Arc<State>, mut scopes: Vec<(ScopeId, Arc<Task>)>, told: &UnboundedSender<Told>) {
-    let size = (scopes.len() / (PIECES * state.width())).clamp(1, MOST);
-    while !scopes.is_empty() {
-        // The first first.
-        let rest = scopes.split_off(size.min(scopes.len()));
-        let piece = std::mem::replace(&mut scopes, rest);
-        let (own, told) = (state.clone(), told.clone());
-        state.spawn(move || {
-            let waiting = piece.iter().rev().map(|(scope, _)| *scope).collect();
-            let mut answers = Answers { told, waiting, ready: Vec::new(), since: Instant::now() };
-            piece.into_iter().for_each(|(scope, task)| answers.add(scope, own.probe(&task)));
-        });
+    fn probe(&self, of: &Arc<Task>) -> Result<Option<Fresh>, String> {
+        State::probe(self, of)
     }
 }
 
-/// Answers on their way. Whatever becomes of the thread, each scope gets one.
-struct Answers {
-    told: UnboundedSender<Told>,
-    /// Those that have none yet, the next one last.
-    waiting: Vec<ScopeId>,
-    ready: Vec<Probed>,
-    since: Instant,
+/// Those who have not been asked about yet.
+type Queue<T> = Arc<Mutex<VecDeque<(ScopeId, T)>>>;
+
+/// Asks about all of these, the first first.
+pub(super) fn ask<T, L>(look: &Arc<L>, scopes: Vec<(ScopeId, T)>, told: &UnboundedSender<Told>)
+where
+    T: Send + 'static,
+    L: Look<T>,
+{
+    let threads = scopes.len().min(look.width());
+    let queue: Queue<T> = Arc::new(Mutex::new(scopes.into()));
+    for _ in 0..threads {
+        draw(look, &queue, told);
+    }
 }
 
-impl Answers {
-    fn add(&mut self, scope: ScopeId, answer: Result<Option<Fresh>, String>) {
-        self.waiting.pop();
-        self.ready.push((scope, answer));
-        if self.since.elapsed() > PATIENCE {
-            self.send();
+/// One thread, for as long as there is anything.
+fn draw<T: Send + 'static, L: Look<T>>(look: &Arc<L>, queue: &Queue<T>, told: &UnboundedSender<Told>) {
+    let (own, queue, told) = (look.clone(), queue.clone(), told.clone());
+    look.spawn(Box::new(move || {
+        // Not in the condition of the loop, where the queue would stay locked for as long as the question takes.
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        while let Some((scope, of)) = next() {
+            let lost = Lost(Some(|| {
+                answer(&told, scope, Err("xec lost track of what it reads".to_owned()));
+                draw(&own, &queue, &told);
+            }));
+            let found = own.probe(&of);
+            lost.forget();
+            answer(&told, scope, found);
         }
-    }
+    }));
+}
 
-    fn send(&mut self) {
-        // Without a dispatcher there is nobody to be told.
-        let _ = self.told.send(Told::Probed(std::mem::take(&mut self.ready)));
-        self.since = Instant::now();
+fn answer(told: &UnboundedSender<Told>, scope: ScopeId, found: Result<Option<Fresh>, String>) {
+    let _ = told.send(Told::Probed(scope, found)); // Without a dispatcher there is nobody to be told.
+}
+
+/// What is done if a thread does not come back: each scope gets an answer, and those behind it theirs.
+struct Lost<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Lost<F> {
+    fn forget(mut self) {
+        self.0 = None;
     }
 }
 
-impl Drop for Answers {
+impl<F: FnOnce()> Drop for Lost<F> {
     fn drop(&mut self) {
-        let lost = |scope| (scope, Err("xec lost track of what it reads".to_owned()));
-        self.ready.extend(self.waiting.drain(..).rev().map(lost));
-        self.send();
+        if let Some(act) = self.0.take() {
+            act();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc::unbounded_channel;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
 
-    #[test]
-    fn whatever_becomes_of_the_thread_each_scope_gets_one_answer() {
-        let (told, mut heard) = unbounded_channel();
-        let waiting = (0..4).rev().map(ScopeId).collect();
-        let mut answers = Answers { told, waiting, ready: Vec::new(), since: Instant::now() };
-        answers.add(ScopeId(0), Ok(None));
-        answers.since -= 2 * PATIENCE;
-        answers.add(ScopeId(1), Ok(None));
-        drop(answers);
-        let mut all = Vec::new();
-        while let Ok(Told::Probed(some)) = heard.try_recv() {
-            all.push(some);
+    /// Two threads that answer the even at once, panic at 5, and the other odd once they may.
+    struct Slow(Mutex<Receiver<()>>);
+
+    impl Look<u32> for Slow {
+        fn width(&self) -> usize {
+            2
         }
-        let went =
-            |some: &Vec<Probed>| some.iter().map(|(scope, answer)| (scope.0, answer.is_ok())).collect::<Vec<_>>();
-        assert_eq!(all.iter().map(went).collect::<Vec<_>>(), [[(0, true), (1, true)], [(2, false), (3, false)]]);
+
+        fn spawn(&self, work: Box<dyn FnOnce() + Send>) {
+            std::thread::spawn(work);
+        }
+
+        fn probe(&self, of: &u32) -> Result<Option<Fresh>, String> {
+            match of {
+                5 => panic!("at five"),
+                odd if odd % 2 == 1 => self.0.lock().unwrap().recv().unwrap(),
+                _ => {}
+            }
+            Ok(None)
+        }
+    }
+
+    fn next(heard: &mut UnboundedReceiver<Told>) -> (u32, bool) {
+        match heard.blocking_recv() {
+            Some(Told::Probed(scope, found)) => (scope.0, found.is_ok()),
+            _ => panic!("no answer"),
+        }
+    }
+
+    #[test]
+    fn one_that_takes_long_holds_nobody_up_and_each_gets_one_answer() {
+        let (go, may) = channel();
+        let (told, mut heard) = unbounded_channel();
+        let scopes = [0, 1, 2, 4, 5, 6].map(|number| (ScopeId(number), number)).into();
+        ask(&Arc::new(Slow(Mutex::new(may))), scopes, &told);
+        let mut all: Vec<(u32, bool)> = (0..5).map(|_| next(&mut heard)).collect();
+        all.sort_unstable();
+        assert_eq!(all, [(0, true), (2, true), (4, true), (5, false), (6, true)], "while the question of 1 is open");
+        go.send(()).unwrap();
+        assert_eq!(next(&mut heard), (1, true));
     }
 }

@@ -136,7 +136,7 @@ impl Loop {
 
     pub(super) fn was_told(&mut self, told: Told) {
         match told {
-            Told::Probed(all) => all.into_iter().for_each(|(scope, answer)| self.probed(scope, answer)),
+            Told::Probed(scope, answer) => self.probed(scope, answer),
             Told::Claimed(scope, answer) => self.claimed(scope, answer),
             Told::Free(scope, number) => {
                 if self.keeper.waits_no_more(scope, Some(number)) {

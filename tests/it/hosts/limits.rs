@@ -27,3 +27,18 @@ fn a_limit_of_the_run_holds_over_all_hosts() {
     let file = "limit one 1\ntask t { on web; uses one; run \"mkdir inside && rmdir inside && echo $host >> log\" }";
     assert_eq!(log(&case(file, ["t"]).run().ok()), ["web1", "web2", "web3"]);
 }
+
+#[test]
+fn slots_hosts_and_limits_each_hold_in_one_run() {
+    let file = r#"
+        host "slow[1-2]" { via local; jobs 1; tags slow }
+        limit one 1
+        task all { needs each_host limited here }
+        task each_host { on slow; matrix { n range="1..3" }; run "mkdir $host && rmdir $host && echo host >> log" }
+        task limited { on web; uses one; run "mkdir inside && rmdir inside && echo limit >> log" }
+        task here { matrix { n range="1..3" }; run "mkdir slot && rmdir slot && echo slot >> log" }
+    "#;
+    let lines = log(&case(file, ["-j1", "all"]).run().ok());
+    let count = |word: &str| lines.iter().filter(|line| *line == word).count();
+    assert_eq!((count("host"), count("limit"), count("slot")), (6, 3, 3), "{lines:?}");
+}

@@ -4,6 +4,7 @@
 mod adhoc;
 mod axis;
 mod conditions;
+mod containers;
 mod copies;
 mod limits;
 mod lost;
@@ -38,8 +39,13 @@ fn log(ran: &Ran) -> Vec<String> {
 fn with_docker(case: Case) -> Case {
     let docker = "#!/bin/sh\n[ \"$1 $2\" = \"exec -i\" ] || exit 2\necho \"$3\" >> calls\n\
                   case $3 in gone*) echo \"No such container: $3\" >&2; exit 1 ;; esac\nshift 3\nexec \"$@\"\n";
-    let case = case.file("bin/docker", docker);
-    let path = case.path().join("bin/docker");
+    with_program(case, "docker", docker)
+}
+
+/// A program of this name on PATH.
+fn with_program(case: Case, name: &str, text: &str) -> Case {
+    let case = case.file(&format!("bin/{name}"), text);
+    let path = case.path().join("bin").join(name);
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("may be executed");
     let dirs = [path.parent().expect("a directory").display().to_string(), std::env::var("PATH").unwrap_or_default()];
