@@ -33,7 +33,7 @@
 //!   what is shared with others on the machine; `meter` says what a step uses of it.
 //! - [`cache`], what is up to date and what can be brought back: `inputs` (patterns to files), `memo` (what they
 //!   hold), `key` (one manifest, hashed or explained), `ledger`, `store` and `lock` (what is on the disk), `state` and
-//!   `settle` (all of it, asked about one task before and after it); `durations` (how long commands took, which decides an order and nothing else).
+//!   `settle` (all of it, asked about one task before and after it), `makers` (who made which file in a run); `durations` (how long commands took, which decides an order and nothing else).
 //! - [`run`], a plan and places in, events and a verdict out: `scheduler` says what happens next (`talk` is
 //!   all that it hears and says, `flow`, `verdict`, `retry`, `cancel`, `gates` and `feeds` its moves, `claims` and `width`
 //!   what is held, `blame` whose fault it was), `phase` and `limits` what may, `dispatch` does it, `job` is one attempt of

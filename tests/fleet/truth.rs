@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
@@ -22,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     ("truth_of_logins", When::Root, logins),
     ("truth_of_a_full_disk", When::Root, full_disk),
     ("truth_of_who_is_done", When::Always, done),
+    ("truth_of_what_ssh_does_itself", When::Full, by_ssh_itself),
 ];
 
 /// Waits for what nobody tells.
@@ -258,4 +259,43 @@ fn done() {
     fs::write(project.at("go"), "").unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!((project.hosts.logins(), masters(project.hosts.dir.path())), (2, 0));
+}
+
+/// A certificate, and a key that only an agent has, each by a `Match`: whom ssh lets in, xec gets to.
+fn by_ssh_itself() {
+    let keys = tempfile::tempdir().unwrap();
+    let at = |name: &str| keys.path().join(name);
+    let keygen = |args: &[&str]| {
+        let made = Command::new("ssh-keygen").current_dir(keys.path()).arg("-q").args(args).status().unwrap();
+        assert!(made.success(), "{args:?}");
+    };
+    for name in ["authority", "certified", "lent"] {
+        keygen(&["-t", "ed25519", "-N", "", "-C", name, "-f", name]);
+    }
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    keygen(&["-s", "authority", "-I", "somebody", "-n", &user, "certified.pub"]);
+    let config = format!("TrustedUserCAKeys {}\n", at("authority.pub").display());
+    let hosts = Hosts::with(2, &Traits { config, ..Traits::default() });
+    // No other key is let in.
+    fs::copy(at("lent.pub"), hosts.dir.path().join("authorized_keys")).unwrap();
+    hosts.configure(&format!(
+        "Match originalhost web1\n  IdentityFile {}\nMatch originalhost web2 exec \"true\"\n  IdentityFile {}\n",
+        at("certified").display(),
+        at("lent.pub").display(),
+    ));
+    let socket = at("agent");
+    let mut agent = Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+    until(|| socket.exists());
+    let added = Command::new("ssh-add").env("SSH_AUTH_SOCK", &socket).arg("-q").arg(at("lent")).status().unwrap();
+    fs::remove_file(at("lent")).unwrap();
+    let project = Project::new(hosts, "host \"web[1-2]\"\ntask t { on \"*\"; run \"echo in\" }");
+    let ran = project.command(&["t"]).env("SSH_AUTH_SOCK", &socket).output().unwrap();
+    let barred = project.command(&["t"]).env_remove("SSH_AUTH_SOCK").output().unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert!(added.success());
+    assert_eq!(ran.status.code(), Some(0), "{}{}", said(&ran), project.hosts.log());
+    assert!(project.hosts.log().contains("ED25519-CERT"), "{}", project.hosts.log());
+    assert_eq!(barred.status.code(), Some(255), "{}", said(&barred));
+    assert!(said(&barred).contains("t@web2: unreachable"), "{}", said(&barred));
 }
